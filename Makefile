@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Build, test and install daxfs: `make help` lists what there is.
+#
+# Notes: objects and programs go to build/ alone (build/asan and build/tsan
+# with SAN=asan, SAN=tsan). New source files are picked up by wildcards; in a
+# folder of programs each file with a main() becomes a program of its name,
+# the other files are linked to all of them. Nothing here needs the network
+# but `deps`.
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+SBINDIR    ?= $(PREFIX)/sbin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+# mount(8) looks for helpers in /sbin alone; a private PREFIX keeps its own.
+MOUNTDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(SBINDIR))
+
+CC         ?= gcc
+ARM64_CC   ?= aarch64-linux-gnu-gcc
+OBJCOPY    ?= objcopy
+INSTALL    ?= install
+RELEASE    := 0.1.0
+SOVERSION  := 1
+
+SAN        ?=
+B          := build$(if $(SAN),/$(SAN))
+ALL        := build
+NPROC      := $(shell nproc 2>/dev/null || echo 1)
+# Use all processors unless the caller said how many.
+PAR         = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(NPROC) -O)
+Q          := $(if $(V),,@)
+SAY         = @printf '  %-7s %s\n'
+
+SAN_FLAGS_ :=
+SAN_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	      -fno-omit-frame-pointer
+# The core orders by fences too, which this compiler warns about under TSan.
+SAN_FLAGS_tsan := -fsanitize=thread -Wno-tsan -fno-omit-frame-pointer
+SAN_FLAGS  := $(SAN_FLAGS_$(SAN))
+ifneq ($(SAN),)
+ifeq ($(SAN_FLAGS),)
+$(error SAN=$(SAN) is not known: use SAN=asan or SAN=tsan)
+endif
+endif
+
+WARN       := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+	      -Wmissing-prototypes
+CFLAGS     ?= -O2 -g
+BASE_FLAGS := -std=gnu11 $(WARN) -fPIC -fno-semantic-interposition \
+	      -fvisibility=default -DDAXFS_RELEASE='"$(RELEASE)"' $(SAN_FLAGS)
+INC        := -Iinclude -Icore -Iport/posix -Ilib
+
+pc          = $(shell pkg-config $(1) 2>/dev/null)
+LIBS_PC    := fuse3 json-c uuid zlib
+# json-c's own include folder has headers named debug.h and the like: sources
+# say <json-c/json.h>, which needs no flag.
+USER_INC   := $(call pc,--cflags fuse3) -Itools
+USER_LIBS  := -Wl,--as-needed $(call pc,--libs $(LIBS_PC)) -pthread -lm
+TEST_LIBS  := $(call pc,--libs cmocka)
+
+obj         = $(patsubst %.c,$(B)/obj/%.o,$(1))
+prog        = $(addprefix $(B)/,$(basename $(notdir $(1))))
+with_main   = $(if $(1),$(shell grep -l '^int main\>' $(1)))
+sources     = $(wildcard $(addsuffix /*.c,$(1)))
+
+CORE_SRC   := $(call sources,core port/posix)
+LIB_SRC    := $(call sources,lib)
+FUSE_SRC   := $(call sources,fuse)
+CORE_A     := $(B)/obj/daxfs.a
+
+# Folders of programs.
+TOOL_DIRS  := tools
+TEST_DIRS  := tests/unit tests/posix tests/stress tests/fuse tests/scenario \
+	      tests/tools tests/images
+BENCH_DIRS := bench
+PROG_DIRS  := $(TOOL_DIRS) $(TEST_DIRS) $(BENCH_DIRS)
+
+programs_in = $(call prog,$(foreach d,$(1),$(call with_main,$(call sources,$(d)))))
+FUSE_PROGS := $(if $(FUSE_SRC),$(B)/daxfs-fuse $(B)/mount.fuse.daxfs)
+TOOLS      := $(call programs_in,$(TOOL_DIRS)) $(FUSE_PROGS)
+TESTS      := $(call programs_in,$(TEST_DIRS))
+BENCHES    := $(call programs_in,$(BENCH_DIRS))
+LIBRARY    := $(if $(wildcard lib/libdaxfs.map),$(B)/libdaxfs.a \
+	      $(B)/libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.pc)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+##@ Use
+
+.PHONY: all build
+all: build ## build the tools and the library (the default)
+build: have-deps
+	+$(Q)$(MAKE) $(PAR) --no-print-directory tools library
+
+.PHONY: help
+help: ## list the targets
+	@awk -f scripts/help.awk $(MAKEFILE_LIST)
+
+.PHONY: deps deps-demo have-deps
+deps: ## install what building and testing need (apt-get, only what is missing)
+	@scripts/deps.sh build test
+deps-demo:
+	@scripts/deps.sh build demo
+have-deps:
+	@pkg-config --exists $(LIBS_PC) || { \
+	echo "Makefile: a library is missing (of $(LIBS_PC)): run 'make deps'" >&2; \
+	exit 1; }
+
+.PHONY: demo
+demo: deps-demo ## one region, two hosts, for real (DIR=TREE: yours; KEEP=1: leave it mounted)
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
+	@BUILD='$(abspath $(B))' scripts/demo.sh $(if $(DIR),'$(DIR)')
+
+.PHONY: install
+install: build ## install to PREFIX (/usr/local) under DESTDIR
+	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SBINDIR='$(SBINDIR)' \
+	LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' MANDIR='$(MANDIR)' \
+	MOUNTDIR='$(MOUNTDIR)' BUILD='$(B)' SOVERSION=$(SOVERSION) \
+	INSTALL='$(INSTALL)' scripts/install.sh
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+##@ Test
+
+.PHONY: check check-long check-build
+check: deps ## install what is needed, build, and pass all tests
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
+	+@MAKE='$(MAKE)' scripts/run-tests.sh check
+check-long: deps ## the same with long stress, deep simulation, and TSan
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan tests
+	+@MAKE='$(MAKE)' scripts/run-tests.sh check-long
+check-build: have-deps tools library tests sim benches freestanding
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=asan tools tests
+
+.PHONY: lint
+lint: freestanding ## the rules of the house: freestanding core, one resolver, form
+	@scripts/lint.sh
+	@scripts/lint-core.sh $(ALL)/freestanding
+	@scripts/lint-atomics.sh
+
+.PHONY: arm64
+arm64: ## compile core, port and library for arm64, without a warning
+
+.PHONY: bench bench-quick
+bench: have-deps ## measure beside the peers; CSV to build/bench.csv
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory tools benches
+	@BUILD='$(abspath $(B))' scripts/bench.sh
+bench-quick: have-deps ## the same in a few seconds: shows that it runs
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory tools benches
+	@BUILD='$(abspath $(B))' scripts/bench.sh --quick
+
+.PHONY: tools library tests sim benches freestanding
+tools: $(TOOLS)
+library: $(LIBRARY)
+tests: have-deps tools $(TESTS)
+benches: $(BENCHES)
+
+# ---- objects ----
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE_FLAGS) $(INC) $(DIR_INC) -MMD -MP \
+	-c $< -o $@
+
+$(call obj,$(FUSE_SRC)): DIR_INC := $(USER_INC) -Ifuse
+$(foreach d,$(PROG_DIRS),$(eval $(call obj,$(call sources,$(d))): \
+	DIR_INC := $(USER_INC) -I$(d)))
+
+$(CORE_A): $(call obj,$(CORE_SRC) $(LIB_SRC))
+	$(SAY) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# ---- programs ----
+
+LINK = $(Q)$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS)
+
+# $(1): source with main(); $(2): archive of the folder's other sources;
+# $(3): libraries
+define program
+$(call prog,$(1)): $(call obj,$(1)) $(2) $(CORE_A)
+	$$(SAY) LD $$@
+	$$(LINK) -o $$@ $$^ $(3) $$(USER_LIBS)
+endef
+# $(1): folder
+helper_src = $(filter-out $(call with_main,$(call sources,$(1))),$(call sources,$(1)))
+helper_a   = $(if $(helper_src),$(B)/obj/$(1)/helpers.a)
+define helpers
+$(B)/obj/$(1)/helpers.a: $(call obj,$(call helper_src,$(1)))
+	$$(Q)rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$^
+endef
+# $(1): folder; $(2): libraries
+programs = $(eval $(call helpers,$(1)))$(foreach m,$(call with_main,$(call \
+	sources,$(1))),$(eval $(call program,$(m),$(call helper_a,$(1)),$(2))))
+
+$(foreach d,$(filter-out tests/unit,$(PROG_DIRS)),$(call programs,$(d)))
+$(call programs,tests/unit,$(TEST_LIBS))
+
+$(B)/daxfs-fuse: $(call obj,$(FUSE_SRC)) $(CORE_A)
+	$(SAY) LD $@
+	$(LINK) -o $@ $^ $(USER_LIBS)
+
+# The helper of mount(8) is the same program under another name.
+$(B)/mount.fuse.daxfs: $(B)/daxfs-fuse
+	$(Q)ln -sf daxfs-fuse $@
+
+# ---- libdaxfs ----
+
+$(B)/libdaxfs.so.$(SOVERSION): $(call obj,$(CORE_SRC) $(LIB_SRC)) lib/libdaxfs.map
+	$(SAY) LD $@
+	$(LINK) -shared -o $@ $(filter %.o,$^) -Wl,-soname,libdaxfs.so.$(SOVERSION) \
+	-Wl,--version-script=lib/libdaxfs.map -Wl,-Bsymbolic-functions -Wl,-z,defs \
+	$(USER_LIBS)
+	$(Q)ln -sf libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.so
+
+# One object whose global names are those that the shared library exports.
+$(B)/libdaxfs.a: $(call obj,$(CORE_SRC) $(LIB_SRC)) lib/libdaxfs.map
+	$(SAY) AR $@
+	$(Q)$(CC) -r -nostdlib -o $(B)/obj/libdaxfs.o $(filter %.o,$^)
+	$(Q)sed -n '/global:/,/local:/s/^[[:space:]]*\(daxfs_[a-z0-9_*]*\);.*/\1/p' \
+	lib/libdaxfs.map >$(B)/obj/libdaxfs.names
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbols=$(B)/obj/libdaxfs.names \
+	$(B)/obj/libdaxfs.o
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(B)/obj/libdaxfs.o
+
+$(B)/libdaxfs.pc: packaging/libdaxfs.pc.in Makefile
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(RELEASE)|g' $< >$@
+
+# ---- the same core over other ports ----
+
+SIM_DIR    := $(B)/sim
+SIM_OBJ     = $(patsubst %.c,$(SIM_DIR)/obj/%.o,$(1))
+SIM_TESTS  := $(call with_main,$(call sources,tests/sim))
+SIM_SHARED := $(call sources,core port/sim) \
+	      $(filter-out $(SIM_TESTS),$(call sources,tests/sim))
+SIM_PROGS  := $(patsubst tests/sim/%.c,$(SIM_DIR)/%,$(SIM_TESTS))
+sim: $(SIM_PROGS)
+
+$(SIM_DIR)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (sim)"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE_FLAGS) -Iinclude -Icore -Iport/sim \
+	-Itests/sim -MMD -MP -c $< -o $@
+
+$(SIM_PROGS): $(SIM_DIR)/%: $(SIM_DIR)/obj/tests/sim/%.o $(call SIM_OBJ,$(SIM_SHARED))
+	$(SAY) LD $@
+	$(LINK) -o $@ $^ -lz -pthread
+
+FREE_OBJ   := $(patsubst core/%.c,$(B)/freestanding/%.o,$(call sources,core))
+freestanding: $(FREE_OBJ)
+$(B)/freestanding/%.o: core/%.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (freestanding)"
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -ffreestanding -fno-pie -fno-stack-protector \
+	-Iinclude -Icore -Iport/posix -MMD -MP -c $< -o $@
+
+# Headers of libraries come from this machine: nothing is linked.
+HOST_INC   := -idirafter /usr/include \
+	      -idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+ARM64_OBJ  := $(patsubst %.c,build/arm64/%.o,$(CORE_SRC) $(LIB_SRC))
+arm64: $(ARM64_OBJ)
+build/arm64/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (arm64)"
+	$(Q)$(ARM64_CC) -std=gnu11 -O2 -g $(WARN) -fPIC -DDAXFS_RELEASE='"$(RELEASE)"' \
+	$(INC) $(HOST_INC) -MMD -MP -c $< -o $@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

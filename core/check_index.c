@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Checking the index: buckets, cells, keys, and counts of names and links.
+ *
+ * Notes: one pass over the buckets of the root table and its successor. What
+ * other hosts change meanwhile is not held against the region: findings are
+ * about states that no order of steps can leave, or, for counts, about
+ * directories that did not change during their recount.
+ */
+#include "dir.h"
+#include "index.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+static void say(struct daxfs_check *ck, const char *where, u64 id, const char *what)
+{
+	ck->problems++;
+	if (ck->report)
+		ck->report(ck->arg, where, id, what);
+}
+
+/* An object of that type, owned, in a slab page. */
+static int cell_memory_ok(struct daxfs_cx *cx, u64 off, u32 type)
+{
+	struct daxfs_a64 *page = daxfs_page_info(cx->rg,
+						 off & ~(DAXFS_PAGE_SIZE - 1));
+	struct daxfs_a64 *obj = daxfs_at(cx->rg, off, 64, 64);
+	u64 v;
+
+	if (!page || !obj ||
+	    daxfs_slab_class(a64_load_acquire(page)) == DAXFS_NO_CLASS)	/* [SLB] */
+		return 0;
+	v = a64_load_relaxed(obj);
+	return DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == type;
+}
+
+/* Does the index find this cell by its key? */
+static int found_by_key(struct daxfs_cx *cx, const struct daxfs_key *k, u64 off)
+{
+	u64 found, v;
+
+	return !daxfs_index_find(cx, k, &found, &v) && found == off;
+}
+
+static void check_dirent(struct daxfs_cx *cx, struct daxfs_check *ck, u64 off,
+			 u64 value)
+{
+	struct daxfs_dirent_cell *c = daxfs_at(cx->rg, off, 64, 64);
+	u64 dir = DAXFS_KEY_INO(a64_load_relaxed(&c->cell.key));
+	struct daxfs_key k;
+	struct daxfs_iref ref;
+	struct daxfs_stat st;
+
+	if (!cell_memory_ok(cx, off, DAXFS_T_DIRENT)) {
+		say(ck, "index", off, "bucket refers to memory that is no name");
+		return;
+	}
+	k = daxfs_key_dirent(cx->rg, dir, (const char *)c->name, c->name_len);
+	if (a64_load_relaxed(&c->cell.hash) != k.hash)
+		say(ck, "index", off, "hash of a name is wrong");
+	else if (!found_by_key(cx, &k, off))
+		say(ck, "index", off, "name is not found by its key");
+	if (value_state(value) != DAXFS_V_LIVE)
+		return;
+	if (daxfs_iget(cx, dir, 0, &ref))
+		say(ck, "name", off, "its directory does not exist");
+	if (daxfs_iget(cx, value_ino(value), 0, &ref) ||
+	    daxfs_ref_stat(cx, &ref, &st))
+		say(ck, "name", value_ino(value), "refers to no inode");
+	else if (st.mode >> 12 != value_type(value))
+		say(ck, "name", value_ino(value), "type differs from the inode's");
+}
+
+struct recount {
+	u64 names, subdirs;
+};
+
+static int recount_emit(void *arg, const struct daxfs_dirent *de)
+{
+	struct recount *n = arg;
+
+	if (de->name[0] == '.' && (de->name_len == 1 ||
+	    (de->name_len == 2 && de->name[1] == '.')))
+		return 0;
+	n->names++;
+	n->subdirs += de->d_type == S_IFDIR >> 12;
+	return 0;
+}
+
+/* The counts of a directory against its listing, if it holds still. */
+static void check_dir_counts(struct daxfs_cx *cx, struct daxfs_check *ck,
+			     const struct daxfs_iref *ref)
+{
+	struct recount n = { 0, 0 };
+	u64 before, after;
+
+	if (daxfs_word_read(cx->rg, &ref->in->dirstate, &before) ||
+	    (before & DAXFS_DIR_DEAD))
+		return;
+	if (daxfs_readdir(cx, ref->ino, 0, recount_emit, &n)) {
+		say(ck, "directory", ref->ino, "cannot be listed");
+		return;
+	}
+	if (daxfs_word_read(cx->rg, &ref->in->dirstate, &after) || before != after)
+		return;
+	if (n.names != dirstate_names(before))
+		say(ck, "directory", ref->ino, "count of names differs from its listing");
+	if (n.subdirs != dirstate_subdirs(before))
+		say(ck, "directory", ref->ino, "count of subdirectories differs");
+}
+
+static void check_inode(struct daxfs_cx *cx, struct daxfs_check *ck, u64 off)
+{
+	struct daxfs_inode *in = daxfs_at(cx->rg, off, sizeof(*in), 64);
+	struct daxfs_iref ref;
+	struct daxfs_stat st;
+	struct daxfs_key k;
+	u64 ino;
+
+	if (!in || !cell_memory_ok(cx, off, DAXFS_T_INODE)) {
+		say(ck, "index", off, "bucket refers to memory that is no inode");
+		return;
+	}
+	ino = DAXFS_KEY_INO(a64_load_relaxed(&in->cell.key));
+	k = daxfs_key_inode(cx->rg, ino);
+	if (!found_by_key(cx, &k, off)) {
+		say(ck, "inode", ino, "is not found by its number");
+		return;
+	}
+	if (daxfs_iget(cx, ino, off, &ref) || !ref.in ||
+	    daxfs_ref_stat(cx, &ref, &st)) {
+		say(ck, "inode", ino, "attributes cannot be read");
+		return;
+	}
+	if (st.size > DAXFS_MAX_FILE)
+		say(ck, "inode", ino, "size is impossible");
+	if (S_ISDIR(st.mode))
+		check_dir_counts(cx, ck, &ref);
+}
+
+static int check_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
+		      struct daxfs_cell *cell)
+{
+	u64 off = daxfs_off(cx->rg, cell), key = a64_load_relaxed(&cell->key), v;
+	struct daxfs_check *ck = arg;
+
+	(void)bucket;
+	if (daxfs_word_read(cx->rg, &cell->value, &v)) {
+		say(ck, "index", off, "claim of a cell refers to no record");
+		return 0;
+	}
+	if (value_state(v) == DAXFS_V_DEAD)
+		return 0;	/* about to be buried */
+	ck->cells++;
+	if (value_state(v) == DAXFS_V_NONE)
+		say(ck, "index", off, "cell has no value");
+	else if (key & DAXFS_KEY_DIRENT)
+		check_dirent(cx, ck, off, v);
+	else if (value_state(v) == DAXFS_V_LIVE)
+		check_inode(cx, ck, off);
+	return 0;
+}
+
+int daxfs_check_index(struct daxfs_cx *cx, struct daxfs_check *ck)
+{
+	int r;
+
+	if (!daxfs_has_overlay(cx->rg))
+		return 0;
+	r = daxfs_enter(cx);
+	if (r)
+		return r;
+	r = daxfs_index_walk(cx, check_cell, ck);
+	daxfs_leave(cx);
+	if (r)
+		say(ck, "index", 0, "a table is damaged");
+	return ck->problems ? -EUCLEAN : 0;
+}

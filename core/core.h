@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The core as its front ends see it: FUSE server, library, kernel module.
+ *
+ * Notes: the core is freestanding. It never allocates, never sleeps but for
+ * port_pause_ns(), keeps no state outside the structures of this file, and
+ * returns 0 or a positive result, or a negative errno. Besides what a call
+ * says of itself, each may return
+ *   -EUCLEAN  the region holds something that cannot be; fsck.daxfs names it,
+ *   -ESTALE   this host was evicted and must unmount,
+ *   -EIO      the memory behind the region is gone.
+ * Any call may run at the same time as any other on another context. One
+ * context belongs to one thread or CPU at a time.
+ */
+#ifndef DAXFS_CORE_H
+#define DAXFS_CORE_H
+
+#include "port.h"
+
+/* ---- a mapped region; volatile, one per mapping ---- */
+
+struct daxfs_span {		/* an area, validated */
+	u64 off;
+	u64 len;
+	u64 nr;
+};
+
+struct daxfs_region {
+	u8 *base;		/* NULL: not open */
+	u64 len;		/* bytes mapped */
+	int writable;		/* the mapping may be stored to */
+	int lost;		/* set by whoever finds the memory gone: -EIO */
+	struct daxfs_super super;	/* the validated copy */
+	struct daxfs_span area[DAXFS_AREA_TYPES];
+	u64 pool_base;		/* chunk that holds the first pool page */
+	u64 pool_end;		/* end for ordinary allocation */
+	u32 host;		/* own slot, if joined */
+	u32 incarnation;
+	int joined;
+};
+
+/*
+ * Check the superblock at base and take a copy. O(1) in the size.
+ * len: bytes mapped. Errors: -EINVAL too small or not daxfs, -EUCLEAN wrong
+ * checksum or areas, -EPROTONOSUPPORT other version or unknown incompat
+ * features, -ENODATA len is less than the region needs (truncated),
+ * -EROFS unknown ro_compat features and writable was asked for.
+ * What is wrong is put as a sentence into why (why_len bytes), if not NULL.
+ */
+int daxfs_region_open(struct daxfs_region *rg, void *base, u64 len,
+		      int writable, char *why, size_t why_len);
+
+/* The region has an overlay: hosts, pool, index. */
+int daxfs_has_overlay(const struct daxfs_region *rg);
+
+/*
+ * The one resolver: address of [off, off+len), or NULL unless off is not 0,
+ * a multiple of align (a power of two), and the range is inside the region.
+ */
+static inline void *daxfs_at(const struct daxfs_region *rg, u64 off, u64 len,
+			     u64 align)
+{
+	if (!off || (off & (align - 1)) || off > rg->len || len > rg->len - off)
+		return NULL;
+	return rg->base + off;
+}
+
+/* Its inverse, for a pointer that daxfs_at() gave. */
+static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
+{
+	return (u64)((const u8 *)p - rg->base);
+}
+
+/* ---- contexts; volatile, one per thread at a time ---- */
+
+#define DAXFS_CX_PAGES		32
+#define DAXFS_CX_OBJECTS	64
+#define DAXFS_CX_RETIRED	1024
+#define DAXFS_CX_SLOTS		32
+
+struct daxfs_retired {		/* a unit that waits for reuse; a hint */
+	u64 off;
+	u64 epoch;
+};
+
+struct daxfs_free_slot {	/* a directory slot freed by us; a hint */
+	u64 dir;
+	u64 slot;
+};
+
+struct daxfs_cx {
+	struct daxfs_region *rg;
+	struct daxfs_shared_ctx *sh;	/* NULL: read-only without a host */
+	u32 id;				/* host * DAXFS_CTXS + context */
+	u64 seq;			/* of the current record */
+	u64 epoch;			/* of the current section; 0 outside */
+	u32 depth;			/* of nested sections */
+	u64 patience;			/* ns */
+	u32 entry_nr;
+	u32 garbage_nr;
+	int full;			/* may use the reserve */
+	/* hints of the allocator */
+	u64 chunk;			/* index of the chunk that we take from */
+	u32 chunk_page;
+	u32 page_nr;
+	u64 page[DAXFS_CX_PAGES];	/* pages that were free a moment ago */
+	u64 obj_page[4];
+	u32 obj_next[4];
+	u32 obj_nr[4];
+	u64 obj[4][DAXFS_CX_OBJECTS];
+	u32 retired_head, retired_nr;
+	struct daxfs_retired retired[DAXFS_CX_RETIRED];
+	u32 retire_count;
+	u64 slab_cursor;
+	/* hints of the index and of directories */
+	u64 table;			/* table that the counts below are of */
+	u32 used_add, dead_add;
+	u64 ino_next, ino_end;
+	u32 slot_nr;
+	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];
+	u64 rng;
+};
+
+/*
+ * Bind cx to context nr (0..DAXFS_CTXS-1) of the joined host of rg. On a
+ * region without an overlay nr does not matter and nothing is shared.
+ */
+int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr);
+
+/* ---- hosts ---- */
+
+struct daxfs_host_id {		/* what identifies a host; constant */
+	u64 boot_id[2];		/* of this machine */
+	u32 pid;		/* 22 bits are kept */
+	u64 start_time;		/* of the process, clock ticks since boot */
+	u32 kind;		/* enum daxfs_host_kind */
+	char name[64];
+};
+
+struct daxfs_host_info {	/* one row of the host table */
+	u32 slot;
+	u32 state;		/* DAXFS_H_* */
+	u32 incarnation;
+	struct daxfs_host_id id;
+	u64 heartbeat_ns;
+	u64 joined_ns;
+	u64 oldest_epoch;	/* lowest epoch of a context in a section, or 0 */
+};
+
+/* Take a free host slot. -EUSERS: all DAXFS_HOSTS are in use. */
+int daxfs_host_join(struct daxfs_region *rg, const struct daxfs_host_id *id);
+/* Give back everything this host holds. cx: a context of it. */
+int daxfs_host_leave(struct daxfs_cx *cx);
+void daxfs_host_beat(struct daxfs_region *rg);
+/* Still joined under the same incarnation: 0, else -ESTALE. */
+int daxfs_host_check(const struct daxfs_region *rg);
+/* Row i of the table; -ENOENT if the slot is free. */
+int daxfs_host_info(const struct daxfs_region *rg, u32 slot,
+		    struct daxfs_host_info *info);
+/*
+ * State that the host of that slot and incarnation executes no further store.
+ * The caller has proof: its process is gone, or it was fenced.
+ */
+int daxfs_host_mark_dead(struct daxfs_region *rg, u32 slot, u32 incarnation);
+/* Finish what a dead host left and free its slot. -EBUSY: somebody else does. */
+int daxfs_host_recover(struct daxfs_cx *cx, u32 slot);
+
+/* ---- attributes ---- */
+
+struct daxfs_stat {
+	u64 ino;
+	u32 mode;		/* type and permissions as in stat(2) */
+	u32 nlink;
+	u32 uid;
+	u32 gid;
+	u32 rdev;		/* Linux new_encode_dev() */
+	u32 generation;
+	u64 size;		/* bytes */
+	u64 blocks;		/* of 512 bytes, about */
+	u64 atime_ns, mtime_ns, ctime_ns, btime_ns;	/* signed, as 2^64 */
+	u64 change;		/* moves after each change of the content */
+};
+
+#define DAXFS_SET_MODE	(1u << 0)
+#define DAXFS_SET_UID	(1u << 1)
+#define DAXFS_SET_GID	(1u << 2)
+#define DAXFS_SET_ATIME	(1u << 3)
+#define DAXFS_SET_MTIME	(1u << 4)
+#define DAXFS_SET_CTIME	(1u << 5)	/* else ctime becomes now */
+
+struct daxfs_setattr {
+	u32 set;		/* DAXFS_SET_* */
+	u32 mode;		/* permission bits alone count */
+	u32 uid;
+	u32 gid;
+	u64 atime_ns, mtime_ns, ctime_ns;
+};
+
+int daxfs_getattr(struct daxfs_cx *cx, u64 ino, struct daxfs_stat *st);
+/* st, if not NULL: the attributes afterwards. */
+int daxfs_setattr(struct daxfs_cx *cx, u64 ino, const struct daxfs_setattr *sa,
+		  struct daxfs_stat *st);
+
+/* ---- names; name: len bytes, no NUL, no '/' ---- */
+
+struct daxfs_new {		/* what is made */
+	u32 mode;		/* type and permissions: regular file, directory,
+				 * symbolic link, FIFO, socket, device */
+	u32 uid;
+	u32 gid;		/* a set-group-ID parent overrides it */
+	u32 rdev;
+	const char *target;	/* symbolic link */
+	u32 target_len;
+};
+
+/* -ENOENT: no such name, or dir is gone. "." and ".." are understood. */
+int daxfs_lookup(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		 struct daxfs_stat *st);
+/* -EEXIST, -ENOSPC, -ENAMETOOLONG, -ENOENT (dir is gone), -ENOTDIR. */
+int daxfs_create(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		 const struct daxfs_new *what, struct daxfs_stat *st);
+/* -EPERM for directories, -EMLINK. */
+int daxfs_link(struct daxfs_cx *cx, u64 ino, u64 dir, const char *name,
+	       u32 len, struct daxfs_stat *st);
+/* -EISDIR for directories. */
+int daxfs_unlink(struct daxfs_cx *cx, u64 dir, const char *name, u32 len);
+/* -ENOTDIR, -ENOTEMPTY, -EINVAL for ".", -ENOTEMPTY for "..". */
+int daxfs_rmdir(struct daxfs_cx *cx, u64 dir, const char *name, u32 len);
+
+#define DAXFS_RENAME_NOREPLACE	1u	/* the values of renameat2(2) */
+#define DAXFS_RENAME_EXCHANGE	2u
+#define DAXFS_RENAME_WHITEOUT	4u
+
+/* As renameat2(2); flags other than NOREPLACE are -EINVAL for now. */
+int daxfs_rename(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		 u64 dir2, const char *name2, u32 len2, u32 flags);
+
+struct daxfs_dirent {
+	u64 ino;
+	u64 next;		/* cookie to go on behind this entry */
+	u32 d_type;		/* DT_* of readdir(3) */
+	u32 name_len;
+	char name[DAXFS_NAME_MAX + 1];	/* NUL-terminated */
+};
+
+/*
+ * List dir from a cookie on (0: the beginning, with "." and ".."). emit gets
+ * each entry and returns 0 to go on, else the walk ends before that entry;
+ * it is called inside a section and may look up and getattr, nothing else.
+ * Names that exist during the whole listing come exactly once.
+ */
+int daxfs_readdir(struct daxfs_cx *cx, u64 dir, u64 cookie,
+		  int (*emit)(void *arg, const struct daxfs_dirent *de),
+		  void *arg);
+/* Bytes of the target, at most len, no NUL. -EINVAL: not a symbolic link. */
+s64 daxfs_readlink(struct daxfs_cx *cx, u64 ino, char *buf, u64 len);
+
+/* ---- open files ---- */
+
+struct daxfs_file {		/* an inode held by this host; volatile */
+	u64 ino;
+	u64 inode_off;		/* of the overlay inode once there is one, 0 */
+};
+
+/*
+ * Hold ino for this host: its content and attributes stay after the last
+ * unlink until daxfs_close(). The caller counts: one daxfs_open() for the
+ * first holder of an inode on this host and one daxfs_close() for the last,
+ * never both at the same time. Read-only regions need neither and allow both.
+ * held: another holder of this host has it already (only fills *f).
+ */
+int daxfs_open(struct daxfs_cx *cx, u64 ino, int held, struct daxfs_file *f);
+int daxfs_close(struct daxfs_cx *cx, u64 ino);
+
+int daxfs_fgetattr(struct daxfs_cx *cx, struct daxfs_file *f,
+		   struct daxfs_stat *st);
+/* Bytes read; less than len at the end of the file only. -EISDIR, -EINVAL. */
+s64 daxfs_read(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, void *buf,
+	       u64 len);
+/*
+ * Bytes written; less than len if space ran out on the way (-ENOSPC if
+ * nothing was written). -EFBIG beyond DAXFS_MAX_FILE.
+ */
+s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		const void *buf, u64 len);
+/*
+ * Atomically at the end of the file, up to DAXFS_APPEND_MAX bytes whole or
+ * not at all, longer ones in such pieces. *at, if not NULL: the offset.
+ */
+#define DAXFS_APPEND_MAX	(128u * 4096u)
+s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
+		 u64 len, u64 *at);
+int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size);
+/* Everything acknowledged before is in the region: orders, nothing more. */
+int daxfs_fsync(struct daxfs_cx *cx, struct daxfs_file *f);
+
+struct daxfs_run {
+	u64 file_off;		/* bytes */
+	u64 len;
+	u64 off;		/* in the region; 0: a hole, reads as zeros */
+};
+
+/*
+ * The content of [off, off+len) as runs, at most nr of them, none beyond the
+ * end of the file. Returns their number. What they refer to stays valid while
+ * the context is inside daxfs_enter/leave, or while a pin holds it.
+ */
+int daxfs_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, u64 len,
+	       struct daxfs_run *run, u32 nr);
+
+/*
+ * A section: memory seen inside is not reused. Every call above has its own;
+ * they nest. Keep it short: it holds reclamation back for all hosts.
+ */
+int daxfs_enter(struct daxfs_cx *cx);
+void daxfs_leave(struct daxfs_cx *cx);
+
+/*
+ * Pins: from daxfs_map_begin(f) on, pages that leave f are kept while
+ * host.map_epoch is not above the epoch of their retirement. The host keeps
+ * the lowest epoch of its live pins there (daxfs_map_epoch; 0: none left).
+ * The bit on the inode is dropped by daxfs_map_end when its last pin goes.
+ */
+int daxfs_map_begin(struct daxfs_cx *cx, struct daxfs_file *f, u64 *epoch);
+void daxfs_map_end(struct daxfs_cx *cx, struct daxfs_file *f);
+void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest);
+
+/* ---- the whole ---- */
+
+struct daxfs_statfs {
+	u64 page_size;
+	u64 pages;		/* of the pool and the base image's content */
+	u64 pages_free;
+	u64 pages_avail;	/* without the reserve */
+	u64 base_bytes;		/* content of the base image */
+	u64 pool_pages;
+	u64 inodes;		/* in use, about */
+	u64 inodes_free;
+};
+
+int daxfs_statfs(struct daxfs_cx *cx, struct daxfs_statfs *st);
+
+struct daxfs_index_stat {
+	u64 buckets, used, live;	/* buckets; not EMPTY; referring to live cells */
+	u64 dirents, inodes, whiteouts;
+	u64 probe_sum, probe_max;	/* over live cells, buckets looked at */
+	u64 migrating;			/* buckets of a table being replaced */
+};
+
+int daxfs_index_stat(struct daxfs_cx *cx, struct daxfs_index_stat *st);
+
+/* ---- making a region ---- */
+
+struct daxfs_geometry {		/* in: what is wanted; daxfs_plan() completes it */
+	u64 region_len;		/* bytes; 0: as little as possible */
+	u64 overlay_len;	/* bytes of pool; 0: the rest of the region */
+	int overlay;		/* has an overlay */
+	u32 mode;		/* enum daxfs_mode */
+	u64 buckets;		/* power of two */
+	u64 base_inode_nr, base_meta_len, base_data_len;	/* bytes */
+	u8 uuid[16];
+	char label[64];
+	u64 created_ns;
+	u32 root_mode, root_uid, root_gid;	/* of an empty region */
+	/* out */
+	struct daxfs_super super;
+};
+
+/*
+ * Lay the areas out. Fills super (but not base_crc and crc) and region_len.
+ * The area BASE_DATA begins at a multiple of 2 MiB if it has at least that.
+ * -ENOSPC: region_len is too small; *needed says how much there must be.
+ */
+int daxfs_plan(struct daxfs_geometry *g, u64 *needed);
+/*
+ * Write overlay and superblock into a zeroed mapping that already holds the
+ * base image. The magic comes last: a region without it was not finished.
+ */
+int daxfs_format(struct daxfs_geometry *g, void *base, u64 len);
+
+/* ---- checking ---- */
+
+struct daxfs_check {
+	/* where: "base", "index", "inode", ...; one call per finding */
+	void (*report)(void *arg, const char *where, u64 id, const char *what);
+	void *arg;
+	u64 problems;
+	u64 inodes, dirents, bytes;	/* of the base image */
+	u64 cells;			/* of the index */
+};
+
+/*
+ * One pass over the base image's metadata: order, uniqueness, reachability,
+ * bounds, link counts, checksum. seen: a zeroed bitmap and count area of
+ * daxfs_check_base_scratch() bytes. Returns 0 or -EUCLEAN.
+ */
+u64 daxfs_check_base_scratch(const struct daxfs_region *rg);
+int daxfs_check_base(const struct daxfs_region *rg, struct daxfs_check *ck,
+		     void *scratch);
+/*
+ * One pass over the index: buckets, cells, keys, values, counts of names per
+ * directory and links per inode as far as no host changes them meanwhile.
+ */
+int daxfs_check_index(struct daxfs_cx *cx, struct daxfs_check *ck);
+
+#endif

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Directories: lookup through the index, listing through slots.
+ *
+ * Notes: a slot is a word that refers to the cell of a name; slots lie in the
+ * directory's pages, so a cookie is a slot number and stays right while others
+ * create and delete. Names of the base image keep their place there: base entry
+ * i is slot i, and what the overlay says of the name decides (decisions/0009).
+ * A slot is set before its cell is in a bucket and cleared after the cell is
+ * DEAD, so whatever lookup finds is listed. tests/model/slots.pml.
+ *
+ * operation | linearization          | progress  | if the caller stops there
+ * lookup    | that of the index      | bounded   | -
+ * readdir   | per name: its value    | bounded   | -
+ * take slot | CAS 0 -> cell          | lock-free | a slot of a DEAD cell: recovery
+ * clear     | CAS cell -> 0          | lock-free | -
+ * new page  | CAS 0 -> page          | lock-free | nothing, or an empty page
+ *
+ * A page added to a directory that dies meanwhile: the adder sees DEAD and
+ * retires the pages, or the dropper sees the page [SLT].
+ * ABA: a slot's cell is not reused before the slot was cleared.
+ */
+#include "dir.h"
+#include "base.h"
+#include "epoch.h"
+#include "map.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+#define COOKIE_FIRST	3u	/* 1 behind ".", 2 behind "..", n+3 behind slot n */
+#define SLOT_STEP	8u	/* slots of one cache line, taken at once */
+#define DT_DIR_TYPE	4u	/* DT_DIR */
+
+int daxfs_dir_get(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *dir)
+{
+	u64 ds = 0;
+	u32 mode;
+	int r = daxfs_iget(cx, ino, 0, dir);
+
+	if (!r)
+		r = daxfs_ref_mode(cx, dir, &mode);
+	if (r)
+		return r;
+	if (!S_ISDIR(mode))
+		return -ENOTDIR;
+	if (dir->in)
+		r = daxfs_word_read(cx->rg, &dir->in->dirstate, &ds);
+	if (r)
+		return r;
+	return ds & DAXFS_DIR_DEAD ? -ENOENT : 0;
+}
+
+static int find_in_base(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+			struct daxfs_name *n)
+{
+	int r;
+
+	if (!dir->has_base)
+		return 0;
+	r = daxfs_base_lookup(cx->rg, &dir->base, n->key.name, n->key.len,
+			      &n->ino, &n->d_type, &n->base_idx);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	n->in_base = 1;
+	n->found = 1;
+	return 0;
+}
+
+/* A directory that was never changed has no cells in the overlay. */
+static int find_in_overlay(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+			   struct daxfs_name *n)
+{
+	int r;
+
+	if (!dir->in)
+		return 0;
+	r = daxfs_index_find(cx, &n->key, &n->cell_off, &n->value);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	n->cell = daxfs_at(cx->rg, n->cell_off, sizeof(*n->cell), 64);
+	if (!n->cell)
+		return -EUCLEAN;
+	n->found = value_state(n->value) == DAXFS_V_LIVE;
+	n->ino = value_ino(n->value);
+	n->d_type = value_type(n->value);
+	n->hint = a64_load_relaxed(&n->cell->ihint);	/* checked by who uses it */
+	return 0;
+}
+
+int daxfs_name_find(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		    const char *name, u32 len, struct daxfs_name *n)
+{
+	int r;
+
+	memset(n, 0, sizeof(*n));
+	if (len > DAXFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (!len)
+		return -ENOENT;
+	n->key = daxfs_key_dirent(cx->rg, dir->ino, name, len);
+	r = find_in_base(cx, dir, n);
+	return r ? r : find_in_overlay(cx, dir, n);
+}
+
+int daxfs_dir_parent(struct daxfs_cx *cx, const struct daxfs_iref *dir, u64 *ino)
+{
+	u64 v;
+	int r;
+
+	*ino = DAXFS_ROOT_INO;
+	if (dir->ino == DAXFS_ROOT_INO)
+		return 0;
+	if (!dir->in) {
+		*ino = dir->base.parent;
+		return 0;
+	}
+	r = daxfs_word_read(cx->rg, &dir->in->parent, &v);
+	*ino = parent_ino(v);
+	return r;
+}
+
+/* ---- slots ---- */
+
+/* A new page of slots; gone again if the directory died meanwhile. */
+static int slot_page_add(struct daxfs_cx *cx, struct daxfs_inode *in,
+			 struct daxfs_a64 *word, u64 *v)
+{
+	u64 off, ds;
+	int r;
+
+	r = daxfs_page_take_zero(cx, DAXFS_T_SLOTS, daxfs_off(cx->rg, word), &off);
+	if (r)
+		return r;
+	*v = a64_cas(word, 0, pslot_make(off));	/* [PUB]: publishes zeros */
+	if (*v) {
+		daxfs_page_give(cx, off);
+		return 0;
+	}
+	*v = pslot_make(off);
+	full_fence();	/* the page before the state; [SLT] in daxfs_drop_finish() */
+	r = daxfs_word_read(cx->rg, &in->dirstate, &ds);
+	if (!r && (ds & DAXFS_DIR_DEAD)) {
+		r = daxfs_map_retire(cx, in);
+		return r ? r : -ENOENT;
+	}
+	return r;
+}
+
+int daxfs_slot_word(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
+		    int create, struct daxfs_a64 **word)
+{
+	struct daxfs_a64 *page, *slots;
+	u64 v;
+	int r;
+
+	*word = NULL;
+	r = daxfs_map_word(cx, in, slot / DAXFS_SLOTS_PER_PAGE, create, &page);
+	if (r || !page)
+		return r;
+	v = a64_load_acquire(page);	/* pairs with [PUB] in slot_page_add() */
+	if (!v && create)
+		r = slot_page_add(cx, in, page, &v);
+	if (r || !v)
+		return r;
+	slots = daxfs_word_page(cx->rg, pslot_off(v));
+	if (!slots)
+		return -EUCLEAN;
+	*word = &slots[slot % DAXFS_SLOTS_PER_PAGE];
+	return 0;
+}
+
+/* 0 taken, -EBUSY it is not free. */
+static int slot_try(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
+		    u64 cell_off)
+{
+	struct daxfs_a64 *word;
+	int r = daxfs_slot_word(cx, in, slot, 1, &word);
+
+	if (r)
+		return r;
+	if (a64_load_relaxed(word))
+		return -EBUSY;
+	return a64_cas(word, 0, cell_off) ? -EBUSY : 0;	/* [PUB] the cell */
+}
+
+static void slot_remember(struct daxfs_cx *cx, u64 dir, u64 slot)
+{
+	if (cx->slot_nr == DAXFS_CX_SLOTS)
+		return;		/* found again by probing */
+	cx->slot[cx->slot_nr].dir = dir;
+	cx->slot[cx->slot_nr++].slot = slot;
+}
+
+static int slot_from_list(struct daxfs_cx *cx, struct daxfs_iref *dir,
+			  u64 cell_off, u64 *slot)
+{
+	for (u32 i = cx->slot_nr; i-- > 0; ) {
+		int r;
+
+		if (cx->slot[i].dir != dir->ino)
+			continue;
+		*slot = cx->slot[i].slot;
+		cx->slot[i] = cx->slot[--cx->slot_nr];
+		r = slot_try(cx, dir->in, *slot, cell_off);
+		if (r != -EBUSY)
+			return r;
+	}
+	return -EBUSY;
+}
+
+/* A generator for probing: xorshift64 (Marsaglia 2003). */
+static u64 next_random(struct daxfs_cx *cx)
+{
+	cx->rng ^= cx->rng << 13;
+	cx->rng ^= cx->rng >> 7;
+	cx->rng ^= cx->rng << 17;
+	return cx->rng;
+}
+
+/* While more than half of the slots must be free, a few tries find one. */
+static int slot_by_probing(struct daxfs_cx *cx, struct daxfs_iref *dir,
+			   u64 cell_off, u64 hwm, u64 *slot)
+{
+	u64 base = dir->in->slot_base, ds;
+	int r = daxfs_word_read(cx->rg, &dir->in->dirstate, &ds);
+
+	if (r)
+		return r;
+	if (hwm <= base || dirstate_names(ds) * 2 >= hwm - base)
+		return -EBUSY;
+	for (u32 i = 0; i < 8; i++) {
+		*slot = base + next_random(cx) % (hwm - base);
+		r = slot_try(cx, dir->in, *slot, cell_off);
+		if (r != -EBUSY)
+			return r;
+	}
+	return -EBUSY;
+}
+
+static int slot_from_end(struct daxfs_cx *cx, struct daxfs_iref *dir,
+			 u64 cell_off, u64 *slot)
+{
+	struct daxfs_a64 *hwm = &dir->in->slot_hwm;
+	u64 v = a64_load_relaxed(hwm), next, found;
+
+	for (;;) {
+		next = (v | (SLOT_STEP - 1)) + 1;
+		if (next > DAXFS_MAX_SLOTS)
+			return -ENOSPC;
+		found = a64_cas(hwm, v, next);
+		if (found == v)
+			break;
+		v = found;	/* it only rises, so this ends */
+	}
+	while (--next > v)
+		slot_remember(cx, dir->ino, next);
+	*slot = v;
+	return slot_try(cx, dir->in, v, cell_off);
+}
+
+int daxfs_slot_take(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 cell_off,
+		    u64 *slot)
+{
+	int r = slot_from_list(cx, dir, cell_off, slot);
+
+	if (r == -EBUSY)
+		r = slot_by_probing(cx, dir, cell_off,
+				    a64_load_relaxed(&dir->in->slot_hwm), slot);
+	for (u32 i = 0; i < 1000 && r == -EBUSY; i++)
+		r = slot_from_end(cx, dir, cell_off, slot);
+	return r;
+}
+
+int daxfs_slot_clear(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 slot,
+		     u64 cell_off)
+{
+	struct daxfs_a64 *word;
+	u64 v;
+	int r;
+
+	if (slot < dir->in->slot_base)
+		return 0;	/* a name of the base has no slot of its own */
+	r = daxfs_slot_word(cx, dir->in, slot, 0, &word);
+	if (r || !word)
+		return r;
+	r = daxfs_word_settle(cx, word, &v);
+	if (!r && v == cell_off && a64_cas(word, v, 0) == v)
+		slot_remember(cx, dir->ino, slot);
+	return r;
+}
+
+/* ---- lookup ---- */
+
+struct lookup_arg {
+	u64 dir;
+	const char *name;
+	u32 len;
+	struct daxfs_stat *st;
+};
+
+static int lookup_dots(struct daxfs_cx *cx, struct lookup_arg *a,
+		       struct daxfs_iref *dir)
+{
+	u64 ino;
+	int r;
+
+	if (a->len == 1)
+		return daxfs_ref_stat(cx, dir, a->st);
+	r = daxfs_dir_parent(cx, dir, &ino);
+	if (!r)
+		r = daxfs_iget(cx, ino, 0, dir);
+	return r ? r : daxfs_ref_stat(cx, dir, a->st);
+}
+
+static int is_dots(const char *name, u32 len)
+{
+	return (len == 1 || len == 2) && name[0] == '.' && name[len - 1] == '.';
+}
+
+static int lookup_once(struct daxfs_cx *cx, struct lookup_arg *a)
+{
+	struct daxfs_iref dir, ref;
+	struct daxfs_name n;
+	int r = daxfs_dir_get(cx, a->dir, &dir);
+
+	if (r)
+		return r;
+	if (is_dots(a->name, a->len))
+		return lookup_dots(cx, a, &dir);
+	r = daxfs_name_find(cx, &dir, a->name, a->len, &n);
+	if (r || !n.found)
+		return r ? r : -ENOENT;
+	r = daxfs_iget(cx, n.ino, n.hint, &ref);
+	if (!r)
+		r = daxfs_ref_stat(cx, &ref, a->st);
+	return r == -ENOENT ? -EAGAIN : r;	/* unlinked in between */
+}
+
+static int lookup_fn(struct daxfs_cx *cx, void *p)
+{
+	int r = -EAGAIN;
+
+	for (u32 i = 0; i < 100000 && r == -EAGAIN; i++)
+		r = lookup_once(cx, p);
+	return r == -EAGAIN ? -EUCLEAN : r;
+}
+
+int daxfs_lookup(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		 struct daxfs_stat *st)
+{
+	struct lookup_arg a = { dir, name, len, st };
+
+	return daxfs_section(cx, lookup_fn, &a);
+}
+
+/* ---- listing ---- */
+
+struct list {
+	struct daxfs_iref dir;
+	int (*emit)(void *arg, const struct daxfs_dirent *de);
+	void *arg;
+	u64 ino;
+	u64 cookie;
+	struct daxfs_dirent de;
+};
+
+static int list_emit(struct list *l, u64 ino, u32 type, const void *name, u32 len,
+		     u64 next)
+{
+	l->de.ino = ino;
+	l->de.d_type = type;
+	l->de.next = next;
+	l->de.name_len = len;
+	memcpy(l->de.name, name, len);
+	l->de.name[len] = 0;
+	return l->emit(l->arg, &l->de);
+}
+
+static int list_dots(struct daxfs_cx *cx, struct list *l)
+{
+	u64 parent;
+	int r = daxfs_dir_parent(cx, &l->dir, &parent);
+
+	if (!r && l->cookie < 1)
+		r = list_emit(l, l->dir.ino, DT_DIR_TYPE, ".", 1, 1);
+	if (!r && l->cookie < 2)
+		r = list_emit(l, parent, DT_DIR_TYPE, "..", 2, 2);
+	return r;
+}
+
+/* Base entry i, as the overlay has it now. */
+static int list_base(struct daxfs_cx *cx, struct list *l, u64 i)
+{
+	struct daxfs_base_dirent de;
+	struct daxfs_name n;
+	int r = daxfs_base_dirent(cx->rg, &l->dir.base, i, &de);
+
+	if (r)
+		return r;
+	memset(&n, 0, sizeof(n));
+	n.found = 1;
+	n.ino = de.ino;
+	n.d_type = de.d_type;
+	n.key = daxfs_key_dirent(cx->rg, l->dir.ino, de.name, de.name_len);
+	r = find_in_overlay(cx, &l->dir, &n);
+	if (r || !n.found)
+		return r;
+	return list_emit(l, n.ino, n.d_type, de.name, de.name_len,
+			 i + COOKIE_FIRST);
+}
+
+static int list_cell(struct daxfs_cx *cx, struct list *l, u64 cell_off, u64 slot)
+{
+	struct daxfs_dirent_cell *c;
+	u64 v;
+	u32 len;
+	int r;
+
+	c = daxfs_at(cx->rg, cell_off, 64, 64);
+	if (!c)
+		return -EUCLEAN;
+	r = daxfs_word_read(cx->rg, &c->cell.value, &v);
+	if (r || value_state(v) != DAXFS_V_LIVE ||
+	    a64_load_relaxed(&c->cell.key) != (DAXFS_KEY_DIRENT | l->dir.ino))
+		return r;
+	len = c->name_len;
+	if (!daxfs_at(cx->rg, cell_off, DAXFS_DIRENT_NAME_OFF + len, 64))
+		return -EUCLEAN;
+	return list_emit(l, value_ino(v), value_type(v), c->name, len,
+			 slot + COOKIE_FIRST);
+}
+
+/* The slots from *slot to the end of their page. */
+static int list_slots(struct daxfs_cx *cx, struct list *l, u64 *slot, u64 end)
+{
+	struct daxfs_a64 *word;
+	u64 stop = (*slot | (DAXFS_SLOTS_PER_PAGE - 1)) + 1, v;
+	int r = daxfs_slot_word(cx, l->dir.in, *slot, 0, &word);
+
+	if (stop > end)
+		stop = end;
+	if (!word)
+		*slot = stop;	/* no page, no names */
+	for (; !r && *slot < stop; ++*slot, ++word) {
+		r = daxfs_word_read(cx->rg, word, &v);
+		if (!r && v)
+			r = list_cell(cx, l, v, *slot);
+		if (r)
+			break;
+	}
+	return r;
+}
+
+/* First slot at or behind slot whose page exists. */
+static int skip_missing(struct daxfs_cx *cx, struct list *l, u64 *slot)
+{
+	u64 idx = *slot / DAXFS_SLOTS_PER_PAGE;
+	struct daxfs_a64 *word;
+	int r = daxfs_map_next(cx, l->dir.in, &idx, &word);
+
+	if (!r && idx != *slot / DAXFS_SLOTS_PER_PAGE)
+		*slot = idx * DAXFS_SLOTS_PER_PAGE;
+	return r;
+}
+
+static int list_overlay(struct daxfs_cx *cx, struct list *l, u64 slot)
+{
+	u64 hwm = a64_load_acquire(&l->dir.in->slot_hwm);	/* [PUB] */
+	int r = 0;
+
+	if (hwm > DAXFS_MAX_SLOTS)
+		return -EUCLEAN;
+	while (!r && slot < hwm) {
+		r = skip_missing(cx, l, &slot);
+		if (r)
+			return r == -ENOENT ? 0 : r;
+		if (slot < hwm)
+			r = list_slots(cx, l, &slot, hwm);
+	}
+	return r;
+}
+
+static int readdir_fn(struct daxfs_cx *cx, void *p)
+{
+	struct list *l = p;
+	u64 slot, nr = 0;
+	int r = daxfs_dir_get(cx, l->ino, &l->dir);
+
+	if (!r)
+		r = list_dots(cx, l);
+	slot = l->cookie < COOKIE_FIRST ? 0 : l->cookie - COOKIE_FIRST + 1;
+	if (l->dir.has_base)
+		nr = daxfs_base_dir_nr(&l->dir.base);
+	for (; !r && slot < nr; slot++)
+		r = list_base(cx, l, slot);
+	if (!r && l->dir.in)
+		r = list_overlay(cx, l, slot);
+	return r;
+}
+
+int daxfs_readdir(struct daxfs_cx *cx, u64 dir, u64 cookie,
+		  int (*emit)(void *arg, const struct daxfs_dirent *de),
+		  void *arg)
+{
+	struct list l = { .emit = emit, .arg = arg, .ino = dir, .cookie = cookie };
+	int r = daxfs_section(cx, readdir_fn, &l);
+
+	return r > 0 ? 0 : r;	/* emit said stop */
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Directories: names found, slots of the listing.
+ */
+#ifndef DAXFS_DIR_H
+#define DAXFS_DIR_H
+
+#include "index.h"
+#include "inode.h"
+
+struct daxfs_name {		/* a name in a directory, as found */
+	struct daxfs_key key;
+	u64 cell_off;		/* overlay cell, LIVE or WHITEOUT; 0: none */
+	struct daxfs_dirent_cell *cell;
+	u64 value;		/* of the cell */
+	int found;		/* the name exists */
+	u64 ino;
+	u32 d_type;
+	u64 hint;		/* where the inode may be */
+	int in_base;		/* the base directory has the name */
+	u64 base_idx;
+};
+
+/* The directory, alive. -ENOTDIR, -ENOENT. */
+int daxfs_dir_get(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *dir);
+int daxfs_name_find(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		    const char *name, u32 len, struct daxfs_name *n);
+/* Number of the parent directory; the root's is itself. */
+int daxfs_dir_parent(struct daxfs_cx *cx, const struct daxfs_iref *dir, u64 *ino);
+
+/* Put the cell into a free slot of the directory; *slot: its number. */
+int daxfs_slot_take(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 cell_off,
+		    u64 *slot);
+/* Take the cell out of its slot, if it is there. */
+int daxfs_slot_clear(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 slot,
+		     u64 cell_off);
+/* The word of a slot; NULL in *word if its page is missing. */
+int daxfs_slot_word(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
+		    int create, struct daxfs_a64 **word);
+
+#endif

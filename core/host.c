@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Hosts: joining, contexts, liveness.
+ *
+ * Notes: a slot goes FREE -> JOINING -> ALIVE -> DEAD -> RECOVERING -> FREE, by
+ * CAS on its state word alone. Death is a fact that a caller brings, never a
+ * guess of this file.
+ *
+ * operation | linearization            | progress  | if the caller stops there
+ * join      | CAS FREE -> JOINING      | lock-free | a JOINING slot with its pid
+ * mark dead | CAS ALIVE -> DEAD        | wait-free | -
+ * recover   | CAS DEAD -> RECOVERING   | blocks memory only | see recover.c
+ *
+ * ABA: the incarnation in the state word rises with every join.
+ */
+#include "epoch.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+static void store_name(struct daxfs_host *h, const char *name)
+{
+	for (u32 i = 0; i < 8; i++) {
+		u64 w;
+
+		memcpy(&w, name + i * 8, 8);
+		a64_store_relaxed(&h->name[i], w);
+	}
+}
+
+static void store_identity(struct daxfs_host *h, const struct daxfs_host_id *id)
+{
+	/* All relaxed: published by the state, [HST] in daxfs_host_join(). */
+	a64_store_relaxed(&h->kind, id->kind);
+	a64_store_relaxed(&h->start_time, id->start_time);
+	a64_store_relaxed(&h->boot_id[0], id->boot_id[0]);
+	a64_store_relaxed(&h->boot_id[1], id->boot_id[1]);
+	a64_store_relaxed(&h->map_epoch, 0);
+	a64_store_relaxed(&h->view, 0);
+	a64_store_relaxed(&h->joined_ns, port_now_ns());
+	a64_store_relaxed(&h->heartbeat_ns, port_now_ns());
+	store_name(h, id->name);
+}
+
+static int join_slot(struct daxfs_region *rg, u32 slot,
+		     const struct daxfs_host_id *id)
+{
+	struct daxfs_host *h = daxfs_host(rg, slot);
+	u64 v = a64_load_acquire(&h->state), mine;	/* [HST] in recovery */
+	u32 inc = (host_incarnation(v) + 1) & 0x7fffffff;
+
+	if (DAXFS_KIND(v) != DAXFS_H_FREE)
+		return -EBUSY;
+	mine = host_make(DAXFS_H_JOINING, 0, id->pid, inc);
+	if (a64_cas(&h->state, v, mine) != v)
+		return -EBUSY;
+	store_identity(h, id);
+	/* Seen before our first epoch. Pairs with [EPO] in
+	 * daxfs_epoch_advance(). */
+	a64_or(&daxfs_globals(rg)->hosts_used.word, 1ull << slot);
+	full_fence();
+	/* Publishes the identity. Pairs with [HST] in daxfs_host_info(). */
+	if (a64_cas(&h->state, mine, host_make(DAXFS_H_ALIVE, 0, id->pid, inc)) !=
+	    mine)
+		return -ESTALE;
+	rg->host = slot;
+	rg->incarnation = inc;
+	rg->joined = 1;
+	return 0;
+}
+
+int daxfs_host_join(struct daxfs_region *rg, const struct daxfs_host_id *id)
+{
+	for (u32 i = 0; i < DAXFS_HOSTS; i++) {
+		int r = join_slot(rg, i, id);
+
+		if (r != -EBUSY)
+			return r;
+	}
+	return -EUSERS;
+}
+
+int daxfs_host_check(const struct daxfs_region *rg)
+{
+	/* A look, not a lock: relaxed is as good as any order. */
+	u64 v = a64_load_relaxed(&daxfs_host(rg, rg->host)->state);
+
+	if (!rg->joined || DAXFS_KIND(v) != DAXFS_H_ALIVE ||
+	    host_incarnation(v) != rg->incarnation)
+		return -ESTALE;
+	return 0;
+}
+
+void daxfs_host_beat(struct daxfs_region *rg)
+{
+	if (!daxfs_host_check(rg))
+		a64_store_relaxed(&daxfs_host(rg, rg->host)->heartbeat_ns,
+				  port_now_ns());
+}
+
+static u64 oldest_epoch(const struct daxfs_region *rg, u32 slot)
+{
+	u64 oldest = 0;
+
+	for (u32 i = 0; i < DAXFS_CTXS; i++) {
+		u64 e = a64_load_relaxed(&daxfs_shared_ctx(rg,
+					 slot * DAXFS_CTXS + i)->epoch);
+
+		if (e && (!oldest || e < oldest))
+			oldest = e;
+	}
+	return oldest;
+}
+
+int daxfs_host_info(const struct daxfs_region *rg, u32 slot,
+		    struct daxfs_host_info *info)
+{
+	struct daxfs_host *h;
+	u64 v;
+
+	if (slot >= DAXFS_HOSTS)
+		return -ENOENT;
+	h = daxfs_host(rg, slot);
+	v = a64_load_acquire(&h->state);	/* [HST] in daxfs_host_join() */
+	if (DAXFS_KIND(v) == DAXFS_H_FREE)
+		return -ENOENT;
+	memset(info, 0, sizeof(*info));
+	info->slot = slot;
+	info->state = (u32)DAXFS_KIND(v);
+	info->incarnation = host_incarnation(v);
+	info->id.pid = host_pid(v);
+	info->id.kind = (u32)a64_load_relaxed(&h->kind);
+	info->id.start_time = a64_load_relaxed(&h->start_time);
+	info->id.boot_id[0] = a64_load_relaxed(&h->boot_id[0]);
+	info->id.boot_id[1] = a64_load_relaxed(&h->boot_id[1]);
+	for (u32 i = 0; i < 8; i++) {
+		u64 w = a64_load_relaxed(&h->name[i]);
+
+		memcpy(info->id.name + i * 8, &w, 8);
+	}
+	info->id.name[63] = 0;
+	info->heartbeat_ns = a64_load_relaxed(&h->heartbeat_ns);
+	info->joined_ns = a64_load_relaxed(&h->joined_ns);
+	info->oldest_epoch = oldest_epoch(rg, slot);
+	return 0;
+}
+
+int daxfs_host_mark_dead(struct daxfs_region *rg, u32 slot, u32 incarnation)
+{
+	struct daxfs_host *h = daxfs_host(rg, slot);
+	u64 v = a64_load_acquire(&h->state);	/* pairs with [HST] */
+
+	if (host_incarnation(v) != incarnation ||
+	    (DAXFS_KIND(v) != DAXFS_H_ALIVE && DAXFS_KIND(v) != DAXFS_H_JOINING))
+		return -ESTALE;
+	if (a64_cas(&h->state, v, (v & ~7ull) | DAXFS_H_DEAD) != v)
+		return -ESTALE;
+	return 0;
+}
+
+/* ---- contexts ---- */
+
+static void start_hints(struct daxfs_cx *cx)
+{
+	struct daxfs_region *rg = cx->rg;
+	u64 chunks = (rg->pool_end - rg->pool_base) >> DAXFS_CHUNK_SHIFT;
+
+	/* Hosts start far apart, contexts of one host near each other. */
+	cx->chunk = chunks ? (cx->id / DAXFS_CTXS * 7 + cx->id % DAXFS_CTXS) %
+		    chunks : 0;
+	cx->chunk_page = DAXFS_CHUNK_PAGES;	/* go and look for one */
+	cx->rng = 0x9e3779b97f4a7c15ull * (cx->id + 1);
+	daxfs_patience_reset(cx);
+}
+
+int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr)
+{
+	struct daxfs_host *h;
+
+	memset(cx, 0, sizeof(*cx));
+	cx->rg = rg;
+	if (!daxfs_has_overlay(rg) || !rg->joined)
+		return 0;
+	if (nr >= DAXFS_CTXS)
+		return -EINVAL;
+	cx->id = rg->host * DAXFS_CTXS + nr;
+	cx->sh = daxfs_shared_ctx(rg, cx->id);
+	cx->seq = status_seq(a64_load_relaxed(&cx->sh->status));
+	start_hints(cx);
+	h = daxfs_host(rg, rg->host);
+	/* Seen before the first epoch. Pairs with [EPO] in host_shows(). */
+	a64_or(&h->ctx_used, 1ull << nr);
+	full_fence();
+	return 0;
+}

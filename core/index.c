@@ -1,0 +1,760 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The index: open addressing with linear probing, growing online.
+ *
+ * Notes: buckets refer to cells, cells never move, and all truth about a key is
+ * the value word of its cell. A bucket never becomes EMPTY again and never
+ * passes to another key, so a key goes into the first EMPTY of its run and two
+ * inserts of one key race for one CAS. A table is replaced as a whole: its
+ * EMPTY buckets are SEALED, its cells are referred to from the next table, and
+ * what is in the old run is still seen through MOVED. tests/model/index.pml.
+ *
+ * operation | linearization                  | progress  | if the caller stops there
+ * find      | load of the value, of EMPTY    | bounded   | -
+ * insert    | CAS EMPTY -> CELL              | lock-free | nothing, or all of it
+ * bury      | none: the key is DEAD before   | lock-free | recovery buries again
+ * grow      | CAS next 0 -> table            | lock-free | an unpublished table
+ * migrate   | none: invisible                | lock-free | inserts go on with it
+ * replace   | CAS root                       | lock-free | recovery retires it
+ *
+ * ABA: buckets go EMPTY -> CELL -> MOVED or TOMB and EMPTY -> SEALED or TOMB,
+ * never back. A table is not reused before all sections that saw it end.
+ */
+#include "index.h"
+#include "epoch.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+#define CHAIN_MAX	8u	/* tables behind the root: two in fact */
+#define MIGRATE_STEP	16u	/* buckets per insert */
+#define SEG_SHIFT	9u	/* buckets per segment page */
+#define SEG_MASK	511u
+
+struct table {			/* a validated view */
+	struct daxfs_table *t;
+	u64 off;
+	u64 mask;
+	u32 shift;
+	u32 levels;
+};
+
+/* ---- hashing ---- */
+
+/* The finalizer of SplitMix64 (Steele, Lea, Flood 2014). */
+static u64 mix(u64 x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9ull;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+static u64 hash_bytes(u64 h, const char *p, u32 len)
+{
+	while (len) {
+		u32 n = len < 8 ? len : 8;
+		u64 w = 0;
+
+		memcpy(&w, p, n);
+		h = mix(h ^ w) + n;
+		p += n;
+		len -= n;
+	}
+	return h;
+}
+
+struct daxfs_key daxfs_key_inode(const struct daxfs_region *rg, u64 ino)
+{
+	struct daxfs_key k = { .key = DAXFS_KEY_INODE | ino };
+
+	k.hash = mix(rg->super.hash_seed ^ k.key);
+	return k;
+}
+
+struct daxfs_key daxfs_key_dirent(const struct daxfs_region *rg, u64 dir,
+				  const char *name, u32 len)
+{
+	struct daxfs_key k = { .key = DAXFS_KEY_DIRENT | dir,
+			       .name = name, .len = len };
+
+	k.hash = hash_bytes(mix(rg->super.hash_seed ^ k.key), name, len);
+	return k;
+}
+
+/* ---- tables ---- */
+
+static u32 levels_of(u32 shift)
+{
+	return shift <= SEG_SHIFT + 8 ? 1 : shift <= SEG_SHIFT + 17 ? 2 : 3;
+}
+
+static int table_open(const struct daxfs_region *rg, u64 off, struct table *tb)
+{
+	u64 shift;
+
+	tb->t = daxfs_at(rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+	if (!tb->t)
+		return -EUCLEAN;
+	shift = a64_load_relaxed(&tb->t->size_shift);	/* constant */
+	if (shift < DAXFS_TABLE_MIN_SHIFT || shift > DAXFS_TABLE_MAX_SHIFT ||
+	    8ull << shift > rg->area[DAXFS_AREA_POOL].len)
+		return -EUCLEAN;
+	tb->off = off;
+	tb->shift = (u32)shift;
+	tb->levels = levels_of(tb->shift);
+	tb->mask = (1ull << shift) - 1;
+	return 0;
+}
+
+static struct daxfs_a64 *root_word(struct daxfs_cx *cx)
+{
+	return &daxfs_top_layer(cx->rg)->root_off;
+}
+
+static int table_root(struct daxfs_cx *cx, struct table *tb)
+{
+	/* Pairs with [PUB] in replace_root(). */
+	return table_open(cx->rg, a64_load_acquire(root_word(cx)), tb);
+}
+
+/* The table behind tb: 1 if there is one, 0 if not. */
+static int table_next(struct daxfs_cx *cx, const struct table *tb,
+		      struct table *next)
+{
+	u64 off = a64_load_acquire(&tb->t->next);	/* [PUB] in grow() */
+	int r;
+
+	if (!off)
+		return 0;
+	r = table_open(cx->rg, off, next);
+	return r ? r : 1;
+}
+
+/* The segment of bucket i. Directories are constant once published. */
+static struct daxfs_a64 *segment(const struct daxfs_region *rg,
+				 const struct table *tb, u64 i)
+{
+	u64 seg = i >> SEG_SHIFT;
+	u32 up = 9 * (tb->levels - 1);
+	u64 off = a64_load_relaxed(&tb->t->dir[(seg >> up) % DAXFS_TABLE_FANOUT]);
+
+	while (up) {
+		struct daxfs_a64 *dir = daxfs_word_page(rg, off);
+
+		if (!dir)
+			return NULL;
+		up -= 9;
+		off = a64_load_relaxed(&dir[(seg >> up) & SEG_MASK]);
+	}
+	return daxfs_word_page(rg, off);
+}
+
+struct daxfs_a64 *daxfs_table_bucket(const struct daxfs_region *rg, u64 table_off,
+				     u64 i)
+{
+	struct table tb;
+	struct daxfs_a64 *seg;
+
+	if (table_open(rg, table_off, &tb) || i > tb.mask)
+		return NULL;
+	seg = segment(rg, &tb, i);
+	return seg ? &seg[i & SEG_MASK] : NULL;
+}
+
+u64 daxfs_table_size(const struct daxfs_region *rg, u64 table_off)
+{
+	struct table tb;
+
+	return table_open(rg, table_off, &tb) ? 0 : tb.mask + 1;
+}
+
+/* Walk the run of a hash, bucket by bucket, within one table. */
+struct probe {
+	struct table tb;
+	u64 i;			/* bucket, before masking */
+	u64 left;		/* buckets not looked at */
+	struct daxfs_a64 *seg;
+};
+
+static void probe_start(struct probe *p, const struct table *tb, u64 hash)
+{
+	p->tb = *tb;
+	p->i = hash & tb->mask;
+	p->left = tb->mask + 1;
+	p->seg = NULL;
+}
+
+/* The bucket at hand, NULL if the table is damaged. */
+static struct daxfs_a64 *probe_bucket(const struct daxfs_region *rg,
+				      struct probe *p)
+{
+	if (!p->seg) {
+		p->seg = segment(rg, &p->tb, p->i);
+		if (!p->seg)
+			return NULL;
+	}
+	return &p->seg[p->i & SEG_MASK];
+}
+
+static void probe_next(struct probe *p)
+{
+	p->i = (p->i + 1) & p->tb.mask;
+	p->left--;
+	if (!(p->i & SEG_MASK))
+		p->seg = NULL;
+}
+
+/* ---- cells ---- */
+
+static struct daxfs_cell *cell_at(const struct daxfs_region *rg, u64 off)
+{
+	return daxfs_at(rg, off, 64, 64);
+}
+
+static int name_is(const struct daxfs_region *rg, u64 off,
+		   const struct daxfs_key *k)
+{
+	struct daxfs_dirent_cell *d;
+
+	d = daxfs_at(rg, off, DAXFS_DIRENT_NAME_OFF + k->len, 64);
+	return d && d->name_len == k->len && !memcmp(d->name, k->name, k->len);
+}
+
+/* Does the bucket refer to a cell of that key? Key and name are constant. */
+static int cell_is(const struct daxfs_region *rg, u64 b, const struct daxfs_key *k)
+{
+	struct daxfs_cell *c;
+
+	if (!bucket_tag_is(b, k->hash))
+		return 0;
+	c = cell_at(rg, bucket_off(b));
+	if (!c || a64_load_relaxed(&c->key) != k->key)
+		return 0;
+	return !k->name || name_is(rg, bucket_off(b), k);
+}
+
+static int value_counts(u64 v)
+{
+	return value_state(v) == DAXFS_V_LIVE ||
+	       value_state(v) == DAXFS_V_WHITEOUT;
+}
+
+/* ---- find ---- */
+
+/* In one table: 0 found, -ENOENT absent, 1 go on with the next table. */
+static int find_in(struct daxfs_cx *cx, const struct table *tb,
+		   const struct daxfs_key *k, u64 *cell_off, u64 *value)
+{
+	struct probe p;
+
+	for (probe_start(&p, tb, k->hash); p.left; probe_next(&p)) {
+		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		u64 b;
+		int r;
+
+		if (!bucket)
+			return -EUCLEAN;
+		b = a64_load_acquire(bucket);	/* pairs with [PUB] in insert_at() */
+		if (b == DAXFS_B_EMPTY)
+			return -ENOENT;		/* linearization point */
+		if (bucket_kind(b) == DAXFS_B_SEALED)
+			return 1;
+		if (bucket_kind(b) == DAXFS_B_TOMB || !cell_is(cx->rg, b, k))
+			continue;
+		*cell_off = bucket_off(b);
+		r = daxfs_word_read(cx->rg, &cell_at(cx->rg, *cell_off)->value,
+				    value);
+		if (r || value_counts(*value))
+			return r;
+	}
+	return 1;
+}
+
+int daxfs_index_find(struct daxfs_cx *cx, const struct daxfs_key *k,
+		     u64 *cell_off, u64 *value)
+{
+	struct table tb;
+	int r = table_root(cx, &tb);
+
+	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
+		r = find_in(cx, &tb, k, cell_off, value);
+		if (r <= 0)
+			return r;
+		r = table_next(cx, &tb, &tb);
+		if (r <= 0)
+			return r ? r : -ENOENT;
+		r = 0;
+	}
+	return r ? r : -EUCLEAN;
+}
+
+/* ---- making a table ---- */
+
+static int fill_dir(struct daxfs_cx *cx, struct daxfs_a64 *dir, u64 nr, u32 up,
+		    u64 segs)
+{
+	for (u64 i = 0; i < nr && i << up < segs; i++) {
+		u32 type = up ? DAXFS_T_TABDIR : DAXFS_T_SEGMENT;
+		u64 off, left = segs - (i << up);
+		int r;
+
+		r = daxfs_page_take_zero(cx, type, daxfs_off(cx->rg, &dir[i]), &off);
+		if (r)
+			return r;
+		a64_store_relaxed(&dir[i], off);	/* published by [PUB] */
+		if (!up)
+			continue;
+		r = fill_dir(cx, daxfs_word_page(cx->rg, off), 512, up - 9,
+			     left < 1ull << up ? left : 1ull << up);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Hand each page of the table to fn, the table's own last. */
+static void each_dir_page(struct daxfs_cx *cx, struct daxfs_a64 *dir, u64 nr,
+			  u32 up, u64 g, void (*fn)(struct daxfs_cx *, u64, u64))
+{
+	for (u64 i = 0; dir && i < nr; i++) {
+		u64 off = a64_load_relaxed(&dir[i]);	/* constant */
+
+		if (!off)
+			break;
+		if (up)
+			each_dir_page(cx, daxfs_word_page(cx->rg, off), 512,
+				      up - 9, g, fn);
+		fn(cx, off, g);
+	}
+}
+
+static void each_page(struct daxfs_cx *cx, const struct table *tb, u64 g,
+		      void (*fn)(struct daxfs_cx *, u64, u64))
+{
+	each_dir_page(cx, tb->t->dir, DAXFS_TABLE_FANOUT, 9 * (tb->levels - 1),
+		      g, fn);
+	fn(cx, tb->off, g);
+}
+
+static void give_page(struct daxfs_cx *cx, u64 off, u64 g)
+{
+	(void)g;
+	daxfs_page_give(cx, off);
+}
+
+static void retire_page(struct daxfs_cx *cx, u64 off, u64 g)
+{
+	daxfs_page_retire(cx, off, g, 0);
+}
+
+int daxfs_table_make(struct daxfs_cx *cx, u32 shift, u64 back_off, u64 *off)
+{
+	u32 up = 9 * (levels_of(shift) - 1);
+	struct table tb;
+	int r;
+
+	r = daxfs_page_take_zero(cx, DAXFS_T_TABLE, back_off, off);
+	if (r)
+		return r;
+	tb.t = daxfs_at(cx->rg, *off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+	a64_store_relaxed(&tb.t->size_shift, shift);
+	a64_store_relaxed(&tb.t->levels, levels_of(shift));
+	r = fill_dir(cx, tb.t->dir, DAXFS_TABLE_FANOUT, up,
+		     1ull << (shift - SEG_SHIFT));
+	if (!r)
+		return 0;
+	tb.off = *off;
+	tb.levels = levels_of(shift);
+	each_page(cx, &tb, 0, give_page);
+	return r;
+}
+
+int daxfs_table_retire(struct daxfs_cx *cx, u64 off)
+{
+	struct table tb;
+	int r = table_open(cx->rg, off, &tb);
+
+	if (!r)
+		each_page(cx, &tb, daxfs_retire_epoch(cx), retire_page);
+	return r;
+}
+
+/* ---- growing and migrating ---- */
+
+/* Buckets for the keys that live: load at most 1/3 at the beginning. */
+static u32 next_shift(const struct table *tb)
+{
+	u64 used = a64_load_relaxed(&tb->t->used);	/* estimates */
+	u64 dead = a64_load_relaxed(&tb->t->dead);
+	u64 live = dead < used ? used - dead : 0;
+	u32 shift = tb->shift > DAXFS_TABLE_MIN_SHIFT + 2 ?
+		    tb->shift - 2 : DAXFS_TABLE_MIN_SHIFT;
+
+	if (live > tb->mask)
+		live = tb->mask;
+	while (shift < DAXFS_TABLE_MAX_SHIFT && 1ull << shift < live * 3)
+		shift++;
+	return shift;
+}
+
+/* Publish an empty table behind tb. Only while tb is the root. */
+static int grow(struct daxfs_cx *cx, const struct table *tb)
+{
+	u64 off;
+	int r;
+
+	if (a64_load_acquire(root_word(cx)) != tb->off ||	/* [PUB] */
+	    a64_load_acquire(&tb->t->next))			/* [PUB] */
+		return 0;
+	r = daxfs_table_make(cx, next_shift(tb), daxfs_off(cx->rg, &tb->t->next),
+			     &off);
+	if (r)
+		return r;
+	/* Publishes the table. Pairs with [PUB] in table_next(). */
+	if (a64_cas(&tb->t->next, 0, off) != 0) {
+		struct table mine;
+
+		if (!table_open(cx->rg, off, &mine))
+			each_page(cx, &mine, 0, give_page);
+	}
+	return 0;
+}
+
+/* Put a reference to the cell into table u. */
+static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 hash)
+{
+	u64 mine = bucket_make(DAXFS_B_CELL, cell_off, hash);
+	struct probe p;
+
+	for (probe_start(&p, u, hash); p.left; probe_next(&p)) {
+		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		u64 b;
+
+		if (!bucket)
+			return -EUCLEAN;
+		b = a64_load_acquire(bucket);	/* pairs with [PUB], [BUR] */
+		if (b == DAXFS_B_EMPTY) {
+			b = a64_cas(bucket, DAXFS_B_EMPTY, mine);	/* [PUB] */
+			if (b == DAXFS_B_EMPTY)
+				return 1;
+		}
+		/* A tomb of the same cell stops a late helper for good. */
+		if (bucket_kind(b) == DAXFS_B_SEALED || bucket_off(b) == cell_off)
+			return 0;
+	}
+	return -ENOSPC;
+}
+
+static int migrate_cell(struct daxfs_cx *cx, const struct table *next,
+			struct daxfs_a64 *bucket, u64 b)
+{
+	struct daxfs_cell *c = cell_at(cx->rg, bucket_off(b));
+	u64 value;
+	int r;
+
+	if (!c)
+		return -EUCLEAN;
+	r = daxfs_word_read(cx->rg, &c->value, &value);	/* [BUR]: before put */
+	if (r)
+		return r;
+	if (value_state(value) == DAXFS_V_DEAD) {
+		a64_cas(bucket, b, bucket_as(b, DAXFS_B_TOMB));
+		return 0;
+	}
+	r = put(cx, next, bucket_off(b), a64_load_relaxed(&c->hash));
+	if (r < 0)
+		return r;
+	if (r)
+		a64_add_relaxed(&next->t->used, 1);	/* an estimate */
+	a64_cas(bucket, b, bucket_as(b, DAXFS_B_MOVED));
+	return 0;
+}
+
+static int bucket_is_final(u64 b)
+{
+	return bucket_kind(b) >= DAXFS_B_MOVED;
+}
+
+/* Make bucket i of tb final. */
+static int migrate_one(struct daxfs_cx *cx, const struct table *tb,
+		       const struct table *next, u64 i)
+{
+	struct daxfs_a64 *seg = segment(cx->rg, tb, i), *bucket;
+
+	if (!seg)
+		return -EUCLEAN;
+	bucket = &seg[i & SEG_MASK];
+	for (u32 k = 0; k < 4; k++) {	/* EMPTY, CELL, final */
+		u64 b = a64_load_acquire(bucket);	/* pairs with [PUB] */
+		int r = 0;
+
+		if (bucket_is_final(b))
+			return 0;
+		if (b == DAXFS_B_EMPTY)
+			a64_cas(bucket, b, DAXFS_B_SEALED);
+		else
+			r = migrate_cell(cx, next, bucket, b);
+		if (r)
+			return r;
+	}
+	return -EUCLEAN;
+}
+
+static int migrate_range(struct daxfs_cx *cx, const struct table *tb,
+			 const struct table *next, u64 from)
+{
+	int r = 0;
+
+	for (u64 i = from; i < from + MIGRATE_STEP && i <= tb->mask && !r; i++)
+		r = migrate_one(cx, tb, next, i);
+	return r;
+}
+
+static void replace_root(struct daxfs_cx *cx, const struct table *tb,
+			 const struct table *next)
+{
+	/* Pairs with [PUB] in table_root(). The winner retires the old one. */
+	if (a64_cas(root_word(cx), tb->off, next->off) == tb->off)
+		each_page(cx, tb, daxfs_retire_epoch(cx), retire_page);
+}
+
+/*
+ * Move a few buckets on. cursor hands ranges out, done says up to where all
+ * are final: a helper that stopped inside its range is overtaken there.
+ */
+static int migrate_step(struct daxfs_cx *cx, const struct table *tb,
+			const struct table *next)
+{
+	u64 from = a64_add_relaxed(&tb->t->cursor, MIGRATE_STEP), done;
+	int r = 0;
+
+	if (from <= tb->mask)
+		r = migrate_range(cx, tb, next, from);
+	for (u32 k = 0; k < 2 && !r; k++) {
+		done = a64_load_acquire(&tb->t->done);	/* [PUB] the CAS below */
+		if (done > tb->mask) {
+			replace_root(cx, tb, next);
+			return 0;
+		}
+		/* In general nothing is left to do in there but to look. */
+		if (done + 64 * MIGRATE_STEP > from && from <= tb->mask)
+			return 0;
+		r = migrate_range(cx, tb, next, done);
+		if (!r)
+			a64_cas(&tb->t->done, done, done + MIGRATE_STEP);
+	}
+	return r;
+}
+
+/* ---- insert ---- */
+
+/* Counts are kept by batches; a table that is too full gets a successor. */
+static int count_used(struct daxfs_cx *cx, const struct table *tb)
+{
+	u64 used, batch = tb->shift > 12 ? 32 : 4;
+
+	if (cx->table != tb->off) {
+		cx->table = tb->off;
+		cx->used_add = 0;
+		cx->dead_add = 0;
+	}
+	if (++cx->used_add < batch)
+		return 0;
+	used = a64_add_relaxed(&tb->t->used, cx->used_add) + cx->used_add;
+	if (cx->dead_add)
+		a64_add_relaxed(&tb->t->dead, cx->dead_add);
+	cx->used_add = 0;
+	cx->dead_add = 0;
+	return used > (tb->mask + 1) / 8 * 5 ? grow(cx, tb) : 0;
+}
+
+/*
+ * In one table: 0 inserted, -EEXIST, 1 go on with the next table, 2 the table
+ * is full.
+ */
+static int insert_in(struct daxfs_cx *cx, const struct table *tb,
+		     const struct daxfs_key *k, u64 cell_off, u64 *found_off,
+		     u64 *value)
+{
+	struct probe p;
+
+	for (probe_start(&p, tb, k->hash); p.left; ) {
+		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		u64 b, new;
+		int r;
+
+		if (!bucket)
+			return -EUCLEAN;
+		b = a64_load_acquire(bucket);	/* pairs with [PUB] below */
+		if (b == DAXFS_B_EMPTY) {
+			/* [PUB] in grow(): with a successor the run ends here
+			 * for good before the key may enter the next table. */
+			new = a64_load_acquire(&tb->t->next) ? DAXFS_B_SEALED :
+				bucket_make(DAXFS_B_CELL, cell_off, k->hash);
+			/* Publication. Pairs with [PUB] in find_in(). */
+			if (a64_cas(bucket, DAXFS_B_EMPTY, new) == DAXFS_B_EMPTY &&
+			    new != DAXFS_B_SEALED)
+				return 0;
+			continue;	/* see what it is now */
+		}
+		if (bucket_kind(b) == DAXFS_B_SEALED)
+			return 1;
+		if (bucket_kind(b) != DAXFS_B_TOMB && cell_is(cx->rg, b, k)) {
+			*found_off = bucket_off(b);
+			r = daxfs_word_settle(cx, &cell_at(cx->rg, *found_off)->value,
+					      value);
+			if (r)
+				return r;
+			if (value_counts(*value))
+				return -EEXIST;
+		}
+		probe_next(&p);
+	}
+	return 2;
+}
+
+int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
+		       u64 cell_off, u64 *found_off, u64 *value)
+{
+	struct table tb, next;
+	int r = table_root(cx, &tb);
+
+	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
+		r = insert_in(cx, &tb, k, cell_off, found_off, value);
+		if (r < 0)
+			return r;
+		if (r == 0) {
+			/* Room is a matter of later inserts: this one is done. */
+			count_used(cx, &tb);
+			return 0;
+		}
+		if (r == 2) {
+			r = grow(cx, &tb);
+			if (r)
+				return r;
+		}
+		r = table_next(cx, &tb, &next);
+		if (r < 0)
+			return r;
+		if (!r)
+			return -ENOSPC;	/* full, and not the root any more */
+		r = i ? 0 : migrate_step(cx, &tb, &next);
+		tb = next;
+	}
+	return r ? r : -EUCLEAN;
+}
+
+/* ---- bury ---- */
+
+/*
+ * In one table, from the cell's hash on: make its bucket a tomb, or leave one
+ * at the end of the run for a late put(). A tomb that is met may be of the
+ * cell's memory in an earlier life, so the rest of the run counts too; as a
+ * barrier for put() it is as good as a new one.
+ */
+static int bury_in(struct daxfs_cx *cx, const struct table *tb, u64 cell_off,
+		   u64 hash)
+{
+	u64 tomb = bucket_make(DAXFS_B_TOMB, cell_off, hash);
+	struct probe p;
+	int barrier = 0;
+
+	for (probe_start(&p, tb, hash); p.left; ) {
+		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		u64 b;
+
+		if (!bucket)
+			return -EUCLEAN;
+		b = a64_load_acquire(bucket);	/* pairs with [PUB] */
+		if (bucket_kind(b) == DAXFS_B_SEALED ||
+		    (b == DAXFS_B_EMPTY && barrier))
+			return 0;
+		if (b == DAXFS_B_EMPTY ||
+		    b == bucket_as(tomb, DAXFS_B_CELL) ||
+		    b == bucket_as(tomb, DAXFS_B_MOVED)) {
+			if (a64_cas(bucket, b, tomb) == b)	/* [BUR] in put() */
+				return 0;
+			continue;
+		}
+		barrier |= b == tomb;
+		probe_next(&p);
+	}
+	return 0;
+}
+
+int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off)
+{
+	struct daxfs_cell *c = cell_at(cx->rg, cell_off);
+	struct table tb;
+	u64 hash;
+	int r;
+
+	if (!c)
+		return -EUCLEAN;
+	hash = a64_load_relaxed(&c->hash);
+	full_fence();	/* DEAD before the tables; pairs with [BUR] in migrate_cell() */
+	r = table_root(cx, &tb);
+	if (!r && cx->table == tb.off)
+		cx->dead_add++;
+	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
+		r = bury_in(cx, &tb, cell_off, hash);
+		if (r)
+			return r;
+		r = table_next(cx, &tb, &tb);
+		if (r <= 0)
+			return r;
+		r = 0;
+	}
+	return r ? r : -EUCLEAN;
+}
+
+/* ---- walking ---- */
+
+static int walk_table(struct daxfs_cx *cx, const struct table *tb,
+		      int (*fn)(struct daxfs_cx *cx, void *arg, u64 bucket,
+				struct daxfs_cell *cell),
+		      void *arg)
+{
+	for (u64 i = 0; i <= tb->mask; i++) {
+		struct daxfs_a64 *seg = segment(cx->rg, tb, i);
+		struct daxfs_cell *c;
+		u64 b;
+		int r;
+
+		if (!seg)
+			return -EUCLEAN;
+		b = a64_load_acquire(&seg[i & SEG_MASK]);	/* [PUB] */
+		if (bucket_kind(b) != DAXFS_B_CELL)
+			continue;	/* MOVED ones come with the next table */
+		c = cell_at(cx->rg, bucket_off(b));
+		if (!c)
+			return -EUCLEAN;
+		r = fn(cx, arg, i, c);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int daxfs_index_walk(struct daxfs_cx *cx,
+		     int (*fn)(struct daxfs_cx *cx, void *arg, u64 bucket,
+			       struct daxfs_cell *cell),
+		     void *arg)
+{
+	struct table tb;
+	int r = table_root(cx, &tb);
+
+	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
+		r = walk_table(cx, &tb, fn, arg);
+		if (r)
+			return r;
+		r = table_next(cx, &tb, &tb);
+		if (r <= 0)
+			return r;
+		r = 0;
+	}
+	return r;
+}

@@ -1,0 +1,686 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Inodes: finding, copying up, attributes, holding and dropping.
+ *
+ * Notes: an inode of the base image gets an overlay inode of the same number
+ * at its first change; its content still shows through up to low_limit.
+ * Numbers are never used twice. tests/model/drop.pml is about open and drop.
+ *
+ * operation | linearization            | progress  | if the caller stops there
+ * find      | load of the value        | bounded   | -
+ * copy up   | CAS of the bucket        | lock-free | nothing, or a copy that says the same
+ * setattr   | CAS of attr_off          | lock-free | an unreferred attribute record
+ * open      | or of the bit            | wait-free | a bit that recovery clears
+ * close     | and of the bit           | wait-free | an unused inode: recovery drops it
+ * drop      | CAS alive -> dropping    | lock-free | the file is gone; drop_ino is finished
+ *
+ * open sets its bit, full fence, loads the count; unlink brings the count to 0,
+ * full fence, loads the bits [OPN]: one of them sees the other.
+ *
+ * ABA: attr_off cannot recur while the old record may be seen, in a section.
+ */
+#include "inode.h"
+#include "base.h"
+#include "epoch.h"
+#include "index.h"
+#include "map.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+#define SECOND_NS	1000000000ull
+
+static struct daxfs_inode *inode_at(const struct daxfs_region *rg, u64 off)
+{
+	return daxfs_at(rg, off, sizeof(struct daxfs_inode), 64);
+}
+
+/* ---- finding ---- */
+
+/* Is there an inode of that number, alive, where the hint says? */
+static int hint_is_right(struct daxfs_cx *cx, u64 ino, u64 hint,
+			 struct daxfs_iref *ref)
+{
+	struct daxfs_inode *in = hint ? inode_at(cx->rg, hint) : NULL;
+	u64 v;
+
+	if (!in || a64_load_relaxed(&in->cell.key) != (DAXFS_KEY_INODE | ino))
+		return 0;
+	/* A number is never used again, so key and LIVE say enough. */
+	v = a64_load_acquire(&in->cell.value);		/* pairs with [PUB] */
+	if (is_ref(v) || value_state(v) != DAXFS_V_LIVE || value_ino(v) != ino)
+		return 0;
+	ref->off = hint;
+	ref->in = in;
+	return 1;
+}
+
+static int overlay_find(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *ref)
+{
+	struct daxfs_key k = daxfs_key_inode(cx->rg, ino);
+	u64 value;
+	int r = daxfs_index_find(cx, &k, &ref->off, &value);
+
+	if (r)
+		return r;
+	if (value_state(value) != DAXFS_V_LIVE)
+		return -ESTALE;		/* a base inode that was dropped */
+	ref->in = inode_at(cx->rg, ref->off);
+	return ref->in ? 0 : -EUCLEAN;
+}
+
+int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
+{
+	int r = -ENOENT;
+
+	ref->ino = ino;
+	ref->off = 0;
+	ref->in = NULL;
+	ref->has_base = ino && ino <= cx->rg->super.base_inode_nr;
+	if (daxfs_has_overlay(cx->rg) && !hint_is_right(cx, ino, hint, ref)) {
+		r = overlay_find(cx, ino, ref);
+		if (r && r != -ENOENT)
+			return r == -ESTALE ? -ENOENT : r;
+	}
+	if (ref->has_base)
+		return daxfs_base_inode(cx->rg, ino, &ref->base);
+	return ref->in ? 0 : -ENOENT;
+}
+
+/* ---- making ---- */
+
+int daxfs_ino_take(struct daxfs_cx *cx, u64 *ino)
+{
+	if (cx->ino_next == cx->ino_end) {
+		struct daxfs_a64 *next = &daxfs_globals(cx->rg)->next_ino.word;
+		u64 first = a64_add_relaxed(next, DAXFS_INO_RANGE / DAXFS_CTXS);
+
+		if (first >> 53)
+			return -ENOSPC;
+		cx->ino_next = first;
+		cx->ino_end = first + DAXFS_INO_RANGE / DAXFS_CTXS;
+	}
+	*ino = cx->ino_next++;
+	return 0;
+}
+
+static u64 embedded_attr(const struct daxfs_region *rg,
+			 const struct daxfs_inode *in)
+{
+	return daxfs_off(rg, &in->attr);
+}
+
+static void inode_init(struct daxfs_cx *cx, struct daxfs_inode *in, u64 ino)
+{
+	struct daxfs_key k = daxfs_key_inode(cx->rg, ino);
+	u8 *body = (u8 *)in + sizeof(in->cell.info);
+
+	/* info is ours and must stay */
+	port_zero(body, sizeof(*in) - sizeof(in->cell.info));
+	a64_store_relaxed(&in->cell.value, value_make(DAXFS_V_LIVE, 0, ino));
+	a64_store_relaxed(&in->cell.hash, k.hash);
+	a64_store_relaxed(&in->cell.key, k.key);
+	a64_store_relaxed(&in->attr_off, embedded_attr(cx->rg, in));
+	in->birth_layer = 1;
+}
+
+static int inode_take(struct daxfs_cx *cx, u64 ino, u64 *off,
+		      struct daxfs_inode **in)
+{
+	int r = daxfs_obj_take(cx, DAXFS_CLASS256, DAXFS_T_INODE, 0, off);
+
+	if (r)
+		return r;
+	*in = inode_at(cx->rg, *off);
+	if (!*in)
+		return -EUCLEAN;
+	inode_init(cx, *in, ino);
+	return 0;
+}
+
+static int set_target(struct daxfs_cx *cx, struct daxfs_inode *in,
+		      const char *target, u32 len)
+{
+	u64 off;
+	int r;
+
+	a64_store_relaxed(&in->size, size_make(len));
+	if (len <= DAXFS_INLINE_TARGET) {
+		port_copy_to(in->target, target, len);
+		return 0;
+	}
+	r = daxfs_page_take_zero(cx, DAXFS_T_DATA,
+				 daxfs_off(cx->rg, &in->page0), &off);
+	if (r)
+		return r;
+	port_copy_to(daxfs_at(cx->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE),
+		     target, len);
+	a64_store_relaxed(&in->page0, pslot_make(off));
+	a64_store_relaxed(&in->pages, 1);
+	return 0;
+}
+
+int daxfs_inode_make(struct daxfs_cx *cx, u64 ino, u64 parent,
+		     const struct daxfs_new *what, u64 *off)
+{
+	u64 now = port_now_ns();
+	struct daxfs_inode *in;
+	int r = inode_take(cx, ino, off, &in);
+
+	if (r)
+		return r;
+	a64_store_relaxed(&in->nlink, nlink_make(1));
+	a64_store_relaxed(&in->mtime_ns, now);
+	a64_store_relaxed(&in->ctime_ns, now);
+	a64_store_relaxed(&in->atime_ns, now);
+	in->btime_ns = now;
+	in->rdev = what->rdev;
+	in->attr.mode = what->mode;
+	in->attr.uid = what->uid;
+	in->attr.gid = what->gid;
+	if (S_ISDIR(what->mode))
+		a64_store_relaxed(&in->parent, parent_make(parent));
+	if (S_ISLNK(what->mode))
+		r = set_target(cx, in, what->target, what->target_len);
+	if (r)
+		daxfs_obj_give(cx, *off);
+	return r;
+}
+
+void daxfs_inode_give(struct daxfs_cx *cx, u64 off)
+{
+	struct daxfs_inode *in = inode_at(cx->rg, off);
+	u64 page = a64_load_relaxed(&in->page0);
+
+	if (pslot_is_page(page))
+		daxfs_page_give(cx, pslot_off(page));
+	daxfs_obj_give(cx, off);
+}
+
+/* The copy says exactly what the base inode says. */
+static void fill_copy(struct daxfs_inode *in, const struct daxfs_base_inode *b)
+{
+	u64 nr = daxfs_base_dir_nr(b);
+
+	a64_store_relaxed(&in->nlink, nlink_make(b->nlink));
+	a64_store_relaxed(&in->size, size_make(b->size));
+	a64_store_relaxed(&in->mtime_ns, (u64)b->mtime_ns);
+	a64_store_relaxed(&in->ctime_ns, (u64)b->mtime_ns);
+	a64_store_relaxed(&in->atime_ns, (u64)b->mtime_ns);
+	a64_store_relaxed(&in->low_limit, b->size);
+	in->btime_ns = (u64)b->mtime_ns;
+	in->rdev = b->rdev;
+	in->birth_layer = 0;
+	in->attr.mode = b->mode;
+	in->attr.uid = b->uid;
+	in->attr.gid = b->gid;
+	if (!S_ISDIR(b->mode))
+		return;
+	a64_store_relaxed(&in->size, 0);
+	a64_store_relaxed(&in->low_limit, 0);
+	a64_store_relaxed(&in->parent, parent_make(b->parent));
+	a64_store_relaxed(&in->dirstate, dirstate_make(nr, b->nlink - 2));
+	a64_store_relaxed(&in->nlink, nlink_make(1));
+	a64_store_relaxed(&in->slot_hwm, nr);
+	in->slot_base = (u32)nr;
+}
+
+int daxfs_copy_up(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	struct daxfs_key k = daxfs_key_inode(cx->rg, ref->ino);
+	struct daxfs_inode *in;
+	u64 off, found, value;
+	int r;
+
+	if (ref->in)
+		return 0;
+	if (!cx->sh)
+		return -EROFS;
+	r = inode_take(cx, ref->ino, &off, &in);
+	if (r)
+		return r;
+	fill_copy(in, &ref->base);
+	r = daxfs_index_insert(cx, &k, off, &found, &value);
+	if (r) {
+		daxfs_obj_give(cx, off);
+		if (r != -EEXIST)
+			return r;
+		if (value_state(value) != DAXFS_V_LIVE)
+			return -ENOENT;
+		off = found;
+	}
+	ref->off = off;
+	ref->in = inode_at(cx->rg, off);
+	return ref->in ? 0 : -EUCLEAN;
+}
+
+/* ---- attributes ---- */
+
+int daxfs_attr(struct daxfs_cx *cx, struct daxfs_inode *in, struct daxfs_attr *at,
+	       u64 *off)
+{
+	struct daxfs_attr *shared;
+
+	*off = a64_load_acquire(&in->attr_off);	/* [PUB] in attr_replace() */
+	if (*off == DAXFS_ATTR_GONE)
+		return -ENOENT;
+	shared = daxfs_at(cx->rg, *off, sizeof(*at), 8);
+	if (!shared)
+		return -EUCLEAN;
+	port_copy_from(at, shared, sizeof(*at));	/* immutable */
+	return 0;
+}
+
+int daxfs_ref_mode(struct daxfs_cx *cx, const struct daxfs_iref *ref, u32 *mode)
+{
+	struct daxfs_attr at;
+	u64 off;
+	int r;
+
+	if (!ref->in) {
+		*mode = ref->base.mode;
+		return 0;
+	}
+	r = daxfs_attr(cx, ref->in, &at, &off);
+	*mode = r ? 0 : at.mode;
+	return r;
+}
+
+static void base_stat(const struct daxfs_iref *ref, struct daxfs_stat *st)
+{
+	const struct daxfs_base_inode *b = &ref->base;
+
+	st->mode = b->mode;
+	st->nlink = b->nlink;
+	st->uid = b->uid;
+	st->gid = b->gid;
+	st->rdev = b->rdev;
+	st->size = S_ISDIR(b->mode) ? DAXFS_PAGE_SIZE : b->size;
+	st->blocks = (b->size + 511) / 512;
+	st->atime_ns = st->mtime_ns = (u64)b->mtime_ns;
+	st->ctime_ns = st->btime_ns = (u64)b->mtime_ns;
+}
+
+/* Link count of a directory, and that it is still there. */
+static int dir_nlink(struct daxfs_cx *cx, struct daxfs_inode *in, u32 *nlink)
+{
+	u64 ds;
+	int r = daxfs_word_read(cx->rg, &in->dirstate, &ds);
+
+	*nlink = ds & DAXFS_DIR_DEAD ? 0 : 2 + (u32)dirstate_subdirs(ds);
+	return r;
+}
+
+static int overlay_stat(struct daxfs_cx *cx, struct daxfs_inode *in,
+			struct daxfs_stat *st)
+{
+	struct daxfs_attr at;
+	u64 off, size, nlink;
+	int r = daxfs_attr(cx, in, &at, &off);
+
+	if (r)
+		return r;
+	/* The change counter first: what it counts is seen then or later. */
+	st->change = a64_load_acquire(&in->change);	/* [CHG] in daxfs_touch() */
+	r = daxfs_word_read(cx->rg, &in->size, &size);
+	if (!r)
+		r = daxfs_word_read(cx->rg, &in->nlink, &nlink);
+	if (r)
+		return r;
+	st->mode = at.mode;
+	st->uid = at.uid;
+	st->gid = at.gid;
+	st->rdev = in->rdev;
+	st->generation = in->generation;
+	st->nlink = nlink_count(nlink);
+	st->size = size_bytes(size);
+	st->blocks = a64_load_relaxed(&in->pages) * (DAXFS_PAGE_SIZE / 512);
+	st->atime_ns = a64_load_relaxed(&in->atime_ns);	/* statistics */
+	st->mtime_ns = a64_load_relaxed(&in->mtime_ns);
+	st->ctime_ns = a64_load_relaxed(&in->ctime_ns);
+	st->btime_ns = in->btime_ns;
+	if (!S_ISDIR(at.mode))
+		return 0;
+	st->size = DAXFS_PAGE_SIZE;
+	return dir_nlink(cx, in, &st->nlink);
+}
+
+int daxfs_ref_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
+		   struct daxfs_stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->ino = ref->ino;
+	if (!ref->in) {
+		base_stat(ref, st);
+		return 0;
+	}
+	return overlay_stat(cx, ref->in, st);
+}
+
+/* Strictly later than it was, so that whoever compares sees a change. */
+static void touch_time(struct daxfs_a64 *word, u64 now)
+{
+	u64 old = a64_load_relaxed(word);
+
+	/* A time far ahead was set by somebody: take the clock's. */
+	if (old >= now && old - now < SECOND_NS)
+		now = old + 1;
+	a64_store_relaxed(word, now);
+}
+
+static void change_raise(struct daxfs_inode *in)
+{
+	u64 v = a64_load_relaxed(&in->change), found;
+
+	/* Content and times before the counter. Pairs with [CHG] in
+	 * overlay_stat(). Whoever wins raises it for both at worst. */
+	for (u32 i = 0; i < 64; i++) {
+		found = a64_cas(&in->change, v, v + 1);
+		if (found == v)
+			return;
+		v = found;
+	}
+}
+
+void daxfs_touch(struct daxfs_inode *in, u32 what)
+{
+	u64 now = port_now_ns();
+
+	if (what & DAXFS_TOUCH_MTIME)
+		touch_time(&in->mtime_ns, now);
+	touch_time(&in->ctime_ns, now);
+	if (!(what & DAXFS_TOUCH_CONTENT))
+		return;
+	change_raise(in);
+}
+
+struct getattr_arg {
+	u64 ino;
+	struct daxfs_stat *st;
+};
+
+static int getattr_fn(struct daxfs_cx *cx, void *p)
+{
+	struct getattr_arg *a = p;
+	struct daxfs_iref ref;
+	int r = daxfs_iget(cx, a->ino, 0, &ref);
+
+	return r ? r : daxfs_ref_stat(cx, &ref, a->st);
+}
+
+int daxfs_getattr(struct daxfs_cx *cx, u64 ino, struct daxfs_stat *st)
+{
+	struct getattr_arg a = { ino, st };
+
+	return daxfs_section(cx, getattr_fn, &a);
+}
+
+/* Put a changed copy of the record in place. -EAGAIN: another was faster. */
+static int attr_replace(struct daxfs_cx *cx, struct daxfs_iref *ref, u64 old_off,
+			struct daxfs_attr *at)
+{
+	struct daxfs_attr *shared;
+	u64 off;
+	int r;
+
+	r = daxfs_obj_take(cx, DAXFS_CLASS64, DAXFS_T_ATTR,
+			   daxfs_off(cx->rg, &ref->in->attr_off), &off);
+	if (r)
+		return r;
+	shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
+	port_copy_to(&shared->mode, &at->mode,
+		     sizeof(*at) - offsetof(struct daxfs_attr, mode));
+	/* Publishes the record. Pairs with [PUB] in daxfs_attr(). */
+	if (a64_cas(&ref->in->attr_off, old_off, off) != old_off) {
+		daxfs_obj_give(cx, off);
+		return -EAGAIN;
+	}
+	if (old_off != embedded_attr(cx->rg, ref->in))
+		daxfs_obj_retire(cx, old_off, daxfs_retire_epoch(cx));
+	return 0;
+}
+
+static void attr_apply(struct daxfs_attr *at, const struct daxfs_setattr *sa)
+{
+	if (sa->set & DAXFS_SET_MODE)
+		at->mode = (at->mode & S_IFMT) | (sa->mode & 07777);
+	if (sa->set & DAXFS_SET_UID)
+		at->uid = sa->uid;
+	if (sa->set & DAXFS_SET_GID)
+		at->gid = sa->gid;
+}
+
+static int set_attr(struct daxfs_cx *cx, struct daxfs_iref *ref,
+		    const struct daxfs_setattr *sa)
+{
+	for (u32 i = 0; i < 100000; i++) {
+		struct daxfs_attr at;
+		u64 off;
+		int r = daxfs_attr(cx, ref->in, &at, &off);
+
+		if (r)
+			return r;
+		attr_apply(&at, sa);
+		r = attr_replace(cx, ref, off, &at);
+		if (r != -EAGAIN)
+			return r;
+	}
+	return -EUCLEAN;
+}
+
+static void set_times(struct daxfs_inode *in, const struct daxfs_setattr *sa)
+{
+	if (sa->set & DAXFS_SET_ATIME)
+		a64_store_relaxed(&in->atime_ns, sa->atime_ns);
+	if (sa->set & DAXFS_SET_MTIME)
+		a64_store_relaxed(&in->mtime_ns, sa->mtime_ns);
+	if (sa->set & DAXFS_SET_CTIME)
+		a64_store_relaxed(&in->ctime_ns, sa->ctime_ns);
+	else
+		daxfs_touch(in, DAXFS_TOUCH_CTIME);
+}
+
+struct setattr_arg {
+	u64 ino;
+	const struct daxfs_setattr *sa;
+	struct daxfs_stat *st;
+};
+
+static int setattr_fn(struct daxfs_cx *cx, void *p)
+{
+	struct setattr_arg *a = p;
+	struct daxfs_iref ref;
+	int r = daxfs_iget(cx, a->ino, 0, &ref);
+
+	if (!r)
+		r = daxfs_copy_up(cx, &ref);
+	if (!r && (a->sa->set & (DAXFS_SET_MODE | DAXFS_SET_UID | DAXFS_SET_GID)))
+		r = set_attr(cx, &ref, a->sa);
+	if (r)
+		return r;
+	set_times(ref.in, a->sa);
+	return a->st ? daxfs_ref_stat(cx, &ref, a->st) : 0;
+}
+
+int daxfs_setattr(struct daxfs_cx *cx, u64 ino, const struct daxfs_setattr *sa,
+		  struct daxfs_stat *st)
+{
+	struct setattr_arg a = { ino, sa, st };
+
+	if (!cx->sh)
+		return -EROFS;
+	return daxfs_section(cx, setattr_fn, &a);
+}
+
+/* ---- holding ---- */
+
+static u64 host_bit(const struct daxfs_cx *cx)
+{
+	return 1ull << (cx->id / DAXFS_CTXS);
+}
+
+/* No link any more? */
+static int is_unlinked(struct daxfs_cx *cx, struct daxfs_inode *in, int *unlinked)
+{
+	u64 nlink, ds;
+	int r = daxfs_word_read(cx->rg, &in->nlink, &nlink);
+
+	if (!r)
+		r = daxfs_word_read(cx->rg, &in->dirstate, &ds);
+	*unlinked = !r && (!nlink_count(nlink) || (ds & DAXFS_DIR_DEAD) ||
+			   (nlink & DAXFS_NLINK_DROPPING));
+	return r;
+}
+
+struct daxfs_a64 *daxfs_opens_word(struct daxfs_cx *cx,
+				   const struct daxfs_iref *ref)
+{
+	return ref->has_base ? daxfs_base_opens(cx->rg, ref->ino) :
+	       &ref->in->opens;
+}
+
+static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	int unlinked = 0, r;
+
+	a64_or(daxfs_opens_word(cx, ref), host_bit(cx));
+	/* The bit before the count. Pairs with [OPN] in
+	 * daxfs_drop_if_unused(). */
+	full_fence();
+	r = daxfs_iget(cx, ref->ino, ref->off, ref);	/* copied up meanwhile? */
+	if (!r && ref->in)
+		r = is_unlinked(cx, ref->in, &unlinked);
+	if (!r && !unlinked)
+		return 0;
+	a64_and(daxfs_opens_word(cx, ref), ~host_bit(cx));
+	if (!r)
+		r = daxfs_drop_if_unused(cx, ref);
+	return r ? r : -ENOENT;
+}
+
+struct open_arg {
+	u64 ino;
+	int held;
+	struct daxfs_file *f;
+};
+
+static int open_fn(struct daxfs_cx *cx, void *p)
+{
+	struct open_arg *a = p;
+	struct daxfs_iref ref;
+	int r = daxfs_iget(cx, a->ino, 0, &ref);
+
+	if (r)
+		return r;
+	if (cx->sh && !a->held)
+		r = hold(cx, &ref);
+	a->f->ino = a->ino;
+	a->f->inode_off = r ? 0 : ref.off;
+	return r;
+}
+
+int daxfs_open(struct daxfs_cx *cx, u64 ino, int held, struct daxfs_file *f)
+{
+	struct open_arg a = { ino, held, f };
+
+	return daxfs_section(cx, open_fn, &a);
+}
+
+static int close_fn(struct daxfs_cx *cx, void *p)
+{
+	struct daxfs_iref ref;
+	int r = daxfs_iget(cx, *(u64 *)p, 0, &ref);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	a64_and(daxfs_opens_word(cx, &ref), ~host_bit(cx));
+	full_fence();	/* the bit before a later copy up; [OPN] */
+	r = daxfs_iget(cx, ref.ino, ref.off, &ref);
+	if (r || !ref.in)
+		return r == -ENOENT ? 0 : r;
+	return daxfs_drop_if_unused(cx, &ref);
+}
+
+int daxfs_close(struct daxfs_cx *cx, u64 ino)
+{
+	if (!cx->sh)
+		return 0;
+	return daxfs_section(cx, close_fn, &ino);
+}
+
+/* ---- dropping ---- */
+
+int daxfs_cell_dispose(struct daxfs_cx *cx, u64 cell_off)
+{
+	int r = daxfs_index_bury(cx, cell_off);
+
+	if (!r)
+		daxfs_obj_retire(cx, cell_off, daxfs_retire_epoch(cx));
+	return r;
+}
+
+static void attr_drop(struct daxfs_cx *cx, struct daxfs_inode *in)
+{
+	for (u32 i = 0; i < 100000; i++) {
+		u64 off = a64_load_acquire(&in->attr_off);	/* [PUB] */
+
+		if (off == DAXFS_ATTR_GONE)
+			return;
+		if (a64_cas(&in->attr_off, off, DAXFS_ATTR_GONE) != off)
+			continue;
+		if (off != embedded_attr(cx->rg, in))
+			daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
+		return;
+	}
+}
+
+int daxfs_drop_finish(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	struct daxfs_a64 *value = &ref->in->cell.value;
+	u64 v, end;
+	int r = daxfs_map_retire(cx, ref->in);
+
+	if (r)
+		return r;
+	attr_drop(cx, ref->in);
+	/* A base number must stay known as gone: its cell hides the base. */
+	end = value_make(ref->has_base ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD, 0,
+			 ref->ino);
+	v = a64_load_acquire(value);	/* pairs with [PUB] */
+	if (v != end)
+		a64_cas(value, v, end);
+	return ref->has_base ? 0 : daxfs_cell_dispose(cx, ref->off);
+}
+
+/* Without links and holders? Then *nlink is the word to drop it by. */
+static int is_unused(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *nlink)
+{
+	int unlinked, r = is_unlinked(cx, ref->in, &unlinked);
+
+	if (!r)
+		r = daxfs_word_settle(cx, &ref->in->nlink, nlink);
+	if (r)
+		return r;
+	return unlinked && !(*nlink & DAXFS_NLINK_DROPPING) &&
+	       !a64_load_acquire(daxfs_opens_word(cx, ref));	/* [OPN] in hold() */
+}
+
+int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	u64 nlink;
+	int r;
+
+	full_fence();	/* count or bit before the other; pairs with [OPN] in hold() */
+	r = is_unused(cx, ref, &nlink);
+	if (r <= 0)
+		return r;
+	a64_store_relaxed(&cx->sh->drop_ino, ref->ino);
+	full_fence();	/* the note before the CAS; pairs with [OPN] in recovery */
+	if (a64_cas(&ref->in->nlink, nlink, nlink | DAXFS_NLINK_DROPPING) == nlink)
+		r = daxfs_drop_finish(cx, ref);
+	else
+		r = 0;		/* another drops it, or it is claimed: retried */
+	a64_store_release(&cx->sh->drop_ino, 0);	/* [OPN] */
+	return r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The map of a file or directory: from a page number to the word that names
+ * the page (docs/decisions/0001).
+ */
+#ifndef DAXFS_MAP_H
+#define DAXFS_MAP_H
+
+#include "core.h"
+
+#define DAXFS_MAP_PAGES		(1ull << 36)	/* what four levels can name */
+
+/*
+ * The word of page idx in *word; NULL there if the map does not reach it.
+ * create: make it reach; -ENOSPC, -EFBIG. Inside a section.
+ */
+int daxfs_map_word(struct daxfs_cx *cx, struct daxfs_inode *in, u64 idx,
+		   int create, struct daxfs_a64 **word);
+/*
+ * The first page at or behind *idx whose word is not 0. -ENOENT: none.
+ * Skips what the map does not reach without looking at it.
+ */
+int daxfs_map_next(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *idx,
+		   struct daxfs_a64 **word);
+/*
+ * Retire all pages of content and of the map. Nobody can add to it any more;
+ * several may do it at once. The words stay as they are.
+ */
+int daxfs_map_retire(struct daxfs_cx *cx, struct daxfs_inode *in);
+/* May pages of this inode be mapped or pinned? Issues a full fence. */
+int daxfs_inode_mapped(struct daxfs_inode *in);
+
+#endif

@@ -1,0 +1,800 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Names: create, link, unlink, rmdir and rename, each one record.
+ *
+ * Notes: a record changes all words of an operation in one instant: the values
+ * of names, link counts, counts of directories. A name without a cell gets one
+ * that is born claimed: its value is a reference to the record when the bucket
+ * first shows it, so the insertion is the claim. The count of names is exact,
+ * so ENOTEMPTY is true at an instant, and rmdir and create claim one word.
+ * tests/model/names.pml.
+ *
+ * operation | entries besides the names           | post steps
+ * create    | dirstate                             | times
+ * link      | nlink, dirstate                      | times
+ * unlink    | nlink, dirstate                      | bury, drop
+ * rmdir     | own dirstate -> DEAD, dirstate       | bury, drop
+ * rename    | victim, parent, slot, dirstates, dirmove | bury, drop
+ *
+ * Linearization: the status of the record. If the caller stops before, others
+ * see the old state, wait once for each word (<= 1 ms) and abort it; behind it
+ * they see the new one, and recovery does the post steps.
+ * No cycles: a directory move has dirmove v -> v+1 in its record, loaded before
+ * the walk to the root; any other move decided meanwhile aborts it.
+ */
+#include "dir.h"
+#include "data.h"
+#include "epoch.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+#define TRIES		100000u
+#define DEPTH_MAX	1000000u	/* of directories; a longer walk is a cycle */
+#define LINK_MAX_COUNT	0x7fffffffu
+#define BORN_MAX	2u
+
+struct born {			/* a cell that the record brings to life */
+	struct daxfs_name *n;
+	u64 off;
+	struct daxfs_dirent_cell *cell;
+	struct daxfs_iref *dir;
+	u64 slot;
+	int wants_slot, has_slot, in_bucket;
+};
+
+struct names_op {
+	struct born born[BORN_MAX];
+	u32 born_nr;
+};
+
+struct name_arg {		/* what the caller asks for */
+	u64 dir;
+	const char *name;
+	u32 len;
+	u64 dir2;		/* rename */
+	const char *name2;
+	u32 len2;
+	u32 flags;
+	u64 ino;		/* link */
+	const struct daxfs_new *what;
+	struct daxfs_stat *st;
+	struct daxfs_iref made;	/* create: the new inode */
+};
+
+/* ---- cells that are born claimed ---- */
+
+static enum daxfs_class class_for(u32 len)
+{
+	return len <= DAXFS_DIRENT64_NAME ? DAXFS_CLASS64 :
+	       len <= DAXFS_DIRENT128_NAME ? DAXFS_CLASS128 : DAXFS_CLASS320;
+}
+
+/* A private cell for the name; slot: that of the base, if it has one. */
+static int cell_make(struct daxfs_cx *cx, struct daxfs_name *n, u64 hint,
+		     struct born *b)
+{
+	int r = daxfs_obj_take(cx, class_for(n->key.len), DAXFS_T_DIRENT, 0,
+			       &b->off);
+
+	if (r)
+		return r;
+	b->cell = daxfs_at(cx->rg, b->off, DAXFS_DIRENT_NAME_OFF + n->key.len, 64);
+	if (!b->cell)
+		return -EUCLEAN;
+	a64_store_relaxed(&b->cell->cell.hash, n->key.hash);
+	a64_store_relaxed(&b->cell->cell.key, n->key.key);
+	a64_store_relaxed(&b->cell->dslot, n->base_idx);
+	a64_store_relaxed(&b->cell->ihint, hint);
+	b->cell->name_len = (u8)n->key.len;
+	port_copy_to(b->cell->name, n->key.name, n->key.len);
+	return 0;
+}
+
+/*
+ * The entry that gives name n a new value. Names without a cell get one; all
+ * such calls come before those for other names.
+ */
+static int change_name(struct daxfs_cx *cx, struct names_op *op,
+		       struct daxfs_iref *dir, struct daxfs_name *n, u64 value,
+		       u64 hint)
+{
+	struct born *b;
+	int r;
+
+	if (n->cell_off) {
+		if (value_state(value) == DAXFS_V_LIVE)
+			a64_store_relaxed(&n->cell->ihint, hint);
+		return daxfs_op_add(cx, &n->cell->cell.value, n->value, value);
+	}
+	b = &op->born[op->born_nr];
+	memset(b, 0, sizeof(*b));
+	b->n = n;
+	b->dir = dir;
+	b->wants_slot = !n->in_base;
+	r = cell_make(cx, n, hint, b);
+	if (r)
+		return r;
+	op->born_nr++;
+	a64_store_relaxed(&b->cell->cell.value, daxfs_op_ref(cx));
+	return daxfs_op_add(cx, &b->cell->cell.value,
+			    value_make(DAXFS_V_DEAD, 0, 0), value);
+}
+
+/* What a name becomes when it is taken away: base names must stay hidden. */
+static u64 gone_value(const struct daxfs_name *n)
+{
+	return value_make(n->in_base ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD, 0, 0);
+}
+
+/* Commit kills that cell. */
+static void kills(struct daxfs_cx *cx, const struct daxfs_name *n)
+{
+	if (n->cell_off && !n->in_base)
+		daxfs_op_garbage(cx, n->cell_off);
+}
+
+/* Slot, then bucket: whatever lookup finds is listed. */
+static int born_publish(struct daxfs_cx *cx, struct born *b)
+{
+	u64 found, value;
+	int r;
+
+	if (b->wants_slot) {
+		r = daxfs_slot_take(cx, b->dir, b->off, &b->slot);
+		if (r)
+			return r;
+		b->has_slot = 1;
+		a64_store_relaxed(&b->cell->dslot, b->slot);
+	}
+	r = daxfs_index_insert(cx, &b->n->key, b->off, &found, &value);
+	b->in_bucket = !r;
+	return r == -EEXIST ? -EAGAIN : r;
+}
+
+/* Take back a cell whose record was aborted; its value is DEAD now. */
+static int born_undo(struct daxfs_cx *cx, struct born *b)
+{
+	int r = 0;
+
+	if (b->has_slot)
+		r = daxfs_slot_clear(cx, b->dir, b->slot, b->off);
+	if (!b->in_bucket && !b->has_slot)
+		daxfs_obj_give(cx, b->off);
+	else if (!b->in_bucket)
+		daxfs_obj_retire(cx, b->off, daxfs_retire_epoch(cx));
+	else if (!r)
+		r = daxfs_cell_dispose(cx, b->off);
+	return r;
+}
+
+/*
+ * Run the record that was filled. 0: committed, the caller does the post steps
+ * and ends it. Else nothing has happened; -EAGAIN: look again.
+ */
+static int names_run(struct daxfs_cx *cx, struct names_op *op, int r)
+{
+	if (!r) {
+		daxfs_op_activate(cx);
+		for (u32 i = 0; i < op->born_nr && !r; i++)
+			r = born_publish(cx, &op->born[i]);
+		if (!r)
+			r = daxfs_op_claim(cx, op->born_nr, cx->entry_nr);
+		if (!r)
+			r = daxfs_op_commit(cx);
+		else
+			daxfs_op_abort(cx);
+		daxfs_op_clean(cx);
+	}
+	if (!r)
+		return 0;
+	for (u32 i = 0; i < op->born_nr; i++) {
+		int e = born_undo(cx, &op->born[i]);
+
+		if (e)
+			r = e;
+	}
+	daxfs_op_end(cx);
+	if (r == -EAGAIN)
+		daxfs_patience_grow(cx);
+	return r;
+}
+
+/* Post step: a cell that the commit killed. */
+static int name_dispose(struct daxfs_cx *cx, struct daxfs_iref *dir,
+			const struct daxfs_name *n)
+{
+	int r;
+
+	if (!n->cell_off || n->in_base)
+		return 0;
+	r = daxfs_slot_clear(cx, dir, a64_load_relaxed(&n->cell->dslot),
+			     n->cell_off);
+	return r ? r : daxfs_cell_dispose(cx, n->cell_off);
+}
+
+/* ---- what all operations begin with ---- */
+
+static int dir_for_writing(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *dir)
+{
+	int r = daxfs_dir_get(cx, ino, dir);
+
+	return r ? r : daxfs_copy_up(cx, dir);
+}
+
+/* The count of names, while the directory is alive. */
+static int dir_counts(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 *ds)
+{
+	int r = daxfs_word_settle(cx, &dir->in->dirstate, ds);
+
+	if (!r && (*ds & DAXFS_DIR_DEAD))
+		r = -ENOENT;
+	return r;
+}
+
+static int dots(const char *name, u32 len)
+{
+	return (len == 1 || len == 2) && name[0] == '.' && name[len - 1] == '.';
+}
+
+typedef int name_fn(struct daxfs_cx *cx, struct name_arg *a);
+
+struct name_call {
+	name_fn *fn;
+	struct name_arg *arg;
+};
+
+static int call_fn(struct daxfs_cx *cx, void *p)
+{
+	struct name_call *c = p;
+	int r = -EAGAIN;
+
+	daxfs_patience_reset(cx);
+	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
+		r = c->fn(cx, c->arg);
+	return r == -EAGAIN ? -EUCLEAN : r;
+}
+
+/* frees: the operation may use the reserve, for it gives memory back. */
+static int call(struct daxfs_cx *cx, name_fn *fn, struct name_arg *a, int frees)
+{
+	struct name_call c = { fn, a };
+	int r;
+
+	if (!cx->sh)
+		return -EROFS;
+	if (a->len > DAXFS_NAME_MAX || a->len2 > DAXFS_NAME_MAX)
+		return -ENAMETOOLONG;
+	cx->full = frees;
+	r = daxfs_section(cx, call_fn, &c);
+	cx->full = 0;
+	return r;
+}
+
+/* ---- create ---- */
+
+static u32 type_of(u32 mode)
+{
+	return (mode & S_IFMT) >> 12;	/* DT_* of readdir(3) */
+}
+
+static int check_new(const struct daxfs_new *what)
+{
+	switch (what->mode & S_IFMT) {
+	case S_IFLNK:
+		if (!what->target_len)
+			return -ENOENT;
+		return what->target_len > DAXFS_TARGET_MAX ? -ENAMETOOLONG : 0;
+	case S_IFREG: case S_IFDIR: case S_IFIFO: case S_IFSOCK:
+	case S_IFCHR: case S_IFBLK:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* The new inode, in the index, with no name yet. Once per call. */
+static int make_inode(struct daxfs_cx *cx, struct name_arg *a,
+		      struct daxfs_iref *dir)
+{
+	struct daxfs_new what = *a->what;
+	struct daxfs_attr at;
+	struct daxfs_key k;
+	u64 ino, off, found, value;
+	int r = daxfs_attr(cx, dir->in, &at, &off);
+
+	if (!r)
+		r = daxfs_ino_take(cx, &ino);
+	if (r)
+		return r;
+	if (at.mode & S_ISGID) {
+		what.gid = at.gid;
+		if (S_ISDIR(what.mode))
+			what.mode |= S_ISGID;
+	}
+	r = daxfs_inode_make(cx, ino, a->dir, &what, &off);
+	if (r)
+		return r;
+	/* Noted before it is known. Pairs with [PUB] in recover_record(). */
+	a64_store_release(&cx->sh->made_ino, ino);
+	k = daxfs_key_inode(cx->rg, ino);
+	r = daxfs_index_insert(cx, &k, off, &found, &value);
+	if (r) {
+		daxfs_inode_give(cx, off);
+		return r == -EEXIST ? -EUCLEAN : r;
+	}
+	a->made.ino = ino;
+	a->made.off = off;
+	a->made.has_base = 0;
+	a->made.in = daxfs_at(cx->rg, off, sizeof(struct daxfs_inode), 64);
+	return 0;
+}
+
+static int create_once(struct daxfs_cx *cx, struct name_arg *a)
+{
+	struct names_op op = { .born_nr = 0 };
+	struct daxfs_iref dir;
+	struct daxfs_name n;
+	u64 ds, add = DIRSTATE_NAME;
+	int r = dir_for_writing(cx, a->dir, &dir);
+
+	if (!r)
+		r = daxfs_name_find(cx, &dir, a->name, a->len, &n);
+	if (!r && n.found)
+		r = -EEXIST;
+	if (!r)
+		r = dir_counts(cx, &dir, &ds);
+	if (!r && !a->made.in)
+		r = make_inode(cx, a, &dir);
+	if (r)
+		return r;
+	if (S_ISDIR(a->what->mode))
+		add += DIRSTATE_SUBDIR;
+	daxfs_op_begin(cx);
+	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE,
+			type_of(a->what->mode), a->made.ino), a->made.off);
+	if (!r)
+		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds + add);
+	r = names_run(cx, &op, r);
+	if (r)
+		return r;
+	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
+	a64_store_relaxed(&cx->sh->made_ino, 0);	/* before the end below */
+	daxfs_op_end(cx);
+	return a->st ? daxfs_ref_stat(cx, &a->made, a->st) : 0;
+}
+
+static int create_fn(struct daxfs_cx *cx, struct name_arg *a)
+{
+	int r = create_once(cx, a);
+
+	if (r && r != -EAGAIN && a->made.in) {
+		int e = daxfs_drop_finish(cx, &a->made);
+
+		a64_store_release(&cx->sh->made_ino, 0);	/* [PUB] */
+		a->made.in = NULL;
+		return e ? e : r;
+	}
+	return r;
+}
+
+int daxfs_create(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		 const struct daxfs_new *what, struct daxfs_stat *st)
+{
+	struct name_arg a = { .dir = dir, .name = name, .len = len,
+			      .what = what, .st = st };
+	int r = check_new(what);
+
+	if (!r && dots(name, len))
+		r = -EEXIST;
+	return r ? r : call(cx, create_fn, &a, 0);
+}
+
+/* ---- link ---- */
+
+static int link_check(struct daxfs_cx *cx, struct name_arg *a,
+		      struct daxfs_iref *ref, u64 *nlink)
+{
+	u32 mode;
+	int r = daxfs_iget(cx, a->ino, 0, ref);
+
+	if (!r)
+		r = daxfs_ref_mode(cx, ref, &mode);
+	if (!r && S_ISDIR(mode))
+		r = -EPERM;
+	if (!r)
+		r = daxfs_copy_up(cx, ref);
+	if (!r)
+		r = daxfs_word_settle(cx, &ref->in->nlink, nlink);
+	if (!r && (!nlink_count(*nlink) || (*nlink & DAXFS_NLINK_DROPPING)))
+		r = -ENOENT;
+	if (!r && nlink_count(*nlink) >= LINK_MAX_COUNT)
+		r = -EMLINK;
+	a->flags = type_of(mode);
+	return r;
+}
+
+static int link_fn(struct daxfs_cx *cx, struct name_arg *a)
+{
+	struct names_op op = { .born_nr = 0 };
+	struct daxfs_iref dir, ref;
+	struct daxfs_name n;
+	u64 ds, nlink;
+	int r = dir_for_writing(cx, a->dir, &dir);
+
+	if (!r)
+		r = daxfs_name_find(cx, &dir, a->name, a->len, &n);
+	if (!r && n.found)
+		r = -EEXIST;
+	if (!r)
+		r = link_check(cx, a, &ref, &nlink);
+	if (!r)
+		r = dir_counts(cx, &dir, &ds);
+	if (r)
+		return r;
+	daxfs_op_begin(cx);
+	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE, a->flags,
+			a->ino), ref.off);
+	if (!r)
+		r = daxfs_op_add(cx, &ref.in->nlink, nlink, nlink + nlink_make(1));
+	if (!r)
+		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds + DIRSTATE_NAME);
+	r = names_run(cx, &op, r);
+	if (r)
+		return r;
+	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(ref.in, DAXFS_TOUCH_CTIME);
+	daxfs_op_end(cx);
+	return a->st ? daxfs_ref_stat(cx, &ref, a->st) : 0;
+}
+
+int daxfs_link(struct daxfs_cx *cx, u64 ino, u64 dir, const char *name,
+	       u32 len, struct daxfs_stat *st)
+{
+	struct name_arg a = { .dir = dir, .name = name, .len = len, .ino = ino,
+			      .st = st };
+
+	return dots(name, len) ? -EEXIST : call(cx, link_fn, &a, 0);
+}
+
+/* ---- unlink and rmdir ---- */
+
+/*
+ * The entry that takes one link, or the life of an empty directory, from an
+ * inode whose name goes away.
+ */
+static int take_link(struct daxfs_cx *cx, struct daxfs_iref *ref, u32 type)
+{
+	struct daxfs_a64 *word = type == type_of(S_IFDIR) ?
+				 &ref->in->dirstate : &ref->in->nlink;
+	u64 v;
+	int r = daxfs_word_settle(cx, word, &v);
+
+	if (r)
+		return r;
+	if (word == &ref->in->nlink)
+		return nlink_count(v) ?
+		       daxfs_op_add(cx, word, v, v - nlink_make(1)) : -EAGAIN;
+	if (v & DAXFS_DIR_DEAD)
+		return -EAGAIN;
+	if (v)
+		return -ENOTEMPTY;
+	return daxfs_op_add(cx, word, v, v | DAXFS_DIR_DEAD);
+}
+
+/* The name and its inode, ready to be changed. */
+static int victim_get(struct daxfs_cx *cx, const struct daxfs_name *n,
+		      struct daxfs_iref *ref)
+{
+	int r = daxfs_iget(cx, n->ino, n->hint, ref);
+
+	if (!r)
+		r = daxfs_copy_up(cx, ref);
+	return r == -ENOENT ? -EAGAIN : r;	/* the name has gone, too */
+}
+
+static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
+{
+	struct names_op op = { .born_nr = 0 };
+	struct daxfs_iref dir, ref;
+	struct daxfs_name n;
+	u64 ds, less = DIRSTATE_NAME;
+	int r = dir_for_writing(cx, a->dir, &dir), is_dir;
+
+	if (!r)
+		r = daxfs_name_find(cx, &dir, a->name, a->len, &n);
+	if (!r && !n.found)
+		r = -ENOENT;
+	if (r)
+		return r;
+	is_dir = n.d_type == type_of(S_IFDIR);
+	if (is_dir != want_dir)
+		return is_dir ? -EISDIR : -ENOTDIR;
+	r = victim_get(cx, &n, &ref);
+	if (!r)
+		r = dir_counts(cx, &dir, &ds);
+	if (r)
+		return r;
+	if (is_dir)
+		less += DIRSTATE_SUBDIR;
+	daxfs_op_begin(cx);
+	kills(cx, &n);
+	r = change_name(cx, &op, &dir, &n, gone_value(&n), 0);
+	if (!r)
+		r = take_link(cx, &ref, n.d_type);
+	if (!r)
+		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds - less);
+	r = names_run(cx, &op, r);
+	if (r)
+		return r;
+	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(ref.in, DAXFS_TOUCH_CTIME);
+	r = name_dispose(cx, &dir, &n);
+	if (!r)
+		r = daxfs_drop_if_unused(cx, &ref);
+	daxfs_op_end(cx);
+	return r;
+}
+
+static int unlink_fn(struct daxfs_cx *cx, struct name_arg *a)
+{
+	return remove_once(cx, a, 0);
+}
+
+static int rmdir_fn(struct daxfs_cx *cx, struct name_arg *a)
+{
+	return remove_once(cx, a, 1);
+}
+
+int daxfs_unlink(struct daxfs_cx *cx, u64 dir, const char *name, u32 len)
+{
+	struct name_arg a = { .dir = dir, .name = name, .len = len };
+
+	return dots(name, len) ? -EISDIR : call(cx, unlink_fn, &a, 1);
+}
+
+int daxfs_rmdir(struct daxfs_cx *cx, u64 dir, const char *name, u32 len)
+{
+	struct name_arg a = { .dir = dir, .name = name, .len = len };
+
+	if (dots(name, len))
+		return len == 1 ? -EINVAL : -ENOTEMPTY;
+	return call(cx, rmdir_fn, &a, 1);
+}
+
+/* ---- rename ---- */
+
+struct rename {
+	struct daxfs_iref dir[2];	/* where from, where to */
+	struct daxfs_name n[2];
+	struct daxfs_iref src, victim;
+	u64 ds[2];
+	u64 dirmove;
+	int same_dir, is_dir, moves, swaps_slot;
+};
+
+/* Is dir the inode ino or somewhere below it? 1 yes, 0 no. */
+static int is_below(struct daxfs_cx *cx, u64 dir, u64 ino)
+{
+	for (u32 i = 0; i < DEPTH_MAX; i++) {
+		struct daxfs_iref ref;
+		int r;
+
+		if (dir == ino)
+			return 1;
+		if (dir == DAXFS_ROOT_INO)
+			return 0;
+		r = daxfs_dir_get(cx, dir, &ref);
+		if (!r)
+			r = daxfs_dir_parent(cx, &ref, &dir);
+		if (r)
+			return r;
+	}
+	return -EUCLEAN;
+}
+
+static int rename_find(struct daxfs_cx *cx, struct name_arg *a, struct rename *m)
+{
+	int r = dir_for_writing(cx, a->dir, &m->dir[0]);
+
+	m->same_dir = a->dir == a->dir2;
+	m->dir[1] = m->dir[0];
+	if (!r && !m->same_dir)
+		r = dir_for_writing(cx, a->dir2, &m->dir[1]);
+	if (!r)
+		r = daxfs_name_find(cx, &m->dir[0], a->name, a->len, &m->n[0]);
+	if (!r && !m->n[0].found)
+		r = -ENOENT;
+	if (!r)
+		r = daxfs_name_find(cx, &m->dir[1], a->name2, a->len2, &m->n[1]);
+	if (!r && m->n[1].found && (a->flags & DAXFS_RENAME_NOREPLACE))
+		r = -EEXIST;
+	return r;
+}
+
+static int rename_types(struct rename *m)
+{
+	int victim_dir = m->n[1].d_type == type_of(S_IFDIR);
+
+	m->is_dir = m->n[0].d_type == type_of(S_IFDIR);
+	m->moves = m->is_dir && !m->same_dir;
+	if (!m->n[1].found)
+		return 0;
+	if (m->is_dir && !victim_dir)
+		return -ENOTDIR;
+	return !m->is_dir && victim_dir ? -EISDIR : 0;
+}
+
+/* 1: the two names are links of one inode, nothing is to be done. */
+static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
+			  struct rename *m)
+{
+	int r = rename_find(cx, a, m);
+
+	if (r)
+		return r;
+	if (m->n[1].found && m->n[0].ino == m->n[1].ino)
+		return 1;
+	r = rename_types(m);
+	if (!r && m->moves) {
+		r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove,
+				      &m->dirmove);
+		if (!r)
+			r = is_below(cx, a->dir2, m->n[0].ino);
+		if (r > 0)
+			r = -EINVAL;
+	}
+	if (!r)
+		r = victim_get(cx, &m->n[0], &m->src);
+	if (!r && m->n[1].found)
+		r = victim_get(cx, &m->n[1], &m->victim);
+	if (!r)
+		r = dir_counts(cx, &m->dir[0], &m->ds[0]);
+	if (!r)
+		r = dir_counts(cx, &m->dir[1], &m->ds[1]);
+	return r;
+}
+
+static int add_names(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
+{
+	u64 value = value_make(DAXFS_V_LIVE, m->n[0].d_type, m->n[0].ino);
+	u32 first = 0;
+	int r = 0;
+
+	/* Born cells come first; the others in the order of their offsets. */
+	if (m->n[0].cell_off &&
+	    (!m->n[1].cell_off || m->n[1].cell_off < m->n[0].cell_off))
+		first = 1;
+	for (u32 k = 0; k < 2 && !r; k++) {
+		u32 i = first ^ k;
+
+		r = change_name(cx, op, &m->dir[i], &m->n[i],
+				i ? value : gone_value(&m->n[0]), m->src.off);
+	}
+	return r;
+}
+
+/* A new name in the same directory takes the old one's place in the listing. */
+static int add_slot(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
+{
+	struct daxfs_a64 *word;
+	struct born *b = &op->born[0];
+	u64 slot;
+	int r;
+
+	if (!m->same_dir || op->born_nr != 1 || !b->wants_slot ||
+	    m->n[0].in_base || !m->n[0].cell_off)
+		return 0;
+	slot = a64_load_relaxed(&m->n[0].cell->dslot);
+	r = daxfs_slot_word(cx, m->dir[0].in, slot, 0, &word);
+	if (r || !word)
+		return r ? r : -EUCLEAN;
+	b->wants_slot = 0;
+	m->swaps_slot = 1;
+	a64_store_relaxed(&b->cell->dslot, slot);
+	return daxfs_op_add(cx, word, m->n[0].cell_off, b->off);
+}
+
+static int add_move(struct daxfs_cx *cx, struct rename *m)
+{
+	struct daxfs_a64 *parent = &m->src.in->parent;
+	u64 old;
+	int r;
+
+	if (!m->moves)
+		return 0;
+	r = daxfs_word_settle(cx, parent, &old);
+	if (r)
+		return r;
+	if (parent_ino(old) != m->dir[0].ino)
+		return -EAGAIN;
+	return daxfs_op_add(cx, parent, old, parent_make(m->dir[1].ino));
+}
+
+static int add_counts(struct daxfs_cx *cx, struct rename *m)
+{
+	u64 sub = m->is_dir ? DIRSTATE_SUBDIR : 0;
+	u64 less = DIRSTATE_NAME + sub, more = m->n[1].found ? 0 : less;
+	u32 first = m->dir[1].off < m->dir[0].off;
+	u64 new[2] = { m->ds[0] - less, m->ds[1] + more };
+	int r = 0;
+
+	if (m->same_dir) {
+		if (more == less)
+			return 0;
+		return daxfs_op_add(cx, &m->dir[0].in->dirstate, m->ds[0], new[0]);
+	}
+	for (u32 k = 0; k < 2 && !r; k++) {
+		u32 i = first ^ k;
+
+		r = daxfs_op_add(cx, &m->dir[i].in->dirstate, m->ds[i], new[i]);
+	}
+	return r;
+}
+
+static int rename_fill(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
+{
+	int r;
+
+	kills(cx, &m->n[0]);
+	r = add_names(cx, m, op);
+	if (!r && m->n[1].found)
+		r = take_link(cx, &m->victim, m->n[1].d_type);
+	if (!r)
+		r = add_move(cx, m);
+	if (!r)
+		r = add_slot(cx, m, op);
+	if (!r)
+		r = add_counts(cx, m);
+	if (!r && m->moves)
+		r = daxfs_op_add(cx, &daxfs_top_layer(cx->rg)->dirmove,
+				 m->dirmove, m->dirmove + 8);
+	return r;
+}
+
+static int rename_post(struct daxfs_cx *cx, struct rename *m)
+{
+	int r;
+
+	daxfs_touch(m->dir[0].in, DAXFS_TOUCH_MTIME);
+	if (!m->same_dir)
+		daxfs_touch(m->dir[1].in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(m->src.in, DAXFS_TOUCH_CTIME);
+	r = name_dispose(cx, &m->dir[0], &m->n[0]);
+	if (r || !m->n[1].found)
+		return r;
+	daxfs_touch(m->victim.in, DAXFS_TOUCH_CTIME);
+	return daxfs_drop_if_unused(cx, &m->victim);
+}
+
+static int rename_fn(struct daxfs_cx *cx, struct name_arg *a)
+{
+	struct names_op op = { .born_nr = 0 };
+	struct rename m = { .same_dir = 0 };
+	int r = rename_prepare(cx, a, &m);
+
+	if (r)
+		return r > 0 ? 0 : r;
+	daxfs_op_begin(cx);
+	r = rename_fill(cx, &m, &op);
+	r = names_run(cx, &op, r);
+	if (r)
+		return r;
+	r = rename_post(cx, &m);
+	daxfs_op_end(cx);
+	return r;
+}
+
+int daxfs_rename(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		 u64 dir2, const char *name2, u32 len2, u32 flags)
+{
+	struct name_arg a = { .dir = dir, .name = name, .len = len,
+			      .dir2 = dir2, .name2 = name2, .len2 = len2,
+			      .flags = flags };
+
+	if (flags & ~DAXFS_RENAME_NOREPLACE)
+		return -EINVAL;
+	if (dots(name, len) || dots(name2, len2))
+		return -EBUSY;
+	return call(cx, rename_fn, &a, 0);
+}

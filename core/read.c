@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Reading file content: loads from the region.
+ *
+ * Notes: size, page word, copy, all inside a section: the epoch is the only
+ * store. A page that is given away meanwhile keeps its bytes until the section
+ * ends. Content comes from the overlay's page, else from the base image below
+ * low_limit, else it is zero. Wait-free; linearization: the load of each word.
+ */
+#include "base.h"
+#include "data.h"
+#include "map.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+int daxfs_regular(struct daxfs_cx *cx, const struct daxfs_iref *ref)
+{
+	u32 mode;
+	int r = daxfs_ref_mode(cx, ref, &mode);
+
+	if (r || S_ISREG(mode))
+		return r;
+	return S_ISDIR(mode) ? -EISDIR : -EINVAL;
+}
+
+/* While the inode is held its place is constant, so the offset is trusted. */
+int daxfs_file_ref(struct daxfs_cx *cx, struct daxfs_file *f,
+		   struct daxfs_iref *ref)
+{
+	int r;
+
+	if (f->inode_off && f->ino > cx->rg->super.base_inode_nr) {
+		ref->ino = f->ino;
+		ref->off = f->inode_off;
+		ref->has_base = 0;
+		ref->in = daxfs_at(cx->rg, f->inode_off,
+				   sizeof(struct daxfs_inode), 64);
+		return ref->in ? 0 : -EUCLEAN;
+	}
+	r = daxfs_iget(cx, f->ino, f->inode_off, ref);
+	if (!r)
+		f->inode_off = ref->off;
+	return r;
+}
+
+static int ref_size(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *size)
+{
+	int r;
+
+	if (!ref->in) {
+		*size = ref->base.size;
+		return 0;
+	}
+	r = daxfs_word_read(cx->rg, &ref->in->size, size);
+	*size = size_bytes(*size);
+	return r;
+}
+
+/* What shows where the overlay has no page: base content or a hole. */
+static int lower_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		     u64 len, struct daxfs_run *run)
+{
+	u64 limit = ref->in ? a64_load_acquire(&ref->in->low_limit) : /* [CUT] */
+		    ref->base.size;
+	int r = 0;
+
+	run->file_off = off;
+	run->len = len;
+	run->off = 0;
+	if (!ref->has_base || off >= limit)
+		return 0;
+	if (len > limit - off)
+		len = limit - off;
+	r = daxfs_base_run(cx->rg, &ref->base, off, len, run);
+	if (!r && !run->len)
+		r = -EUCLEAN;
+	return r;
+}
+
+/* The run that begins at off, within one page of the overlay or below it. */
+static int page_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		    u64 len, struct daxfs_run *run)
+{
+	u64 in_page = off & (DAXFS_PAGE_SIZE - 1);
+	struct daxfs_a64 *word = NULL;
+	u64 v = 0;
+	int r = 0;
+
+	if (!ref->in)
+		return lower_run(cx, ref, off, len, run);
+	if (len > DAXFS_PAGE_SIZE - in_page)
+		len = DAXFS_PAGE_SIZE - in_page;
+	r = daxfs_map_word(cx, ref->in, off >> DAXFS_PAGE_SHIFT, 0, &word);
+	if (!r && word)
+		r = daxfs_word_read(cx->rg, word, &v);
+	if (r)
+		return r;
+	if (!v)
+		return lower_run(cx, ref, off, len, run);
+	run->file_off = off;
+	run->len = len;
+	run->off = pslot_is_page(v) ? pslot_off(v) + in_page : 0;
+	if (run->off && !daxfs_at(cx->rg, run->off, len, 1))
+		return -EUCLEAN;
+	return 0;
+}
+
+static int joins(const struct daxfs_run *a, const struct daxfs_run *b)
+{
+	return a->off ? a->off + a->len == b->off : !b->off;
+}
+
+/* As page_run(), but as long as what follows lies right behind it. */
+static int long_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		    u64 len, struct daxfs_run *run)
+{
+	int r = page_run(cx, ref, off, len, run);
+
+	while (!r && run->len < len) {
+		struct daxfs_run more;
+
+		r = page_run(cx, ref, off + run->len, len - run->len, &more);
+		if (r || !joins(run, &more))
+			break;
+		run->len += more.len;
+	}
+	return r;
+}
+
+struct read_arg {
+	struct daxfs_file *f;
+	u64 off, len;
+	u8 *buf;
+	struct daxfs_run *run;
+	u32 nr;
+	u64 done;
+};
+
+/* Clip to the end of the file. 1: something is left. */
+static int clip(struct daxfs_cx *cx, struct read_arg *a, struct daxfs_iref *ref)
+{
+	u64 size;
+	int r = daxfs_file_ref(cx, a->f, ref);
+
+	if (!r)
+		r = daxfs_regular(cx, ref);
+	if (!r)
+		r = ref_size(cx, ref, &size);
+	if (r || a->off >= size || !a->len)
+		return r;
+	if (a->len > size - a->off)
+		a->len = size - a->off;
+	return 1;
+}
+
+static int copy_run(struct daxfs_cx *cx, const struct daxfs_run *run, u8 *to)
+{
+	void *from;
+
+	if (!run->off) {
+		memset(to, 0, run->len);
+		return 0;
+	}
+	from = daxfs_at(cx->rg, run->off, run->len, 1);
+	if (!from)
+		return -EUCLEAN;
+	port_copy_from(to, from, run->len);
+	return 0;
+}
+
+static int read_fn(struct daxfs_cx *cx, void *p)
+{
+	struct read_arg *a = p;
+	struct daxfs_iref ref;
+	int r = clip(cx, a, &ref);
+
+	if (r <= 0)
+		return r;
+	while (a->done < a->len) {
+		struct daxfs_run run;
+
+		r = long_run(cx, &ref, a->off + a->done, a->len - a->done, &run);
+		if (!r)
+			r = copy_run(cx, &run, a->buf + a->done);
+		if (r)
+			return r;
+		a->done += run.len;
+	}
+	return 0;
+}
+
+s64 daxfs_read(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, void *buf,
+	       u64 len)
+{
+	u64 done = 0;
+
+	/* Long copies renew the section, so that they hold nothing back. */
+	while (done < len) {
+		struct read_arg a = { .f = f, .off = off + done, .buf = buf };
+		int r;
+
+		a.buf += done;
+		a.len = len - done < DAXFS_CHUNK_SIZE ? len - done :
+			DAXFS_CHUNK_SIZE;
+		r = daxfs_section(cx, read_fn, &a);
+		if (r)
+			return done ? (s64)done : r;
+		done += a.done;
+		if (a.done < DAXFS_CHUNK_SIZE)
+			break;
+	}
+	return (s64)done;
+}
+
+static int runs_fn(struct daxfs_cx *cx, void *p)
+{
+	struct read_arg *a = p;
+	struct daxfs_iref ref;
+	u64 at;
+	u32 n = 0;
+	int r = clip(cx, a, &ref);
+
+	if (r <= 0)
+		return r;
+	for (at = a->off; n < a->nr && at < a->off + a->len; n++) {
+		r = long_run(cx, &ref, at, a->off + a->len - at, &a->run[n]);
+		if (r)
+			return r;
+		at += a->run[n].len;
+	}
+	return (int)n;
+}
+
+int daxfs_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, u64 len,
+	       struct daxfs_run *run, u32 nr)
+{
+	struct read_arg a = { .f = f, .off = off, .len = len, .run = run,
+			      .nr = nr };
+
+	return daxfs_section(cx, runs_fn, &a);
+}
+
+static int fgetattr_fn(struct daxfs_cx *cx, void *p)
+{
+	struct {
+		struct daxfs_file *f;
+		struct daxfs_stat *st;
+	} *a = p;
+	struct daxfs_iref ref;
+	int r = daxfs_file_ref(cx, a->f, &ref);
+
+	return r ? r : daxfs_ref_stat(cx, &ref, a->st);
+}
+
+int daxfs_fgetattr(struct daxfs_cx *cx, struct daxfs_file *f,
+		   struct daxfs_stat *st)
+{
+	struct {
+		struct daxfs_file *f;
+		struct daxfs_stat *st;
+	} a = { f, st };
+
+	return daxfs_section(cx, fgetattr_fn, &a);
+}
+
+struct link_arg {
+	u64 ino;
+	char *buf;
+	u64 len;
+	s64 got;
+};
+
+static int overlay_target(struct daxfs_cx *cx, struct daxfs_inode *in,
+			  struct link_arg *a)
+{
+	u64 len, page = a64_load_acquire(&in->page0);	/* constant; [PUB] */
+	int r = daxfs_word_read(cx->rg, &in->size, &len);
+	u8 *from = in->target;
+
+	len = size_bytes(len);
+	if (r || len > DAXFS_TARGET_MAX)
+		return r ? r : -EUCLEAN;
+	if (len > DAXFS_INLINE_TARGET)
+		from = daxfs_at(cx->rg, pslot_off(page), DAXFS_PAGE_SIZE,
+				DAXFS_PAGE_SIZE);
+	if (!from)
+		return -EUCLEAN;
+	if (len > a->len)
+		len = a->len;
+	port_copy_from(a->buf, from, len);
+	a->got = (s64)len;
+	return 0;
+}
+
+static int readlink_fn(struct daxfs_cx *cx, void *p)
+{
+	struct link_arg *a = p;
+	struct daxfs_iref ref;
+	u32 mode = 0;
+	int r = daxfs_iget(cx, a->ino, 0, &ref);
+
+	if (!r)
+		r = daxfs_ref_mode(cx, &ref, &mode);
+	if (!r && !S_ISLNK(mode))
+		r = -EINVAL;
+	if (r)
+		return r;
+	if (!ref.has_base)
+		return overlay_target(cx, ref.in, a);
+	a->got = daxfs_base_target(cx->rg, &ref.base, a->buf, a->len);
+	return a->got < 0 ? (int)a->got : 0;
+}
+
+s64 daxfs_readlink(struct daxfs_cx *cx, u64 ino, char *buf, u64 len)
+{
+	struct link_arg a = { ino, buf, len, 0 };
+	int r = daxfs_section(cx, readlink_fn, &a);
+
+	return r ? r : a.got;
+}
+
+struct map_arg {
+	struct daxfs_file *f;
+	u64 *epoch;
+};
+
+static int map_begin_fn(struct daxfs_cx *cx, void *p)
+{
+	struct map_arg *a = p;
+	struct daxfs_iref ref;
+	int r = daxfs_file_ref(cx, a->f, &ref);
+
+	if (r)
+		return r;
+	*a->epoch = cx->epoch;
+	if (ref.in)
+		a64_or(&ref.in->mapped, 1ull << (cx->id / DAXFS_CTXS));
+	full_fence();	/* the bit before the slots; pairs with [MAP] in
+			 * daxfs_inode_mapped() */
+	return 0;
+}
+
+int daxfs_map_begin(struct daxfs_cx *cx, struct daxfs_file *f, u64 *epoch)
+{
+	struct map_arg a = { f, epoch };
+
+	*epoch = 0;
+	return cx->sh ? daxfs_section(cx, map_begin_fn, &a) : 0;
+}
+
+static int map_end_fn(struct daxfs_cx *cx, void *p)
+{
+	struct daxfs_iref ref;
+	int r = daxfs_file_ref(cx, p, &ref);
+
+	if (!r && ref.in)
+		a64_and(&ref.in->mapped, ~(1ull << (cx->id / DAXFS_CTXS)));
+	return r;
+}
+
+void daxfs_map_end(struct daxfs_cx *cx, struct daxfs_file *f)
+{
+	if (cx->sh)
+		daxfs_section(cx, map_end_fn, f);	/* gone: nothing to end */
+}
+
+void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest)
+{
+	if (!rg->joined)
+		return;
+	/* What was pinned is not looked at any more. Pairs with [MAP] in
+	 * daxfs_map_epoch_min(). */
+	a64_store_release(&daxfs_host(rg, rg->host)->map_epoch, lowest);
+	full_fence();	/* before slots are read under a new pin; [MAP] */
+}

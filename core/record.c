@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Records: change several words of the region in one instant.
+ *
+ * Notes: a record lives in the context of its owner. Only the owner installs
+ * references to it; anybody else may only abort it (one CAS on its status) or
+ * clean up after the decision. So a late helper can start nothing, and records
+ * are reused at once. tests/model/names.pml checks this.
+ *
+ * step      | what others see if the owner stops behind it
+ * begin     | nothing
+ * activate  | nothing
+ * claim     | old values; who wants to write waits once (<= 1 ms), then aborts
+ * commit    | new values; who wants to write cleans the word
+ * clean     | new values
+ *
+ * read is wait-free unless records change under it; resolve is obstruction-free
+ * with bounded patience.
+ *
+ * ABA: a reference holds seq, which never recurs in a context (48 bits). The
+ * old values of entries are compared as meanings: the same value is the same
+ * meaning, and all words of a record match at one instant, the commit.
+ */
+#include "record.h"
+#include "pool.h"
+#include "region.h"
+
+#define READ_TRIES	100000u	/* rereads of a word whose record moves on */
+#define PATIENCE_MIN	1000ull
+#define PATIENCE_MAX	1000000ull
+
+struct daxfs_entry *daxfs_entry(const struct daxfs_region *rg,
+				struct daxfs_shared_ctx *sh, u64 i)
+{
+	u64 more;
+
+	if (i < DAXFS_ENTRIES)
+		return &sh->entry[i];
+	i -= DAXFS_ENTRIES;
+	if (i >= DAXFS_MORE_ENTRIES)
+		return NULL;
+	more = a64_load_relaxed(&sh->more_off);	/* constant while claimed */
+	return daxfs_at(rg, more + i * sizeof(struct daxfs_entry),
+			sizeof(struct daxfs_entry), 8);
+}
+
+/*
+ * What the record that v refers to says of the word at word_off, and how it
+ * stands. -EAGAIN: the record has moved on, so the word has changed.
+ */
+static int ref_look(const struct daxfs_region *rg, u64 word_off, u64 v,
+		    u64 *old, u64 *new, u64 *state)
+{
+	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(rg, ref_cx(v));
+	u64 nr, s;
+	int found = 0;
+
+	if (!sh)
+		return -EUCLEAN;
+	nr = a64_load_relaxed(&sh->entry_nr);	/* ordered by the reference */
+	for (u64 i = 0; i < nr && !found; i++) {
+		struct daxfs_entry *e = daxfs_entry(rg, sh, i);
+
+		if (!e)
+			break;
+		if (a64_load_relaxed(&e->word_off) != word_off)
+			continue;
+		*old = a64_load_relaxed(&e->old);
+		*new = a64_load_relaxed(&e->new);
+		found = 1;
+	}
+	/* The copy comes before the look at seq. Pairs with [REC] in
+	 * daxfs_op_begin(). */
+	acquire_fence();
+	s = a64_load_acquire(&sh->status);	/* [REC] in daxfs_op_commit() */
+	if (status_seq(s) != ref_seq(v) || status_state(s) == DAXFS_S_IDLE)
+		return -EAGAIN;
+	*state = status_state(s);
+	if (!found || is_ref(*old) || is_ref(*new))
+		return -EUCLEAN;
+	return 0;
+}
+
+int daxfs_word_read_ref(const struct daxfs_region *rg,
+			const struct daxfs_a64 *word, u64 v, u64 *value)
+{
+	u64 old = 0, new = 0, state = 0;
+
+	for (u32 i = 0; i < READ_TRIES; i++) {
+		int r;
+
+		if (!is_ref(v)) {
+			*value = v;
+			return 0;
+		}
+		r = ref_look(rg, daxfs_off(rg, word), v, &old, &new, &state);
+		if (!r) {
+			*value = state == DAXFS_S_COMMITTED ? new : old;
+			return 0;
+		}
+		if (r != -EAGAIN)
+			return r;
+		v = a64_load_acquire(word);	/* pairs with [REC] in daxfs_op_clean() */
+	}
+	return -EUCLEAN;
+}
+
+/* Give the record time to be decided, then abort it. */
+static void be_patient(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh, u64 v)
+{
+	u64 active = status_make(ref_seq(v), DAXFS_S_ACTIVE);
+
+	for (u32 i = 0; i < 8; i++) {
+		if (a64_load_relaxed(&sh->status) != active)
+			return;		/* the caller looks again with acquire */
+		port_pause_ns(cx->patience / 8);
+	}
+	a64_cas(&sh->status, active,
+		status_make(ref_seq(v), DAXFS_S_ABORTED));
+}
+
+int daxfs_word_resolve(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 v)
+{
+	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, ref_cx(v));
+	u64 old = 0, new = 0, state = 0;
+	int r;
+
+	if (!sh)
+		return -EUCLEAN;
+	be_patient(cx, sh, v);
+	r = ref_look(cx->rg, daxfs_off(cx->rg, word), v, &old, &new, &state);
+	if (r == -EAGAIN)
+		return 0;	/* the word has changed; the caller reads it again */
+	if (r)
+		return r;
+	if (state != DAXFS_S_ACTIVE)
+		a64_cas(word, v, state == DAXFS_S_COMMITTED ? new : old);
+	return 0;
+}
+
+int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value)
+{
+	for (u32 i = 0; i < READ_TRIES; i++) {
+		u64 v = a64_load_acquire(word);	/* pairs with [REC], [PUB] */
+		int r;
+
+		if (!is_ref(v)) {
+			*value = v;
+			return 0;
+		}
+		r = daxfs_word_resolve(cx, word, v);
+		if (r)
+			return r;
+	}
+	return -EUCLEAN;
+}
+
+void daxfs_op_begin(struct daxfs_cx *cx)
+{
+	cx->seq++;
+	cx->entry_nr = 0;
+	cx->garbage_nr = 0;
+	a64_store_relaxed(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
+	/* Readers of older references see the new seq before any entry changes.
+	 * Pairs with [REC] in ref_look(). */
+	full_fence();
+}
+
+/* The page of further entries; kept for the life of the context. */
+static int need_more(struct daxfs_cx *cx)
+{
+	u64 off;
+	int r;
+
+	if (a64_load_relaxed(&cx->sh->more_off))
+		return 0;
+	r = daxfs_page_take(cx, DAXFS_T_ENTRIES,
+			    daxfs_off(cx->rg, &cx->sh->more_off), 0, &off);
+	if (!r)
+		a64_store_relaxed(&cx->sh->more_off, off);
+	return r;
+}
+
+int daxfs_op_add(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old, u64 new)
+{
+	struct daxfs_entry *e;
+	int r;
+
+	if (cx->entry_nr >= DAXFS_ENTRIES) {
+		r = need_more(cx);
+		if (r)
+			return r;
+	}
+	e = daxfs_entry(cx->rg, cx->sh, cx->entry_nr);
+	if (!e)
+		return -E2BIG;
+	/* All relaxed: published by status and by the reference. */
+	a64_store_relaxed(&e->word_off, daxfs_off(cx->rg, word));
+	a64_store_relaxed(&e->old, old);
+	a64_store_relaxed(&e->new, new);
+	cx->entry_nr++;
+	a64_store_relaxed(&cx->sh->entry_nr, cx->entry_nr);
+	return 0;
+}
+
+void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off)
+{
+	if (cx->garbage_nr < DAXFS_GARBAGE)
+		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr++], cell_off);
+}
+
+void daxfs_op_activate(struct daxfs_cx *cx)
+{
+	if (cx->garbage_nr < DAXFS_GARBAGE)
+		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr], 0);
+	a64_store_relaxed(&cx->sh->entry_nr, cx->entry_nr);
+	/* Entries before status. Pairs with [REC] in daxfs_op_recover(). */
+	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_ACTIVE));
+	full_fence();	/* pairs with [FRZ]: status before the words are claimed */
+}
+
+u64 daxfs_op_ref(const struct daxfs_cx *cx)
+{
+	return ref_make(cx->id, cx->seq);
+}
+
+static int claim_one(struct daxfs_cx *cx, u32 i)
+{
+	struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, i);
+	struct daxfs_a64 *word;
+	u64 old = a64_load_relaxed(&e->old), v;	/* our own stores */
+	int r;
+
+	word = daxfs_at(cx->rg, a64_load_relaxed(&e->word_off), 8, 8);
+	for (u32 k = 0; word && k < READ_TRIES; k++) {
+		/* Publishes the record. Pairs with [REC] in daxfs_word_read(). */
+		v = a64_cas(word, old, daxfs_op_ref(cx));
+		if (v == old)
+			return 0;
+		if (!is_ref(v))
+			return -EAGAIN;
+		if (v == daxfs_op_ref(cx))
+			return -EUCLEAN;	/* the same word twice */
+		r = daxfs_word_resolve(cx, word, v);
+		if (r)
+			return r;
+		if (a64_load_relaxed(&cx->sh->status) !=
+		    status_make(cx->seq, DAXFS_S_ACTIVE))
+			return -EAGAIN;		/* commit would fail anyway */
+	}
+	return -EUCLEAN;
+}
+
+int daxfs_op_claim(struct daxfs_cx *cx, u32 from, u32 to)
+{
+	for (u32 i = from; i < to; i++) {
+		int r = claim_one(cx, i);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int decide(struct daxfs_cx *cx, u64 state)
+{
+	u64 active = status_make(cx->seq, DAXFS_S_ACTIVE);
+
+	/* Linearization point. Pairs with [REC] in ref_look(). */
+	if (a64_cas(&cx->sh->status, active, status_make(cx->seq, state)) != active)
+		return -EAGAIN;
+	return 0;
+}
+
+int daxfs_op_commit(struct daxfs_cx *cx)
+{
+	return decide(cx, DAXFS_S_COMMITTED);
+}
+
+void daxfs_op_abort(struct daxfs_cx *cx)
+{
+	decide(cx, DAXFS_S_ABORTED);	/* or others have: the same result */
+}
+
+static void clean_words(struct daxfs_region *rg, struct daxfs_shared_ctx *sh,
+			u64 ref, int committed)
+{
+	u64 nr = a64_load_relaxed(&sh->entry_nr);
+
+	for (u64 i = 0; i < nr; i++) {
+		struct daxfs_entry *e = daxfs_entry(rg, sh, i);
+		struct daxfs_a64 *word;
+
+		if (!e)
+			return;
+		word = daxfs_at(rg, a64_load_relaxed(&e->word_off), 8, 8);
+		if (!word || a64_load_relaxed(word) != ref)
+			continue;
+		/* Pairs with [REC] in daxfs_word_read(). */
+		a64_cas(word, ref, committed ? a64_load_relaxed(&e->new) :
+					       a64_load_relaxed(&e->old));
+	}
+}
+
+void daxfs_op_clean(struct daxfs_cx *cx)
+{
+	u64 s = a64_load_acquire(&cx->sh->status);	/* pairs with [REC] in be_patient() */
+
+	clean_words(cx->rg, cx->sh, daxfs_op_ref(cx),
+		    status_state(s) == DAXFS_S_COMMITTED);
+}
+
+int daxfs_op_run(struct daxfs_cx *cx)
+{
+	int r;
+
+	daxfs_op_activate(cx);
+	r = daxfs_op_claim(cx, 0, cx->entry_nr);
+	if (!r)
+		r = daxfs_op_commit(cx);
+	else
+		daxfs_op_abort(cx);
+	daxfs_op_clean(cx);
+	if (r) {
+		daxfs_op_end(cx);
+		daxfs_patience_grow(cx);
+	}
+	return r;
+}
+
+void daxfs_op_end(struct daxfs_cx *cx)
+{
+	/* Words are clean before. Pairs with [REC] in ref_look(). */
+	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
+}
+
+void daxfs_patience_grow(struct daxfs_cx *cx)
+{
+	cx->patience *= 2;
+	if (cx->patience > PATIENCE_MAX)
+		cx->patience = PATIENCE_MAX;
+}
+
+void daxfs_patience_reset(struct daxfs_cx *cx)
+{
+	cx->patience = PATIENCE_MIN;
+}
+
+int daxfs_op_recover(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh, u32 id)
+{
+	u64 s = a64_load_acquire(&sh->status);	/* pairs with [REC] in daxfs_op_activate() */
+	u64 ref = ref_make(id, status_seq(s));
+
+	if (status_state(s) == DAXFS_S_IDLE)
+		return 0;
+	if (status_state(s) == DAXFS_S_ACTIVE) {
+		a64_cas(&sh->status, s,
+			status_make(status_seq(s), DAXFS_S_ABORTED));
+		s = a64_load_acquire(&sh->status);	/* [REC], as above */
+	}
+	clean_words(cx->rg, sh, ref, status_state(s) == DAXFS_S_COMMITTED);
+	return status_state(s) == DAXFS_S_COMMITTED;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Records: change several words of the region in one instant.
+ *
+ * An operation goes begin, add..., run, (post steps), end. run() is activate,
+ * claim, commit and clean in one; who must do something between them calls
+ * the parts.
+ */
+#ifndef DAXFS_RECORD_H
+#define DAXFS_RECORD_H
+
+#include "core.h"
+#include "word.h"
+
+/*
+ * The value of a claimable word, also while a record has claimed it. Issues an
+ * acquire. -EUCLEAN.
+ */
+int daxfs_word_read_ref(const struct daxfs_region *rg,
+			const struct daxfs_a64 *word, u64 v, u64 *value);
+
+static inline int daxfs_word_read(const struct daxfs_region *rg,
+				  const struct daxfs_a64 *word, u64 *value)
+{
+	/* Pairs with [REC] in daxfs_op_claim() and with [PUB]. */
+	u64 v = a64_load_acquire(word);
+
+	if (is_ref(v))
+		return daxfs_word_read_ref(rg, word, v, value);
+	*value = v;
+	return 0;
+}
+
+/*
+ * End the claim v on word: wait our patience for its record, then abort it,
+ * then put in what it decided. Bounded by 1 ms.
+ */
+int daxfs_word_resolve(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 v);
+/* Read a word for changing it: resolves a claim first. */
+int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value);
+
+/* Start over: all earlier references to this context's record are dead. */
+void daxfs_op_begin(struct daxfs_cx *cx);
+/* One more word: claimed in the order of adding. -E2BIG, -ENOSPC. */
+int daxfs_op_add(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old, u64 new);
+/* A cell that commit kills: recovery buries and retires it. At most 8. */
+void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off);
+void daxfs_op_activate(struct daxfs_cx *cx);
+/* The reference that a claimed word holds; for a cell born in its bucket. */
+u64 daxfs_op_ref(const struct daxfs_cx *cx);
+/* Claim entries [from, to). -EAGAIN: a word has changed or we were aborted. */
+int daxfs_op_claim(struct daxfs_cx *cx, u32 from, u32 to);
+/* The linearization point. -EAGAIN: aborted by others. */
+int daxfs_op_commit(struct daxfs_cx *cx);
+/* Undecided: abort. */
+void daxfs_op_abort(struct daxfs_cx *cx);
+/* Put the decided values into all words. */
+void daxfs_op_clean(struct daxfs_cx *cx);
+/* activate, claim all, commit or abort, clean. 0 or -EAGAIN (then also ended). */
+int daxfs_op_run(struct daxfs_cx *cx);
+/* Post steps are done. */
+void daxfs_op_end(struct daxfs_cx *cx);
+/* Grow our patience after an abort; reset it for a new operation. */
+void daxfs_patience_grow(struct daxfs_cx *cx);
+void daxfs_patience_reset(struct daxfs_cx *cx);
+
+/* Entry i of a context's record, NULL beyond its room. */
+struct daxfs_entry *daxfs_entry(const struct daxfs_region *rg,
+				struct daxfs_shared_ctx *sh, u64 i);
+/* Decide and clean the record of a dead host's context. Idempotent. */
+int daxfs_op_recover(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh, u32 id);
+
+#endif

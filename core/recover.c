@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Recovery: what a host that is gone has left is finished and given back.
+ *
+ * Notes: names and data need no recovery, whoever meets a half-done record
+ * resolves it. This gives memory back: records' post steps, files that only
+ * the dead host held, memory that it had taken and nothing refers to. Every
+ * step is idempotent, because a recoverer may die, too, and another goes on.
+ * The dead host's contexts stay in their sections until the end, so nothing
+ * that they retired is reused while steps are repeated. A host that leaves
+ * runs the same steps on itself. See docs/decisions/0004.
+ */
+#include "data.h"
+#include "dir.h"
+#include "epoch.h"
+#include "index.h"
+#include "map.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+/* ---- records ---- */
+
+/* A cell that a commit killed, or that was born and died: out of everything. */
+static int dispose_dirent(struct daxfs_cx *cx, u64 off)
+{
+	struct daxfs_dirent_cell *c = daxfs_at(cx->rg, off, 64, 64);
+	struct daxfs_iref dir;
+	u64 v, key;
+	int r;
+
+	if (!c)
+		return 0;
+	r = daxfs_word_settle(cx, &c->cell.value, &v);
+	key = a64_load_relaxed(&c->cell.key);
+	if (r || value_state(v) != DAXFS_V_DEAD || !(key & DAXFS_KEY_DIRENT))
+		return r;
+	r = daxfs_iget(cx, DAXFS_KEY_INO(key), 0, &dir);
+	if (!r && dir.in)
+		r = daxfs_slot_clear(cx, &dir, a64_load_relaxed(&c->dslot), off);
+	if (r && r != -ENOENT)
+		return r;
+	return daxfs_cell_dispose(cx, off);
+}
+
+static int recover_garbage(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
+{
+	for (u32 i = 0; i < DAXFS_GARBAGE; i++) {
+		u64 off = a64_load_relaxed(&sh->garbage[i]);
+		int r;
+
+		if (!off)
+			break;
+		r = dispose_dirent(cx, off);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int finish_drop(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
+{
+	u64 ino = a64_load_acquire(&sh->drop_ino), nlink;	/* pairs with [OPN] */
+	struct daxfs_iref ref;
+	int r;
+
+	if (!ino)
+		return 0;
+	r = daxfs_iget(cx, ino, 0, &ref);
+	if (r || !ref.in)
+		return r == -ENOENT ? 0 : r;
+	r = daxfs_word_settle(cx, &ref.in->nlink, &nlink);
+	if (r)
+		return r;
+	return nlink & DAXFS_NLINK_DROPPING ? daxfs_drop_finish(cx, &ref) :
+	       daxfs_drop_if_unused(cx, &ref);
+}
+
+/* An inode in the index whose create was not committed: no name, no holder. */
+static int forget_made(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
+{
+	u64 ino = a64_load_acquire(&sh->made_ino);	/* [PUB] in make_inode() */
+	struct daxfs_iref ref;
+	int r;
+
+	if (!ino)
+		return 0;
+	r = daxfs_iget(cx, ino, 0, &ref);
+	if (r || !ref.in || ref.has_base)
+		return r == -ENOENT ? 0 : r;
+	return daxfs_drop_finish(cx, &ref);
+}
+
+static int recover_record(struct daxfs_cx *cx, u32 id)
+{
+	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, id);
+	int r = daxfs_op_recover(cx, sh, id);
+
+	if (r > 0) {	/* committed: the post steps may be missing */
+		daxfs_retire_replaced(cx, sh, 1);
+		r = recover_garbage(cx, sh);
+	} else if (!r) {
+		r = forget_made(cx, sh);
+	}
+	return r ? r : finish_drop(cx, sh);
+}
+
+/* ---- inodes that the dead host held ---- */
+
+struct sweep {
+	u64 bit;		/* of the dead host */
+};
+
+static int sweep_inode(struct daxfs_cx *cx, struct daxfs_iref *ref,
+		       const struct sweep *s)
+{
+	u64 cut;
+	int r;
+
+	a64_and(&ref->in->mapped, ~s->bit);
+	if (a64_load_relaxed(daxfs_opens_word(cx, ref)) & s->bit)
+		a64_and(daxfs_opens_word(cx, ref), ~s->bit);
+	r = daxfs_word_settle(cx, &ref->in->cut, &cut);
+	if (!r && (cut & DAXFS_CUT_PURGE))
+		r = daxfs_purge(cx, ref);
+	return r ? r : daxfs_drop_if_unused(cx, ref);
+}
+
+static int sweep_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
+		      struct daxfs_cell *cell)
+{
+	u64 key = a64_load_relaxed(&cell->key), v;
+	struct daxfs_iref ref;
+	int r;
+
+	(void)bucket;
+	if (!(key & DAXFS_KEY_INODE))
+		return 0;
+	r = daxfs_word_settle(cx, &cell->value, &v);
+	if (r || value_state(v) != DAXFS_V_LIVE)
+		return r;
+	r = daxfs_iget(cx, DAXFS_KEY_INO(key), daxfs_off(cx->rg, cell), &ref);
+	if (r || !ref.in)
+		return r == -ENOENT ? 0 : r;
+	return sweep_inode(cx, &ref, arg);
+}
+
+static void sweep_base_opens(struct daxfs_cx *cx, u64 bit)
+{
+	for (u64 i = 1; i <= cx->rg->super.base_inode_nr; i++) {
+		struct daxfs_a64 *w = daxfs_base_opens(cx->rg, i);
+
+		if (a64_load_relaxed(w) & bit)
+			a64_and(w, ~bit);
+	}
+}
+
+/* ---- memory that the dead host had taken ---- */
+
+/* Does the word that a page names still refer to it, and does it exist? */
+static int page_is_referred(struct daxfs_cx *cx, u64 off, u64 info)
+{
+	u64 back = info_back(info), v;
+	struct daxfs_a64 *word = daxfs_at(cx->rg, back, 8, 8), *container;
+
+	if (!word)
+		return 0;
+	container = daxfs_page_info(cx->rg, back & ~(DAXFS_PAGE_SIZE - 1));
+	if (container && DAXFS_KIND(a64_load_relaxed(container)) != DAXFS_I_OWNED)
+		return 0;
+	v = a64_load_acquire(word);	/* pairs with [PUB] */
+	if (is_ref(v) && daxfs_word_settle(cx, word, &v))
+		return 1;		/* in doubt it stays; fsck tells */
+	if (info_type(info) == DAXFS_T_DATA || info_type(info) == DAXFS_T_SLOTS)
+		return pslot_off(v) == off;
+	return (v & ~(DAXFS_PAGE_SIZE - 1)) == off;
+}
+
+/* A former root of a file's map is child 0 of a later one. */
+static int map_is_referred(struct daxfs_cx *cx, u64 off, u64 info)
+{
+	struct daxfs_a64 *root = daxfs_at(cx->rg, info_back(info), 8, 8);
+	u64 v = root ? a64_load_acquire(root) : 0;	/* pairs with [PUB] */
+
+	for (u32 h = (u32)DAXFS_KIND(v); h > 1; h--) {
+		struct daxfs_a64 *node = daxfs_word_page(cx->rg, pslot_off(v));
+
+		if (!node)
+			return 0;
+		v = a64_load_acquire(&node[0]);		/* pairs with [PUB] */
+		if (pslot_off(v) == off)
+			return 1;
+	}
+	return 0;
+}
+
+/* A table that became the root is referred to there, not where it was made. */
+static int table_is_referred(struct daxfs_cx *cx, u64 off)
+{
+	u64 at = a64_load_acquire(&daxfs_top_layer(cx->rg)->root_off);	/* [PUB] */
+
+	for (u32 i = 0; i < 8 && at; i++) {
+		struct daxfs_table *t = daxfs_at(cx->rg, at, sizeof(*t),
+						 DAXFS_PAGE_SIZE);
+
+		if (at == off)
+			return 1;
+		if (!t)
+			return 0;
+		at = a64_load_acquire(&t->next);	/* pairs with [PUB] */
+	}
+	return 0;
+}
+
+static int check_table(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
+{
+	struct daxfs_table *t = daxfs_at(cx->rg, off, sizeof(*t), DAXFS_PAGE_SIZE);
+
+	if (table_is_referred(cx, off))
+		return 0;
+	/* Made by the dead host and not published, or replaced by whomever:
+	 * a table that others are making has no successor. */
+	if (info_host(info) != host && !a64_load_acquire(&t->next))	/* [PUB] */
+		return 0;
+	return daxfs_table_retire(cx, off);
+}
+
+static int check_page(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
+{
+	int referred;
+
+	if (info_type(info) == DAXFS_T_TABLE)
+		return check_table(cx, off, info, host);
+	if (info_host(info) != host)
+		return 0;
+	referred = page_is_referred(cx, off, info);
+	if (!referred && info_type(info) == DAXFS_T_MAP)
+		referred = map_is_referred(cx, off, info);
+	if (!referred)
+		daxfs_page_retire(cx, off, daxfs_retire_epoch(cx), 1);
+	return 0;
+}
+
+/* Does the index know this inode cell? */
+static int inode_is_known(struct daxfs_cx *cx, u64 off, struct daxfs_cell *c)
+{
+	u64 key = a64_load_relaxed(&c->key), found, v;
+	struct daxfs_key k = daxfs_key_inode(cx->rg, DAXFS_KEY_INO(key));
+	int r = daxfs_index_find(cx, &k, &found, &v);
+
+	return r ? r != -ENOENT : found == off;
+}
+
+static int attr_is_known(struct daxfs_cx *cx, u64 off, u64 info)
+{
+	struct daxfs_a64 *word = daxfs_at(cx->rg, info_back(info), 8, 8);
+
+	return word && a64_load_acquire(word) == off;	/* pairs with [PUB] */
+}
+
+static int dirent_is_known(struct daxfs_cx *cx, u64 off)
+{
+	struct daxfs_dirent_cell *c = daxfs_at(cx->rg, off, 64, 64);
+	struct daxfs_key k;
+	u64 v, found;
+	int r = daxfs_word_settle(cx, &c->cell.value, &v);
+
+	if (r)
+		return 1;
+	if (value_state(v) != DAXFS_V_LIVE && value_state(v) != DAXFS_V_WHITEOUT)
+		return 0;
+	k = daxfs_key_dirent(cx->rg, DAXFS_KEY_INO(a64_load_relaxed(&c->cell.key)),
+			     (const char *)c->name, c->name_len);
+	r = daxfs_index_find(cx, &k, &found, &v);
+	return r ? r != -ENOENT : found == off;
+}
+
+static int check_obj(struct daxfs_cx *cx, u64 off, u64 info)
+{
+	struct daxfs_inode *in;
+	int r = 0;
+
+	switch (info_type(info)) {
+	case DAXFS_T_DIRENT:
+		if (!dirent_is_known(cx, off))
+			r = daxfs_cell_dispose(cx, off);
+		break;
+	case DAXFS_T_INODE:
+		in = daxfs_at(cx->rg, off, sizeof(*in), 64);
+		if (in && !inode_is_known(cx, off, &in->cell))
+			r = daxfs_map_retire(cx, in);
+		if (in && !r && !inode_is_known(cx, off, &in->cell))
+			r = daxfs_cell_dispose(cx, off);
+		break;
+	case DAXFS_T_ATTR:
+		if (!attr_is_known(cx, off, info))
+			daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
+		break;
+	}
+	return r;
+}
+
+static int check_slab(struct daxfs_cx *cx, u64 page, enum daxfs_class class,
+		      u32 host)
+{
+	int r = 0;
+
+	for (u32 i = 0; i < daxfs_class_nr(class) && !r; i++) {
+		u64 off = page + (u64)i * daxfs_class_size(class);
+		struct daxfs_a64 *info = daxfs_at(cx->rg, off, 64, 64);
+		u64 v = a64_load_acquire(info);		/* pairs with [PUB] */
+
+		if (DAXFS_KIND(v) == DAXFS_I_OWNED && info_host(v) == host)
+			r = check_obj(cx, off, v);
+	}
+	return r;
+}
+
+static int sweep_memory(struct daxfs_cx *cx, u32 host)
+{
+	const struct daxfs_span *pool = &cx->rg->area[DAXFS_AREA_POOL];
+	int r = 0;
+
+	for (u64 i = 0; i < pool->nr && !r; i++) {
+		u64 off = pool->off + (i << DAXFS_PAGE_SHIFT);
+		struct daxfs_a64 *info = daxfs_page_info(cx->rg, off);
+		u64 v = a64_load_acquire(info);		/* pairs with [SLB] */
+		enum daxfs_class class = daxfs_slab_class(v);
+
+		if (class != DAXFS_NO_CLASS)
+			r = check_slab(cx, off, class, host);
+		else if (DAXFS_KIND(v) == DAXFS_I_OWNED)
+			r = check_page(cx, off, v, host);
+	}
+	return r;
+}
+
+/* ---- the whole ---- */
+
+static void release_contexts(struct daxfs_cx *cx, u32 host)
+{
+	for (u32 i = 0; i < DAXFS_CTXS; i++) {
+		u32 id = host * DAXFS_CTXS + i;
+		struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, id);
+		u64 s = a64_load_relaxed(&sh->status), more;
+
+		more = a64_load_relaxed(&sh->more_off);
+		if (more)
+			daxfs_page_retire(cx, more, daxfs_retire_epoch(cx), 0);
+		a64_store_relaxed(&sh->more_off, 0);
+		a64_store_relaxed(&sh->drop_ino, 0);
+		a64_store_relaxed(&sh->made_ino, 0);
+		a64_store_relaxed(&sh->window_nr, 0);
+		/* seq stays, so that no old reference comes to life. */
+		a64_store_release(&sh->status,	/* pairs with [REC] */
+				  status_make(status_seq(s), DAXFS_S_IDLE));
+		if (sh != cx->sh)
+			a64_store_release(&sh->epoch, 0);	/* [EPO] */
+	}
+	a64_store_release(&daxfs_host(cx->rg, host)->map_epoch, 0);	/* [MAP] */
+}
+
+static void release_chunks(struct daxfs_cx *cx, u32 host)
+{
+	u64 nr = cx->rg->area[DAXFS_AREA_CHUNK_HINT].nr;
+
+	for (u64 i = 0; i < nr; i++) {
+		struct daxfs_a64 *hint = daxfs_chunk_hint(cx->rg, i);
+		u64 v = a64_load_relaxed(hint);
+
+		if (v >> 16 && ((v >> 16) - 1) / DAXFS_CTXS == host)
+			a64_cas(hint, v, 0);
+	}
+}
+
+static int recover_fn(struct daxfs_cx *cx, void *p)
+{
+	u32 host = *(u32 *)p;
+	struct sweep s = { 1ull << host };
+	int r = 0;
+
+	cx->full = 1;
+	for (u32 i = 0; i < DAXFS_CTXS && !r; i++)
+		r = recover_record(cx, host * DAXFS_CTXS + i);
+	sweep_base_opens(cx, s.bit);
+	if (!r)
+		r = daxfs_index_walk(cx, sweep_cell, &s);
+	if (!r)
+		r = sweep_memory(cx, host);
+	cx->full = 0;
+	if (r)
+		return r;
+	daxfs_pool_unreserve(cx, host);
+	release_chunks(cx, host);
+	release_contexts(cx, host);
+	return 0;
+}
+
+/* Nothing is half done in a host that leaves, and it has closed its files. */
+static int leave_fn(struct daxfs_cx *cx, void *p)
+{
+	u32 host = *(u32 *)p;
+
+	release_chunks(cx, host);
+	release_contexts(cx, host);
+	return 0;
+}
+
+/* Pairs with [HST] in join_slot(): all of the slot is clean before. */
+static void slot_free(struct daxfs_region *rg, u32 slot, u64 from)
+{
+	struct daxfs_host *h = daxfs_host(rg, slot);
+
+	a64_and(&daxfs_globals(rg)->hosts_used.word, ~(1ull << slot));
+	a64_store_relaxed(&h->ctx_used, 0);
+	a64_cas(&h->state, from,
+		host_make(DAXFS_H_FREE, 0, 0, host_incarnation(from)));
+}
+
+int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
+{
+	struct daxfs_host *h;
+	u64 v, mine;
+	int r;
+
+	if (slot >= DAXFS_HOSTS || !cx->sh)
+		return -EINVAL;
+	h = daxfs_host(cx->rg, slot);
+	v = a64_load_acquire(&h->state);	/* pairs with [HST] */
+	if (DAXFS_KIND(v) == DAXFS_H_RECOVERING) {
+		u64 by = a64_load_acquire(&daxfs_host(cx->rg,	/* [HST] */
+				host_recoverer(v) % DAXFS_HOSTS)->state);
+
+		if (DAXFS_KIND(by) == DAXFS_H_ALIVE &&
+		    host_recoverer(v) != cx->rg->host)
+			return -EBUSY;
+	} else if (DAXFS_KIND(v) != DAXFS_H_DEAD) {
+		return -EINVAL;
+	}
+	mine = host_make(DAXFS_H_RECOVERING, cx->rg->host, host_pid(v),
+			 host_incarnation(v));
+	if (a64_cas(&h->state, v, mine) != v)
+		return -EBUSY;
+	r = daxfs_section(cx, recover_fn, &slot);
+	if (!r)
+		slot_free(cx->rg, slot, mine);
+	return r;
+}
+
+int daxfs_host_leave(struct daxfs_cx *cx)
+{
+	struct daxfs_region *rg = cx->rg;
+	u32 host = rg->host;
+	u64 v;
+	int r;
+
+	if (!rg->joined || !cx->sh)
+		return 0;
+	r = daxfs_section(cx, leave_fn, &host);
+	if (r)
+		return r;
+	rg->joined = 0;
+	a64_store_release(&cx->sh->epoch, 0);	/* pairs with [EPO] */
+	v = a64_load_relaxed(&daxfs_host(rg, rg->host)->state);
+	slot_free(rg, rg->host, v);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Places in a region: globals, hosts, contexts, layer, info words of pages.
+ *
+ * Notes: all offsets come from the validated copy of the superblock, so these
+ * do not fail for numbers within the stated bounds.
+ */
+#ifndef DAXFS_REGION_H
+#define DAXFS_REGION_H
+
+#include "core.h"
+
+struct daxfs_globals *daxfs_globals(const struct daxfs_region *rg);
+/* host < DAXFS_HOSTS */
+struct daxfs_host *daxfs_host(const struct daxfs_region *rg, u32 host);
+/* id = host * DAXFS_CTXS + context; NULL beyond the table */
+struct daxfs_shared_ctx *daxfs_shared_ctx(const struct daxfs_region *rg, u32 id);
+/* The layer that is written to. */
+struct daxfs_layer *daxfs_top_layer(const struct daxfs_region *rg);
+/* Info word of the pool page at off; NULL outside the pool. */
+struct daxfs_a64 *daxfs_page_info(const struct daxfs_region *rg, u64 off);
+/* Bitmap of the hosts that hold base inode ino; NULL if it is none. */
+struct daxfs_a64 *daxfs_base_opens(const struct daxfs_region *rg, u64 ino);
+/* Hint of the chunk with that index; NULL outside the pool. */
+struct daxfs_a64 *daxfs_chunk_hint(const struct daxfs_region *rg, u64 chunk);
+/* An array of 512 words that fills the page at off; NULL if bad. */
+struct daxfs_a64 *daxfs_word_page(const struct daxfs_region *rg, u64 off);
+
+#endif

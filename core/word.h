@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Encoding and decoding of the words of the region (docs/format.md).
+ *
+ * Notes: pure arithmetic on values; nothing here touches shared memory.
+ */
+#ifndef DAXFS_WORD_H
+#define DAXFS_WORD_H
+
+#include "port.h"
+
+static inline u64 ref_make(u32 cx, u64 seq)
+{
+	return DAXFS_K_REF | (u64)cx << 3 | seq << 16;
+}
+
+static inline int is_ref(u64 v)
+{
+	return DAXFS_KIND(v) == DAXFS_K_REF;
+}
+
+static inline u32 ref_cx(u64 v)
+{
+	return (u32)DAXFS_BITS(v, 15, 3);
+}
+
+static inline u64 ref_seq(u64 v)
+{
+	return v >> 16;
+}
+
+static inline u64 status_make(u64 seq, u64 state)
+{
+	return seq << 16 | state;
+}
+
+static inline u64 status_seq(u64 s)
+{
+	return s >> 16;
+}
+
+static inline u64 status_state(u64 s)
+{
+	return s & 3;
+}
+
+static inline u64 bucket_make(u64 kind, u64 cell_off, u64 hash)
+{
+	return kind | (cell_off >> 6) << 3 | (hash >> 45) << 45;
+}
+
+static inline u64 bucket_kind(u64 b)
+{
+	return DAXFS_KIND(b);
+}
+
+static inline u64 bucket_off(u64 b)
+{
+	return DAXFS_BITS(b, 44, 3) << 6;
+}
+
+static inline int bucket_tag_is(u64 b, u64 hash)
+{
+	return b >> 45 == hash >> 45;
+}
+
+static inline u64 bucket_as(u64 b, u64 kind)
+{
+	return (b & ~7ull) | kind;
+}
+
+static inline u64 value_make(u64 state, u32 d_type, u64 ino)
+{
+	return state << 3 | (u64)(d_type & 15) << 6 | ino << 10;
+}
+
+static inline u64 value_state(u64 v)
+{
+	return DAXFS_BITS(v, 5, 3);
+}
+
+static inline u32 value_type(u64 v)
+{
+	return (u32)DAXFS_BITS(v, 9, 6);
+}
+
+static inline u64 value_ino(u64 v)
+{
+	return v >> 10;
+}
+
+static inline u64 pslot_make(u64 page_off)
+{
+	return DAXFS_P_PAGE << 3 | page_off;
+}
+
+static inline int pslot_is_page(u64 v)
+{
+	return DAXFS_BITS(v, 5, 3) == DAXFS_P_PAGE;
+}
+
+static inline u64 pslot_off(u64 v)
+{
+	return v & 0xfffffffff000ull;
+}
+
+static inline u64 size_make(u64 bytes)
+{
+	return bytes << 3;
+}
+
+static inline u64 size_bytes(u64 v)
+{
+	return v >> 3;
+}
+
+static inline u64 cut_next(u64 v)
+{
+	return v + 16;
+}
+
+static inline u64 nlink_make(u32 count)
+{
+	return (u64)count << 32;
+}
+
+static inline u32 nlink_count(u64 v)
+{
+	return (u32)(v >> 32);
+}
+
+static inline u64 dirstate_make(u64 names, u64 subdirs)
+{
+	return names << 4 | subdirs << 36;
+}
+
+static inline u64 dirstate_names(u64 v)
+{
+	return DAXFS_BITS(v, 35, 4);
+}
+
+static inline u64 dirstate_subdirs(u64 v)
+{
+	return v >> 36;
+}
+
+#define DIRSTATE_NAME		(1ull << 4)
+#define DIRSTATE_SUBDIR		(1ull << 36)
+
+static inline u64 parent_make(u64 ino)
+{
+	return ino << 3;
+}
+
+static inline u64 parent_ino(u64 v)
+{
+	return v >> 3;
+}
+
+static inline u64 info_owned(u32 type, u32 host, u64 back_off)
+{
+	return DAXFS_I_OWNED | (u64)type << 3 | (u64)host << 7 |
+	       (back_off >> 3) << 15;
+}
+
+static inline u64 info_retired(u64 info, u64 epoch, int mapped)
+{
+	return (mapped ? DAXFS_I_RETIRED_MAPPED : DAXFS_I_RETIRED) |
+	       (info & 0x7ff8ull) | epoch << 15;
+}
+
+static inline u64 info_reserved(u32 type, u32 host)
+{
+	return DAXFS_I_RESERVED | (u64)type << 3 | (u64)host << 7;
+}
+
+static inline u32 info_type(u64 info)
+{
+	return (u32)DAXFS_BITS(info, 6, 3);
+}
+
+static inline u32 info_host(u64 info)
+{
+	return (u32)DAXFS_BITS(info, 14, 7);
+}
+
+static inline u64 info_back(u64 info)
+{
+	return DAXFS_BITS(info, 59, 15) << 3;
+}
+
+static inline u64 info_epoch(u64 info)
+{
+	return info >> 15;
+}
+
+static inline int info_is_retired(u64 info)
+{
+	return DAXFS_KIND(info) == DAXFS_I_RETIRED ||
+	       DAXFS_KIND(info) == DAXFS_I_RETIRED_MAPPED;
+}
+
+static inline u64 host_make(u64 state, u32 recoverer, u32 pid, u32 incarnation)
+{
+	return state | (u64)(recoverer & 255) << 3 |
+	       (u64)(pid & 0x3fffff) << 11 | (u64)incarnation << 33;
+}
+
+static inline u32 host_recoverer(u64 w)
+{
+	return (u32)DAXFS_BITS(w, 10, 3);
+}
+
+static inline u32 host_pid(u64 w)
+{
+	return (u32)DAXFS_BITS(w, 32, 11);
+}
+
+static inline u32 host_incarnation(u64 w)
+{
+	return (u32)(w >> 33);
+}
+
+#endif

@@ -1,0 +1,784 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Writing file content: in place, into new pages, at the end, and cutting.
+ *
+ * Notes: nobody who changes what a page means writes into it: he puts a copy in
+ * its place. Who writes in place looks at the cut word before and after, and
+ * does it all again if it moved. New pages and a new size become visible by
+ * one record, filled before. Bytes behind the end of the file in its last page
+ * are zero, but for those of a write that is still on its way to there.
+ * tests/model/cut.pml checks shrink, grow and write in place.
+ *
+ * operation | linearization       | progress | if the caller stops there
+ * in place  | last look           | patience | some of its own bytes, no others
+ * new pages | status of the record | patience | nothing, or all of it
+ * append    | status of the record | patience | nothing, or all of it
+ * shrink    | status of the record | patience | size is new; anyone purges
+ * purge     | none: invisible     | patience | anyone goes on
+ *
+ * patience: obstruction-free, each wait for another is bounded (record.c).
+ * ABA: the cut version does not wrap; a page word's old page cannot be reused
+ * while the writer is in its section.
+ */
+#include "base.h"
+#include "data.h"
+#include "epoch.h"
+#include "map.h"
+#include "pool.h"
+#include "record.h"
+#include "region.h"
+#include "word.h"
+
+#define BATCH_PAGES	128u		/* per record of new pages */
+#define PURGE_PAGES	160u
+#define TRIES		1000000u
+#define PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
+
+struct write {
+	struct daxfs_iref *ref;
+	const u8 *buf;
+	u64 off;
+	u64 len;
+	u64 cut;		/* as first seen */
+	u64 size;		/* bytes, as first seen */
+	u64 next;		/* page that would go well with the last */
+	u32 new_pages;
+};
+
+static u8 *page_at(struct daxfs_cx *cx, u64 off)
+{
+	return daxfs_at(cx->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+}
+
+/* Read cut and size; finish a shrink first. */
+static int look(struct daxfs_cx *cx, struct write *w)
+{
+	for (u32 i = 0; i < TRIES; i++) {
+		int r = daxfs_word_settle(cx, &w->ref->in->cut, &w->cut);
+
+		if (!r)
+			r = daxfs_word_read(cx->rg, &w->ref->in->size, &w->size);
+		w->size = size_bytes(w->size);
+		if (r || !(w->cut & DAXFS_CUT_PURGE))
+			return r;
+		r = daxfs_purge(cx, w->ref);
+		if (r)
+			return r;
+	}
+	return -EUCLEAN;
+}
+
+/* ---- in place ---- */
+
+/* 1: cut is as it was when the write began. */
+static int still_uncut(struct daxfs_cx *cx, struct write *w)
+{
+	u64 cut;
+	int r;
+
+	full_fence();	/* the copy before the look; pairs with [CUT] in append */
+	r = daxfs_word_settle(cx, &w->ref->in->cut, &cut);
+	return r ? r : cut == w->cut;
+}
+
+/* Offset in the region of byte off of the file, if it has a page; 0: none. */
+static int own_byte(struct daxfs_cx *cx, struct write *w, u64 off, u64 *at)
+{
+	struct daxfs_a64 *word;
+	u64 v = 0;
+	int r;
+
+	*at = 0;
+	r = daxfs_map_word(cx, w->ref->in, off >> DAXFS_PAGE_SHIFT, 0, &word);
+	if (!r && word)
+		r = daxfs_word_read(cx->rg, word, &v);
+	if (!r && pslot_is_page(v))
+		*at = pslot_off(v) + (off & PAGE_MASK);
+	return r;
+}
+
+/* Bytes from off on that lie in one piece of own pages; 0: none there. */
+static int own_piece(struct daxfs_cx *cx, struct write *w, u64 off, u64 len,
+		     u64 *at, u64 *piece)
+{
+	int r = own_byte(cx, w, off, at);
+
+	*piece = 0;
+	if (r || !*at)
+		return r;
+	*piece = DAXFS_PAGE_SIZE - (off & PAGE_MASK);
+	while (*piece < len) {
+		u64 more;
+
+		r = own_byte(cx, w, off + *piece, &more);
+		if (r || more != *at + *piece)
+			break;
+		*piece += DAXFS_PAGE_SIZE;
+	}
+	if (*piece > len)
+		*piece = len;
+	return r;
+}
+
+/* Write what lies in own pages below the end; stops at the first other byte. */
+static int write_in_place(struct daxfs_cx *cx, struct write *w, u64 *done)
+{
+	u64 len = w->off >= w->size ? 0 : w->size - w->off;
+
+	*done = 0;
+	if (len > w->len)
+		len = w->len;
+	while (*done < len) {
+		u64 at, piece;
+		u8 *to;
+		int r;
+
+		r = own_piece(cx, w, w->off + *done, len - *done, &at, &piece);
+		if (r || !piece)
+			return r;
+		to = daxfs_at(cx->rg, at, piece, 1);
+		if (!to)
+			return -EUCLEAN;
+		port_copy_to(to, w->buf + *done, piece);
+		*done += piece;
+	}
+	return 0;
+}
+
+/* ---- new pages ---- */
+
+/* Fill a private page with what shows below it now, zeros where nothing does. */
+static int fill_lower(struct daxfs_cx *cx, struct write *w, u64 idx, u8 *page)
+{
+	u64 limit = a64_load_acquire(&w->ref->in->low_limit);	/* [CUT] */
+	u64 off = idx << DAXFS_PAGE_SHIFT, end = off + DAXFS_PAGE_SIZE;
+
+	port_zero(page, DAXFS_PAGE_SIZE);
+	if (!w->ref->has_base)
+		return 0;
+	if (end > limit)
+		end = limit;
+	while (off < end) {
+		struct daxfs_run run;
+		int r = daxfs_base_run(cx->rg, &w->ref->base, off, end - off, &run);
+		u8 *from;
+
+		if (r || !run.len)
+			return r;
+		if (run.off) {
+			from = daxfs_at(cx->rg, run.off, run.len, 1);
+			if (!from)
+				return -EUCLEAN;
+			port_copy_within(page + (off & PAGE_MASK), from, run.len);
+		}
+		off += run.len;
+	}
+	return 0;
+}
+
+static int data_take(struct daxfs_cx *cx, struct write *w, u64 idx,
+		     struct daxfs_a64 *word, u64 *off)
+{
+	u64 want = w->next;
+	int r;
+
+	if (idx && !(idx % DAXFS_CHUNK_PAGES))
+		want = DAXFS_WANT_ALIGNED;
+	r = daxfs_page_take(cx, DAXFS_T_DATA, daxfs_off(cx->rg, word), want, off);
+	if (!r)
+		w->next = *off + DAXFS_PAGE_SIZE;
+	return r;
+}
+
+/* Where the pages of a file lie, the next should follow. */
+static int guess_next(struct daxfs_cx *cx, struct write *w, u64 idx)
+{
+	u64 at = 0;
+	int r = 0;
+
+	w->next = 0;
+	if (idx)
+		r = own_byte(cx, w, (idx - 1) << DAXFS_PAGE_SHIFT, &at);
+	if (at)
+		w->next = at + DAXFS_PAGE_SIZE;
+	return r;
+}
+
+/*
+ * Prepare page idx to hold n bytes at in_page: a private page and an entry, or
+ * the page that is there, written in place (nobody sees it behind the end, and
+ * below it the record's claim of the cut is the look).
+ */
+static int prepare_page(struct daxfs_cx *cx, struct write *w, u64 idx,
+			u64 in_page, const u8 *from, u64 n)
+{
+	struct daxfs_a64 *word;
+	u64 v, off;
+	u8 *page;
+	int r;
+
+	r = daxfs_map_word(cx, w->ref->in, idx, 1, &word);
+	if (!r)
+		r = daxfs_word_settle(cx, word, &v);
+	if (r)
+		return r;
+	if (pslot_is_page(v)) {
+		page = page_at(cx, pslot_off(v));
+		if (!page)
+			return -EUCLEAN;
+		port_copy_to(page + in_page, from, n);
+		w->next = pslot_off(v) + DAXFS_PAGE_SIZE;
+		return 0;
+	}
+	r = data_take(cx, w, idx, word, &off);
+	if (r)
+		return r;
+	page = page_at(cx, off);
+	if (n < DAXFS_PAGE_SIZE) {
+		if (v)
+			port_zero(page, DAXFS_PAGE_SIZE);
+		else
+			r = fill_lower(cx, w, idx, page);
+	}
+	if (!r)
+		r = daxfs_op_add(cx, word, v, pslot_make(off));
+	if (r) {
+		daxfs_page_give(cx, off);
+		return r;
+	}
+	port_copy_to(page + in_page, from, n);
+	w->new_pages++;
+	return 0;
+}
+
+/* Is value the page that was taken for that word? Sizes may look like one. */
+static int is_page_of(struct daxfs_cx *cx, u64 value, u64 word_off)
+{
+	struct daxfs_a64 *info;
+	u64 v;
+
+	if (!pslot_is_page(value))
+		return 0;
+	info = daxfs_page_info(cx->rg, pslot_off(value));
+	if (!info)
+		return 0;
+	v = a64_load_relaxed(info);	/* ours, or settled by the record */
+	return DAXFS_KIND(v) == DAXFS_I_OWNED && info_back(v) == word_off;
+}
+
+/* Give back the private pages of a record that did not commit. */
+static void give_new_pages(struct daxfs_cx *cx)
+{
+	for (u32 i = 0; i < cx->entry_nr; i++) {
+		struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, i);
+		u64 new = e ? a64_load_relaxed(&e->new) : 0;	/* our stores */
+
+		if (e && a64_load_relaxed(&e->old) != new &&
+		    is_page_of(cx, new, a64_load_relaxed(&e->word_off)))
+			daxfs_page_give(cx, pslot_off(new));
+	}
+}
+
+/* Prepare up to BATCH_PAGES pages; *done: bytes that they take. */
+static int prepare_batch(struct daxfs_cx *cx, struct write *w, u64 *done)
+{
+	u64 first = w->off >> DAXFS_PAGE_SHIFT;
+	int r = guess_next(cx, w, first);
+
+	*done = 0;
+	for (u64 i = 0; i < BATCH_PAGES && *done < w->len && !r; i++) {
+		u64 in_page = (w->off + *done) & PAGE_MASK;
+		u64 n = DAXFS_PAGE_SIZE - in_page;
+
+		if (n > w->len - *done)
+			n = w->len - *done;
+		r = prepare_page(cx, w, first + i, in_page, w->buf + *done, n);
+		if (!r)
+			*done += n;
+	}
+	if (r == -ENOSPC && *done)
+		r = 0;		/* a shorter write */
+	return r;
+}
+
+static void pages_add(struct daxfs_inode *in, u64 n)
+{
+	if (n)
+		a64_add_relaxed(&in->pages, n);	/* statistics */
+}
+
+/* One record of new pages and size. -EAGAIN: look and try again. */
+static int write_new(struct daxfs_cx *cx, struct write *w, u64 *done)
+{
+	struct daxfs_inode *in = w->ref->in;
+	u64 end;
+	int r;
+
+	w->new_pages = 0;
+	daxfs_op_begin(cx);
+	r = daxfs_op_add(cx, &in->cut, w->cut, w->cut);
+	if (!r)
+		r = prepare_batch(cx, w, done);
+	end = w->off + *done;
+	if (!r && end > w->size)
+		r = daxfs_op_add(cx, &in->size, size_make(w->size), size_make(end));
+	if (r) {
+		give_new_pages(cx);
+		daxfs_op_end(cx);
+		return r;
+	}
+	r = daxfs_op_run(cx);
+	if (r) {
+		give_new_pages(cx);
+		return r;
+	}
+	daxfs_op_end(cx);
+	pages_add(in, w->new_pages);
+	return 0;
+}
+
+/* Some of the bytes, at least one. */
+static int write_some(struct daxfs_cx *cx, struct write *w, u64 *done)
+{
+	int r = 0;
+
+	daxfs_patience_reset(cx);
+	for (u32 i = 0; i < TRIES; i++) {
+		r = look(cx, w);
+		if (r)
+			return r;
+		r = write_in_place(cx, w, done);
+		if (r)
+			return r;
+		if (*done) {
+			r = still_uncut(cx, w);
+			if (r)
+				return r < 0 ? r : 0;
+			continue;
+		}
+		r = write_new(cx, w, done);
+		if (r != -EAGAIN)
+			return r;
+	}
+	return -EUCLEAN;
+}
+
+struct write_arg {
+	struct daxfs_file *f;
+	const u8 *buf;
+	u64 off, len;
+	u64 done;
+	u64 size;	/* truncate */
+};
+
+static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
+			    struct daxfs_iref *ref)
+{
+	int r = daxfs_file_ref(cx, f, ref);
+
+	if (!r)
+		r = daxfs_regular(cx, ref);
+	if (!r)
+		r = daxfs_copy_up(cx, ref);
+	if (!r)
+		f->inode_off = ref->off;
+	return r;
+}
+
+/* Up to 2 MiB per section, so that long writes hold nothing back. */
+static int write_fn(struct daxfs_cx *cx, void *p)
+{
+	struct write_arg *a = p;
+	struct daxfs_iref ref;
+	struct write w = { .ref = &ref };
+	u64 stop = a->done + DAXFS_CHUNK_SIZE;
+	int r = file_for_writing(cx, a->f, &ref);
+
+	while (!r && a->done < a->len && a->done < stop) {
+		u64 done = 0;
+
+		w.buf = a->buf + a->done;
+		w.off = a->off + a->done;
+		w.len = (a->len < stop ? a->len : stop) - a->done;
+		r = write_some(cx, &w, &done);
+		if (!r)
+			a->done += done;
+	}
+	if (a->done && ref.in)
+		daxfs_touch(ref.in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
+	return r;
+}
+
+s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		const void *buf, u64 len)
+{
+	struct write_arg a = { .f = f, .buf = buf, .off = off, .len = len };
+	int r = 0;
+
+	if (!cx->sh)
+		return -EROFS;
+	if (off > DAXFS_MAX_FILE || (len && off == DAXFS_MAX_FILE))
+		return -EFBIG;
+	if (len > DAXFS_MAX_FILE - off)
+		a.len = DAXFS_MAX_FILE - off;
+	while (a.done < a.len && !r)
+		r = daxfs_section(cx, write_fn, &a);
+	return a.done ? (s64)a.done : r;
+}
+
+/* ---- append ---- */
+
+/* A private copy of the last page, or a fresh one, with its bytes appended. */
+static int append_page(struct daxfs_cx *cx, struct write *w, u64 idx,
+		       u64 in_page, const u8 *from, u64 n)
+{
+	struct daxfs_a64 *word;
+	u64 v, off;
+	u8 *page, *old;
+	int r;
+
+	r = daxfs_map_word(cx, w->ref->in, idx, 1, &word);
+	if (!r)
+		r = daxfs_word_settle(cx, word, &v);
+	if (!r)
+		r = data_take(cx, w, idx, word, &off);
+	if (r)
+		return r;
+	page = page_at(cx, off);
+	if (pslot_is_page(v)) {
+		old = page_at(cx, pslot_off(v));
+		if (!old)
+			r = -EUCLEAN;
+		else if (in_page)
+			port_copy_within(page, old, in_page);
+		port_zero(page + in_page, DAXFS_PAGE_SIZE - in_page);
+	} else if (v) {
+		port_zero(page, DAXFS_PAGE_SIZE);
+	} else if (n < DAXFS_PAGE_SIZE) {
+		r = fill_lower(cx, w, idx, page);
+	}
+	if (!r)
+		r = daxfs_op_add(cx, word, v, pslot_make(off));
+	if (r) {
+		daxfs_page_give(cx, off);
+		return r;
+	}
+	port_copy_to(page + in_page, from, n);
+	w->new_pages += !pslot_is_page(v);
+	return 0;
+}
+
+static int append_pages(struct daxfs_cx *cx, struct write *w)
+{
+	u64 done = 0, idx = w->off >> DAXFS_PAGE_SHIFT;
+	int r = guess_next(cx, w, idx);
+
+	while (done < w->len && !r) {
+		u64 in_page = (w->off + done) & PAGE_MASK;
+		u64 n = DAXFS_PAGE_SIZE - in_page;
+
+		if (n > w->len - done)
+			n = w->len - done;
+		r = append_page(cx, w, idx++, in_page, w->buf + done, n);
+		done += n;
+	}
+	return r;
+}
+
+void daxfs_retire_replaced(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh,
+			   int mapped)
+{
+	u64 nr = a64_load_relaxed(&sh->entry_nr), g = daxfs_retire_epoch(cx);
+
+	for (u64 i = 0; i < nr; i++) {
+		struct daxfs_entry *e = daxfs_entry(cx->rg, sh, i);
+		u64 old = e ? a64_load_relaxed(&e->old) : 0;
+
+		if (e && old != a64_load_relaxed(&e->new) &&
+		    is_page_of(cx, old, a64_load_relaxed(&e->word_off)))
+			daxfs_page_retire(cx, pslot_off(old), g, mapped);
+	}
+}
+
+/*
+ * The cut is claimed before anything is copied: in-place writers see it move
+ * and write again, and nobody grows or cuts the file meanwhile.
+ */
+static int append_once(struct daxfs_cx *cx, struct write *w)
+{
+	struct daxfs_inode *in = w->ref->in;
+	int r;
+
+	w->new_pages = 0;
+	daxfs_op_begin(cx);
+	r = daxfs_op_add(cx, &in->cut, w->cut, cut_next(w->cut));
+	daxfs_op_activate(cx);
+	if (!r)
+		r = daxfs_op_claim(cx, 0, 1);
+	full_fence();	/* the claim before the copies; pairs with [CUT] in still_uncut() */
+	if (!r)
+		r = daxfs_word_read(cx->rg, &in->size, &w->off);
+	w->off = size_bytes(w->off);
+	if (!r && w->len > DAXFS_MAX_FILE - w->off)
+		r = -EFBIG;
+	if (!r)
+		r = append_pages(cx, w);
+	if (!r)
+		r = daxfs_op_add(cx, &in->size, size_make(w->off),
+				 size_make(w->off + w->len));
+	if (!r)
+		r = daxfs_op_claim(cx, 1, cx->entry_nr);
+	if (!r)
+		r = daxfs_op_commit(cx);
+	else
+		daxfs_op_abort(cx);
+	daxfs_op_clean(cx);
+	if (r)
+		give_new_pages(cx);
+	else
+		daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(in));
+	daxfs_op_end(cx);
+	if (r == -EAGAIN)
+		daxfs_patience_grow(cx);
+	return r;
+}
+
+static int append_fn(struct daxfs_cx *cx, void *p)
+{
+	struct write_arg *a = p;
+	struct daxfs_iref ref;
+	struct write w = { .ref = &ref, .buf = a->buf, .len = a->len };
+	int r = file_for_writing(cx, a->f, &ref);
+
+	daxfs_patience_reset(cx);
+	for (u32 i = 0; i < TRIES && !r; i++) {
+		r = look(cx, &w);
+		if (!r)
+			r = append_once(cx, &w);
+		if (!r) {
+			a->off = w.off;
+			pages_add(ref.in, w.new_pages);
+			daxfs_touch(ref.in, DAXFS_TOUCH_MTIME |
+				    DAXFS_TOUCH_CONTENT);
+			return 0;
+		}
+		if (r == -EAGAIN)
+			r = 0;
+	}
+	return r ? r : -EUCLEAN;
+}
+
+s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
+		 u64 len, u64 *at)
+{
+	u64 done = 0;
+
+	if (!cx->sh)
+		return -EROFS;
+	while (done < len) {
+		struct write_arg a = { .f = f, .buf = (const u8 *)buf + done };
+		int r;
+
+		a.len = len - done < DAXFS_APPEND_MAX ? len - done :
+			DAXFS_APPEND_MAX;
+		r = daxfs_section(cx, append_fn, &a);
+		if (r)
+			return done ? (s64)done : r;
+		if (at && !done)
+			*at = a.off;
+		done += a.len;
+	}
+	return (s64)done;
+}
+
+/* ---- truncate ---- */
+
+static void low_limit_min(struct daxfs_inode *in, u64 size)
+{
+	for (u32 i = 0; i < TRIES; i++) {
+		u64 v = a64_load_relaxed(&in->low_limit);
+
+		if (v <= size || a64_cas(&in->low_limit, v, size) == v)
+			return;		/* [CUT]: before PURGE goes */
+	}
+}
+
+/* Collect words of pages wholly behind the end into the record. */
+static int purge_add(struct daxfs_cx *cx, struct write *w, u32 *nr)
+{
+	u64 idx = (w->size + PAGE_MASK) >> DAXFS_PAGE_SHIFT;
+
+	for (*nr = 0; *nr < PURGE_PAGES; idx++) {
+		struct daxfs_a64 *word;
+		u64 v;
+		int r = daxfs_map_next(cx, w->ref->in, &idx, &word);
+
+		if (r)
+			return r == -ENOENT ? 0 : r;
+		r = daxfs_word_settle(cx, word, &v);
+		if (!r && v) {
+			r = daxfs_op_add(cx, word, v, 0);
+			++*nr;
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* The last page gets a private copy with zeros behind the end. */
+static int purge_tail(struct daxfs_cx *cx, struct write *w)
+{
+	u64 idx = w->size >> DAXFS_PAGE_SHIFT, keep = w->size & PAGE_MASK;
+	struct daxfs_a64 *word;
+	u64 v = 0, off;
+	u8 *page, *old;
+	int r;
+
+	if (!keep)
+		return 0;
+	r = daxfs_map_word(cx, w->ref->in, idx, 0, &word);
+	if (!r && word)
+		r = daxfs_word_settle(cx, word, &v);
+	if (r || !pslot_is_page(v))
+		return r;
+	old = page_at(cx, pslot_off(v));
+	if (!old)
+		return -EUCLEAN;
+	r = daxfs_page_take(cx, DAXFS_T_DATA, daxfs_off(cx->rg, word), 0, &off);
+	if (r)
+		return r;
+	page = page_at(cx, off);
+	port_copy_within(page, old, keep);
+	port_zero(page + keep, DAXFS_PAGE_SIZE - keep);
+	r = daxfs_op_add(cx, word, v, pslot_make(off));
+	if (r)
+		daxfs_page_give(cx, off);
+	return r;
+}
+
+/*
+ * One record of a purge. -EAGAIN: again. *more: pages were taken away and
+ * there may be others.
+ */
+static int purge_once(struct daxfs_cx *cx, struct write *w, u32 *more)
+{
+	struct daxfs_inode *in = w->ref->in;
+	int r;
+
+	daxfs_op_begin(cx);
+	/* The record is too small to know yet whether it is the last: the
+	 * entry of the cut is set right below. */
+	r = daxfs_op_add(cx, &in->cut, w->cut, w->cut);
+	if (!r)
+		r = purge_add(cx, w, more);
+	if (!r && !*more) {
+		struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, 0);
+
+		a64_store_relaxed(&e->new, w->cut & ~DAXFS_CUT_PURGE);
+		r = purge_tail(cx, w);
+	}
+	if (!r)
+		r = daxfs_op_run(cx);
+	else
+		daxfs_op_end(cx);
+	if (r) {
+		give_new_pages(cx);
+		return r;
+	}
+	daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(in));
+	daxfs_op_end(cx);
+	pages_add(in, -(u64)*more);
+	return 0;
+}
+
+int daxfs_purge(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	struct write w = { .ref = ref };
+	int full = cx->full, r = 0;
+
+	cx->full = 1;		/* cutting works when there is no space, too */
+	for (u32 i = 0; i < TRIES; i++) {
+		u32 more = 0;
+
+		r = daxfs_word_settle(cx, &ref->in->cut, &w.cut);
+		if (r || !(w.cut & DAXFS_CUT_PURGE))
+			break;
+		r = daxfs_word_read(cx->rg, &ref->in->size, &w.size);
+		if (r)
+			break;
+		w.size = size_bytes(w.size);
+		low_limit_min(ref->in, w.size);
+		r = purge_once(cx, &w, &more);
+		if (r && r != -EAGAIN)
+			break;
+	}
+	cx->full = full;
+	return r == -EAGAIN ? -EUCLEAN : r;
+}
+
+static int set_size(struct daxfs_cx *cx, struct write *w, u64 size)
+{
+	u64 cut = w->cut;
+	int r;
+
+	if (size < w->size)
+		cut = cut_next(cut) | DAXFS_CUT_PURGE;
+	daxfs_op_begin(cx);
+	r = daxfs_op_add(cx, &w->ref->in->cut, w->cut, cut);
+	if (!r)
+		r = daxfs_op_add(cx, &w->ref->in->size, size_make(w->size),
+				 size_make(size));
+	if (!r)
+		r = daxfs_op_run(cx);
+	if (!r)
+		daxfs_op_end(cx);
+	return r;
+}
+
+static int truncate_fn(struct daxfs_cx *cx, void *p)
+{
+	struct write_arg *a = p;
+	struct daxfs_iref ref;
+	struct write w = { .ref = &ref };
+	int r = file_for_writing(cx, a->f, &ref);
+
+	daxfs_patience_reset(cx);
+	for (u32 i = 0; i < TRIES && !r; i++) {
+		r = look(cx, &w);
+		if (!r)
+			r = set_size(cx, &w, a->size);
+		if (r == -EAGAIN) {
+			r = 0;
+			continue;
+		}
+		if (!r && a->size < w.size)
+			r = daxfs_purge(cx, &ref);
+		if (r == -ENOSPC)
+			r = 0;	/* the size is new; only the memory waits */
+		if (!r)
+			daxfs_touch(ref.in, DAXFS_TOUCH_MTIME |
+				    DAXFS_TOUCH_CONTENT);
+		return r;
+	}
+	return r ? r : -EUCLEAN;
+}
+
+int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size)
+{
+	struct write_arg a = { .f = f, .size = size };
+
+	if (!cx->sh)
+		return -EROFS;
+	if (size > DAXFS_MAX_FILE)
+		return -EFBIG;
+	return daxfs_section(cx, truncate_fn, &a);
+}
+
+int daxfs_fsync(struct daxfs_cx *cx, struct daxfs_file *f)
+{
+	(void)cx;
+	(void)f;
+	full_fence();	/* nothing waits in this host: all is in the region */
+	return 0;
+}

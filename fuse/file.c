@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Handlers of open files: create, open, read, write, sync, close.
+ *
+ * Notes: content goes to the kernel straight from the region. The section
+ * around it covers the reply, so that no page in it is reused before the
+ * kernel has copied it; the reply does not wait for the reader. flush is left
+ * out on purpose: there is nothing to do at close, and the kernel stops asking.
+ */
+#include "server.h"
+
+#define READ_MAX	(1u << 20)	/* what libfuse asks the kernel for */
+/* One run per page at worst, and one more for a start inside a page. */
+#define RUNS		(READ_MAX / DAXFS_PAGE_SIZE + 2)
+
+static const char zeros[READ_MAX];	/* what holes read as */
+
+static struct daxfs_node *node_of(const struct fuse_file_info *fi)
+{
+	return (struct daxfs_node *)(uintptr_t)fi->fh;
+}
+
+static void close_node(struct daxfs_server *s, struct daxfs_node *node)
+{
+	struct daxfs_cx *cx = daxfs_begin(s);
+
+	daxfs_node_close(&s->nodes, cx, node);
+	daxfs_end(s, cx, 0);
+}
+
+static void set_handle(struct daxfs_server *s, struct fuse_file_info *fi,
+		       struct daxfs_node *node, int keep)
+{
+	fi->fh = (uintptr_t)node;
+	fi->keep_cache = keep || s->constant;
+	fi->direct_io = s->direct_io;
+}
+
+static int cut_to_nothing(struct daxfs_server *s, struct daxfs_cx *cx,
+			  struct daxfs_node *node)
+{
+	int r;
+
+	daxfs_node_begin(&s->nodes, node, 1);
+	r = daxfs_truncate(cx, &node->held->file, 0);
+	daxfs_node_end(&s->nodes, node, 1, !r);
+	return r;
+}
+
+static int open_node(struct daxfs_server *s, struct daxfs_cx *cx, u64 ino,
+		     struct fuse_file_info *fi, struct daxfs_node **node)
+{
+	int keep, r;
+
+	r = daxfs_node_open(&s->nodes, cx, ino, node, &keep);
+	if (r)
+		return (int)daxfs_stale(r);
+	if (fi->flags & O_TRUNC)
+		r = cut_to_nothing(s, cx, *node);
+	if (r)
+		daxfs_node_close(&s->nodes, cx, *node);
+	else
+		set_handle(s, fi, *node, keep);
+	return r;
+}
+
+void daxfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct daxfs_server *s = daxfs_server_of(req);
+	struct daxfs_cx *cx = daxfs_begin(s);
+	struct daxfs_node *node;
+	s64 r;
+
+	r = daxfs_end(s, cx, open_node(s, cx, ino, fi, &node));
+	if (r)
+		daxfs_reply_status(req, r);
+	else if (fuse_reply_open(req, fi) == -ENOENT)
+		close_node(s, node);	/* interrupted: no release will come */
+}
+
+/*
+ * Make and open. A name that another host made since the kernel looked is not
+ * ours to open: the kernel would not check permissions on it. ESTALE makes it
+ * look again.
+ */
+static int create_node(struct daxfs_server *s, struct daxfs_cx *cx,
+		       fuse_req_t req, u64 dir, const char *name, mode_t mode,
+		       struct fuse_file_info *fi, struct daxfs_stat *st,
+		       struct daxfs_node **node)
+{
+	const struct fuse_ctx *who = fuse_req_ctx(req);
+	struct daxfs_new what = { .mode = S_IFREG | (mode & 07777),
+				  .uid = who->uid, .gid = who->gid };
+	int keep, r;
+
+	r = daxfs_create(cx, dir, name, (u32)strlen(name), &what, st);
+	if (r == -EEXIST && !(fi->flags & O_EXCL))
+		return -ESTALE;
+	if (r)
+		return r;
+	r = daxfs_node_open(&s->nodes, cx, st->ino, node, &keep);
+	if (!r)
+		set_handle(s, fi, *node, 0);
+	return (int)daxfs_stale(r);
+}
+
+void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
+		     mode_t mode, struct fuse_file_info *fi)
+{
+	struct daxfs_server *s = daxfs_server_of(req);
+	struct daxfs_cx *cx = daxfs_begin(s);
+	struct fuse_entry_param e;
+	struct daxfs_node *node;
+	struct daxfs_stat st;
+	s64 r;
+
+	r = create_node(s, cx, req, dir, name, mode, fi, &st, &node);
+	r = daxfs_end(s, cx, r);
+	if (r) {
+		daxfs_reply_status(req, r);
+		return;
+	}
+	daxfs_fill_entry(s, &e, &st);
+	if (fuse_reply_create(req, &e, fi) == -ENOENT)
+		close_node(s, node);
+}
+
+void daxfs_op_release(fuse_req_t req, fuse_ino_t ino,
+		      struct fuse_file_info *fi)
+{
+	(void)ino;
+	close_node(daxfs_server_of(req), node_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+/* ---- content ---- */
+
+static int fill_iov(const struct daxfs_region *rg, const struct daxfs_run *run,
+		    int nr, struct iovec *iov)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		const void *at = run[i].off ?
+			daxfs_at(rg, run[i].off, run[i].len, 1) : zeros;
+
+		if (!at || (!run[i].off && run[i].len > sizeof(zeros)))
+			return -EUCLEAN;
+		iov[i].iov_base = (void *)(uintptr_t)at;
+		iov[i].iov_len = run[i].len;
+	}
+	return 0;
+}
+
+static void reply_runs(fuse_req_t req, struct daxfs_server *s,
+		       struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		       size_t size)
+{
+	struct daxfs_run run[RUNS];
+	struct iovec iov[RUNS];
+	s64 r = daxfs_runs(cx, f, off, size, run, RUNS);
+	int nr = (int)r;
+
+	if (r >= 0)
+		r = fill_iov(daxfs_mount_region(s->m), run, nr, iov);
+	r = daxfs_mount_result(s->m, r);
+	if (r < 0)
+		daxfs_reply_status(req, r);
+	else
+		fuse_reply_iov(req, iov, nr);
+}
+
+void daxfs_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		   struct fuse_file_info *fi)
+{
+	struct daxfs_server *s = daxfs_server_of(req);
+	struct daxfs_cx *cx = daxfs_begin(s);
+	s64 r = daxfs_enter(cx);
+
+	(void)ino;
+	if (r) {
+		daxfs_reply_status(req, daxfs_end(s, cx, r));
+		return;
+	}
+	reply_runs(req, s, cx, &node_of(fi)->held->file, (u64)off,
+		   size < READ_MAX ? size : READ_MAX);
+	daxfs_leave(cx);
+	daxfs_end(s, cx, 0);
+}
+
+/* The core raises the change counter once per write, once per append piece. */
+static u32 raises_of(int append, u64 len)
+{
+	if (!len)
+		return 0;
+	return append ? (u32)((len - 1) / DAXFS_APPEND_MAX) + 1 : 1;
+}
+
+/*
+ * The kernel computed the offset of an O_APPEND write from its own idea of the
+ * size. A page that it writes back later is at the right place.
+ */
+static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
+		      struct daxfs_node *node, const char *buf, size_t size,
+		      u64 off, int append)
+{
+	u32 raises = raises_of(append, size);
+	u64 at = off;
+	s64 r;
+
+	daxfs_node_begin(&s->nodes, node, raises);
+	if (append)
+		r = daxfs_append(cx, &node->held->file, buf, size, &at);
+	else
+		r = daxfs_write(cx, &node->held->file, off, buf, size);
+	if (r > 0)
+		daxfs_node_wrote(&s->nodes, node, off, (u64)r, at);
+	daxfs_node_end(&s->nodes, node, raises,
+		       r > 0 ? raises_of(append, (u64)r) : 0);
+	return r;
+}
+
+void daxfs_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
+		    size_t size, off_t off, struct fuse_file_info *fi)
+{
+	int append = (fi->flags & O_APPEND) && !fi->writepage;
+	struct daxfs_server *s = daxfs_server_of(req);
+	struct daxfs_cx *cx = daxfs_begin(s);
+	s64 r;
+
+	(void)ino;
+	r = write_node(s, cx, node_of(fi), buf, size, (u64)off, append);
+	r = daxfs_end(s, cx, r);
+	if (r < 0)
+		daxfs_reply_status(req, r);
+	else
+		fuse_reply_write(req, (size_t)r);
+}
+
+void daxfs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		    struct fuse_file_info *fi)
+{
+	struct daxfs_server *s = daxfs_server_of(req);
+	struct daxfs_cx *cx = daxfs_begin(s);
+	s64 r;
+
+	(void)ino;
+	(void)datasync;
+	r = daxfs_end(s, cx, daxfs_fsync(cx, &node_of(fi)->held->file));
+	daxfs_reply_status(req, r);
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * daxfs-fuse: mount a daxfs region through FUSE.
+ *
+ * Notes: the process that the user started forks before anything is opened,
+ * because a host of the region is named by its process. The child opens,
+ * mounts and serves; the parent waits for one byte, which says that the mount
+ * answers, or for the child's end. What ends a session is blocked in the child
+ * from its first instruction on, so a Ctrl-C at any time finds it clean: it
+ * unmounts and leaves the region.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "options.h"
+#include "server.h"
+
+static struct daxfs_server server = { .size_fd = -1 };
+static int ready_fd = -1;	/* of the parent that waits, or -1 */
+
+/* ---- the child: from a region to a mount ---- */
+
+/* The mount answers: let the parent go and cut what ties us to a terminal. */
+static void ready(void *arg)
+{
+	int null;
+
+	(void)arg;
+	if (ready_fd < 0)
+		return;
+	setsid();
+	daxfs_log_init(0);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		if (null > STDERR_FILENO)
+			close(null);
+	}
+	/* If the parent is gone, nobody wants to know. */
+	if (write(ready_fd, "", 1) < 0)
+		daxfs_log("nobody waits for this mount");
+	close(ready_fd);
+	ready_fd = -1;
+}
+
+static void stopping(void *arg)
+{
+	daxfs_notifier_stop(arg);
+}
+
+static void fault(void *arg)
+{
+	struct daxfs_server *s = arg;
+	struct daxfs_region *rg = daxfs_mount_region(s->m);
+
+	if (!__atomic_exchange_n(&rg->lost, 1, __ATOMIC_RELAXED))
+		daxfs_log("%s: memory of the region is gone (was the file "
+			  "truncated?): every access fails from now on; "
+			  "unmount it and restore the file", s->region);
+}
+
+/* Only a file can shrink: -1 for what is none. */
+static int open_size(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0 || (!fstat(fd, &st) && S_ISREG(st.st_mode)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
+{
+	u32 flags = (o->rdonly ? DAXFS_OPEN_RDONLY : 0) |
+		    (o->validate ? DAXFS_OPEN_VALIDATE : 0);
+	char why[512] = "";
+
+	if (daxfs_mount_open(&s->m, s->region, flags, DAXFS_HOST_FUSE, why,
+			     sizeof(why))) {
+		fprintf(stderr, "%s: %s\n", o->name, why);
+		return DAXFS_EXIT_MOUNT;
+	}
+	s->constant = !daxfs_has_overlay(daxfs_mount_region(s->m));
+	s->timeout = s->constant ? 86400.0 : 0.0;
+	s->direct_io = o->direct_io;
+	s->size_fd = open_size(s->region);
+	daxfs_nodes_init(&s->nodes, s->m);
+	return -1;
+}
+
+/* "fsname=PATH"; a comma in the path is not the end of the option. */
+static void fsname_option(char *to, const char *path)
+{
+	to = stpcpy(to, "fsname=");
+	for (; *path; path++) {
+		if (*path == ',' || *path == '\\')
+			*to++ = '\\';
+		*to++ = *path;
+	}
+	*to = '\0';
+}
+
+static int add_option(struct daxfs_options *o, const char *option)
+{
+	return fuse_opt_add_arg(&o->args, "-o") ||
+	       fuse_opt_add_arg(&o->args, option);
+}
+
+static int add_options(struct daxfs_server *s, struct daxfs_options *o)
+{
+	char *fsname = malloc(2 * strlen(s->region) + sizeof("fsname="));
+	int r = -1;
+
+	if (!fsname)
+		return -1;
+	fsname_option(fsname, s->region);
+	if (!add_option(o, "default_permissions,subtype=daxfs") &&
+	    !add_option(o, fsname) &&
+	    (!daxfs_mount_rdonly(s->m) || !add_option(o, "ro")))
+		r = 0;
+	free(fsname);
+	return r;
+}
+
+static int mount_region(struct daxfs_server *s, struct daxfs_options *o,
+			const char *mountpoint)
+{
+	int r;
+
+	if (add_options(s, o)) {
+		fprintf(stderr, "%s: no memory\n", o->name);
+		return DAXFS_EXIT_SYSTEM;
+	}
+	s->session.max_threads = o->max_threads;
+	s->session.ready = ready;
+	s->session.stopping = stopping;
+	s->session.fault = fault;
+	s->session.arg = s;
+	r = daxfs_session_open(&s->session, &o->args, &daxfs_server_ops, s,
+			       mountpoint);
+	if (!r)
+		return -1;
+	fprintf(stderr, "%s: %s: not mounted; the line above says why\n",
+		o->name, mountpoint);
+	return r == -EINVAL ? DAXFS_EXIT_USAGE : DAXFS_EXIT_MOUNT;
+}
+
+static int start_threads(struct daxfs_server *s, const char *name)
+{
+	int r = daxfs_mount_start(s->m);
+
+	if (!r)
+		r = daxfs_notifier_start(s);
+	if (!r)
+		return -1;
+	fprintf(stderr, "%s: cannot start a thread: %s\n", name, strerror(-r));
+	return DAXFS_EXIT_SYSTEM;
+}
+
+/* Everything between fork and exit; the exit status. */
+static int run(struct daxfs_server *s, struct daxfs_options *o,
+	       const char *mountpoint)
+{
+	int r = open_region(s, o);
+
+	if (r >= 0)
+		return r;
+	r = mount_region(s, o, mountpoint);
+	if (r < 0)
+		r = start_threads(s, o->name);
+	if (r < 0) {
+		r = daxfs_session_serve(&s->session);
+		if (r)
+			daxfs_log("%s: %s", mountpoint, strerror(-r));
+		r = r ? DAXFS_EXIT_SYSTEM : DAXFS_EXIT_OK;
+	}
+	daxfs_notifier_stop(s);
+	daxfs_session_close(&s->session);
+	daxfs_nodes_fini(&s->nodes);
+	daxfs_mount_close(s->m);
+	return r;
+}
+
+/* ---- the parent ---- */
+
+static pid_t child;
+
+static void pass_signal(int sig)
+{
+	kill(child, sig);
+}
+
+/* The child's end tells more than ours would: wait for it in any case. */
+static int wait_child(int fd)
+{
+	struct sigaction sa = { .sa_handler = pass_signal };
+	char byte;
+	ssize_t n;
+	int status;
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return DAXFS_EXIT_OK;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return DAXFS_EXIT_SYSTEM;
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		return WEXITSTATUS(status);
+	/* Ended by a signal before it served, even if cleanly. */
+	return DAXFS_EXIT_SYSTEM;
+}
+
+static int run_in_background(struct daxfs_server *s, struct daxfs_options *o,
+			     const char *mountpoint)
+{
+	sigset_t before;
+	int fd[2];
+
+	if (pipe2(fd, O_CLOEXEC)) {
+		perror(o->name);
+		return DAXFS_EXIT_SYSTEM;
+	}
+	pthread_sigmask(SIG_BLOCK, NULL, &before);
+	daxfs_session_block();
+	child = fork();
+	if (child < 0) {
+		perror(o->name);
+		return DAXFS_EXIT_SYSTEM;
+	}
+	if (child) {
+		close(fd[1]);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		return wait_child(fd[0]);
+	}
+	close(fd[0]);
+	ready_fd = fd[1];
+	return run(s, o, mountpoint);
+}
+
+/* ---- paths: absolute, because the server has no directory of its own ---- */
+
+static char *absolute_region(const struct daxfs_options *o)
+{
+	char *path;
+
+	if (!strncmp(o->region, "phys:", 5))
+		return strdup(o->region);
+	path = realpath(o->region, NULL);
+	if (!path)
+		fprintf(stderr, "%s: %s: cannot open: %s\n", o->name, o->region,
+			strerror(errno));
+	return path;
+}
+
+static char *absolute_mountpoint(const struct daxfs_options *o)
+{
+	const char *hint = "";
+	struct stat st;
+	char *path = realpath(o->mountpoint, NULL);
+
+	if (path && !stat(path, &st)) {
+		if (S_ISDIR(st.st_mode))
+			return path;
+		errno = ENOTDIR;
+	}
+	if (errno == ENOENT)
+		hint = "; make the directory first";
+	else if (errno == ENOTCONN)
+		hint = "; a server ended without unmounting: run "
+		       "'fusermount3 -u' on it first";
+	fprintf(stderr, "%s: %s: cannot mount there: %s%s\n", o->name,
+		o->mountpoint, strerror(errno), hint);
+	free(path);
+	return NULL;
+}
+
+static int start(struct daxfs_options *o)
+{
+	char *mountpoint = absolute_mountpoint(o);
+	int r = DAXFS_EXIT_MOUNT;
+
+	server.region = mountpoint ? absolute_region(o) : NULL;
+	if (server.region && chdir("/")) {
+		perror(o->name);
+		r = DAXFS_EXIT_SYSTEM;
+	} else if (server.region && o->fake) {
+		r = DAXFS_EXIT_OK;
+	} else if (server.region && o->foreground) {
+		daxfs_session_block();
+		daxfs_log_init(1);
+		r = run(&server, o, mountpoint);
+	} else if (server.region) {
+		r = run_in_background(&server, o, mountpoint);
+	}
+	free((void *)(uintptr_t)server.region);
+	free(mountpoint);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct daxfs_options o;
+	int r = daxfs_options_parse(&o, argc, argv);
+
+	if (r < 0)
+		r = start(&o);
+	daxfs_options_free(&o);
+	return r;
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The thread that makes the kernel drop pages which others have changed.
+ *
+ * Notes: a notification waits for locked pages, which a READ in flight
+ * unlocks, and for dirty mapped pages, which come as WRITEs. So it is sent by
+ * a thread that serves nothing, and all threads that serve stay free for
+ * those. Nothing under a page lock waits for a getattr, so getattr requests
+ * may wait for this thread.
+ *
+ * Two messages: first all pages are dropped, then a store of no bytes at the
+ * end of the file raises the kernel's idea of the size if it is less. That is
+ * for replies with a new size that the notification made it ignore. A size
+ * that is too large heals by itself, because the READ behind it comes back
+ * short.
+ *
+ * The same thread looks for changes of open files that nobody asks about:
+ * pages that are mapped. And it looks whether the region's file has shrunk.
+ */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "server.h"
+
+#define TICK_NS		(30 * 1000 * 1000)	/* with files open */
+#define IDLE_NS		(250 * 1000 * 1000)
+#define BATCH		64u
+
+struct job {
+	fuse_req_t req;
+	struct daxfs_node *node;
+	struct job *next;
+};
+
+struct daxfs_notifier {
+	struct daxfs_server *s;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct job *first, **last;
+	int stop;
+};
+
+static u64 clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+}
+
+/*
+ * Results are not looked at: an inode that the kernel does not know has no
+ * pages (ENOENT), and after an unmount nobody reads them.
+ */
+static void drop_pages(struct daxfs_server *s, u64 ino, u64 size)
+{
+	struct fuse_bufvec none = FUSE_BUFVEC_INIT(0);
+	char nothing = 0;
+
+	none.buf[0].mem = &nothing;
+	fuse_lowlevel_notify_inval_inode(s->session.se, ino, 0, 0);
+	fuse_lowlevel_notify_store(s->session.se, ino, (off_t)size, &none, 0);
+}
+
+/* req is NULL where nobody waits. */
+static void notify(struct daxfs_server *s, fuse_req_t req,
+		   struct daxfs_node *node, int drop)
+{
+	struct daxfs_node_state state, *dropped = NULL;
+	struct daxfs_cx *cx = daxfs_begin(s);
+	s64 r = daxfs_node_look(&s->nodes, cx, node, &state);
+
+	r = daxfs_end(s, cx, r);
+	if (!r && state.stale && drop) {
+		/* Without a context: WRITEs that this waits for need one. */
+		drop_pages(s, state.st.ino, state.st.size);
+		dropped = &state;
+	}
+	cx = daxfs_begin(s);
+	daxfs_node_notified(&s->nodes, cx, node, dropped);
+	daxfs_end(s, cx, 0);
+	if (req)
+		daxfs_reply_attr(req, r, &state.st);
+}
+
+static void look_around(struct daxfs_server *s)
+{
+	struct daxfs_node *node[BATCH];
+	struct daxfs_cx *cx;
+	u32 shard, i, nr;
+
+	for (shard = 0; shard < DAXFS_NODE_SHARDS; shard++) {
+		cx = daxfs_begin(s);
+		nr = daxfs_node_changed(&s->nodes, cx, shard, node, BATCH);
+		daxfs_end(s, cx, 0);
+		for (i = 0; i < nr; i++)
+			notify(s, NULL, node[i], 1);
+	}
+}
+
+/*
+ * What was cut off reads as zeros up to the end of a page, and everything
+ * does if the file grows again: neither raises a signal.
+ */
+static void check_size(struct daxfs_server *s)
+{
+	struct daxfs_region *rg = daxfs_mount_region(s->m);
+	struct stat st;
+
+	if (s->size_fd < 0 || __atomic_load_n(&rg->lost, __ATOMIC_RELAXED))
+		return;
+	if (!fstat(s->size_fd, &st) && (u64)st.st_size < rg->super.region_len) {
+		__atomic_store_n(&rg->lost, 1, __ATOMIC_RELAXED);
+		daxfs_log("%s: the region's file was truncated: every access "
+			  "fails from now on; unmount it and restore the file",
+			  s->region);
+	}
+}
+
+static struct job *take(struct daxfs_notifier *nf)
+{
+	struct job *j = nf->first;
+
+	if (j) {
+		nf->first = j->next;
+		if (!nf->first)
+			nf->last = &nf->first;
+	}
+	return j;
+}
+
+/* A job, or NULL when it is time to look around. */
+static struct job *wait_job(struct daxfs_notifier *nf, u64 until)
+{
+	struct timespec at = { .tv_sec = (time_t)(until / 1000000000ull),
+			       .tv_nsec = (long)(until % 1000000000ull) };
+	struct job *j;
+	int r = 0;
+
+	pthread_mutex_lock(&nf->lock);
+	while (!(j = take(nf)) && !nf->stop && !r)
+		r = pthread_cond_timedwait(&nf->more, &nf->lock, &at);
+	pthread_mutex_unlock(&nf->lock);
+	return j;
+}
+
+static int stopped(struct daxfs_notifier *nf)
+{
+	return __atomic_load_n(&nf->stop, __ATOMIC_RELAXED);
+}
+
+static void *notifier(void *arg)
+{
+	struct daxfs_notifier *nf = arg;
+	struct daxfs_server *s = nf->s;
+	u64 next = clock_now();
+	struct job *j;
+
+	while ((j = wait_job(nf, next)) || !stopped(nf)) {
+		if (j) {
+			notify(s, j->req, j->node, !stopped(nf));
+			free(j);
+		}
+		if (clock_now() < next)
+			continue;
+		check_size(s);
+		if (!s->constant && !stopped(nf))
+			look_around(s);
+		next = clock_now() + (!s->constant && daxfs_node_any(&s->nodes) ?
+				      TICK_NS : IDLE_NS);
+	}
+	return NULL;
+}
+
+void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req,
+			struct daxfs_node *node)
+{
+	struct daxfs_notifier *nf = s->notifier;
+	struct job *j = malloc(sizeof(*j));
+	int queued = 0;
+
+	pthread_mutex_lock(&nf->lock);
+	if (j && !nf->stop) {
+		*j = (struct job){ .req = req, .node = node };
+		*nf->last = j;
+		nf->last = &j->next;
+		pthread_cond_signal(&nf->more);
+		queued = 1;
+	}
+	pthread_mutex_unlock(&nf->lock);
+	if (queued)
+		return;
+	free(j);
+	/* The end of the mount, or no memory: late pages beat no answer. */
+	notify(s, req, node, 0);
+}
+
+int daxfs_notifier_start(struct daxfs_server *s)
+{
+	struct daxfs_notifier *nf = calloc(1, sizeof(*nf));
+	pthread_condattr_t attr;
+	int r;
+
+	if (!nf)
+		return -ENOMEM;
+	nf->s = s;
+	nf->last = &nf->first;
+	pthread_mutex_init(&nf->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&nf->more, &attr);
+	pthread_condattr_destroy(&attr);
+	r = pthread_create(&nf->thread, NULL, notifier, nf);
+	if (r) {
+		free(nf);
+		return -r;
+	}
+	s->notifier = nf;
+	return 0;
+}
+
+void daxfs_notifier_stop(struct daxfs_server *s)
+{
+	struct daxfs_notifier *nf = s->notifier;
+
+	if (!nf || stopped(nf))
+		return;
+	pthread_mutex_lock(&nf->lock);
+	__atomic_store_n(&nf->stop, 1, __ATOMIC_RELAXED);
+	pthread_cond_signal(&nf->more);
+	pthread_mutex_unlock(&nf->lock);
+	pthread_join(nf->thread, NULL);
+}

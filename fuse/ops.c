@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The table of handlers.
+ *
+ * Notes: what is missing is missing on purpose, and the kernel then does it
+ * itself or stops asking: forget (no state per inode), flush (nothing to do at
+ * close), access (the kernel checks), xattrs (not there yet, and a GETXATTR
+ * before each write goes away with them), locks (local to this mount).
+ */
+#include "server.h"
+
+static void init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct daxfs_server *s = userdata;
+
+	daxfs_session_want(conn);
+	if (s->constant)
+		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
+	else
+		conn->want &= ~(unsigned int)(FUSE_CAP_READDIRPLUS |
+					      FUSE_CAP_READDIRPLUS_AUTO);
+}
+
+const struct fuse_lowlevel_ops daxfs_server_ops = {
+	.init		= init,
+	.lookup		= daxfs_op_lookup,
+	.getattr	= daxfs_op_getattr,
+	.setattr	= daxfs_op_setattr,
+	.readlink	= daxfs_op_readlink,
+	.mknod		= daxfs_op_mknod,
+	.mkdir		= daxfs_op_mkdir,
+	.unlink		= daxfs_op_unlink,
+	.rmdir		= daxfs_op_rmdir,
+	.symlink	= daxfs_op_symlink,
+	.rename		= daxfs_op_rename,
+	.link		= daxfs_op_link,
+	.create		= daxfs_op_create,
+	.open		= daxfs_op_open,
+	.read		= daxfs_op_read,
+	.write		= daxfs_op_write,
+	.release	= daxfs_op_release,
+	.fsync		= daxfs_op_fsync,
+	.opendir	= daxfs_op_opendir,
+	.readdir	= daxfs_op_readdir,
+	.readdirplus	= daxfs_op_readdirplus,
+	.releasedir	= daxfs_op_releasedir,
+	.fsyncdir	= daxfs_op_fsyncdir,
+	.statfs		= daxfs_op_statfs,
+};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The FUSE server of daxfs as its parts see it.
+ *
+ * Notes: a handler takes a context of the mount, makes one call of the core,
+ * gives the context back and replies; it never waits for anything that the
+ * kernel or another process has to do. What must wait goes to the thread of
+ * notify.c. The FUSE node number is the inode number.
+ */
+#ifndef DAXFS_FUSE_SERVER_H
+#define DAXFS_FUSE_SERVER_H
+
+#include "session.h"
+#include "mount.h"
+#include "node.h"
+
+struct daxfs_notifier;
+
+struct daxfs_server {
+	struct daxfs_mount *m;
+	struct daxfs_session session;
+	struct daxfs_nodes nodes;
+	struct daxfs_notifier *notifier;
+	const char *region;	/* absolute path */
+	int constant;		/* static image: the kernel may keep it all */
+	int direct_io;
+	int foreground;
+	double timeout;		/* s, of entries and attributes */
+	int size_fd;		/* the region's file, to see it shrink; or -1 */
+};
+
+static inline struct daxfs_server *daxfs_server_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* log.c: to stderr in the foreground, else to syslog. */
+void daxfs_log_init(int foreground);
+void daxfs_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ops.c */
+extern const struct fuse_lowlevel_ops daxfs_server_ops;
+
+/* reply.c */
+struct daxfs_cx *daxfs_begin(struct daxfs_server *s);
+/* Gives cx back; r, or -EIO if the region was lost. */
+s64 daxfs_end(struct daxfs_server *s, struct daxfs_cx *cx, s64 r);
+/*
+ * An inode number that the kernel knew and that is gone: the VFS looks the
+ * path up again on ESTALE and takes ENOENT for the last word.
+ */
+s64 daxfs_stale(s64 r);
+void daxfs_reply_status(fuse_req_t req, s64 r);
+/* Attributes or the error r of a call on an inode number. */
+void daxfs_reply_attr(fuse_req_t req, s64 r, const struct daxfs_stat *st);
+/* A name's inode, or the error r. */
+void daxfs_reply_name(fuse_req_t req, s64 r, const struct daxfs_stat *st);
+void daxfs_fill_stat(struct stat *out, const struct daxfs_stat *st);
+void daxfs_fill_entry(struct daxfs_server *s, struct fuse_entry_param *e,
+		      const struct daxfs_stat *st);
+
+/* names.c */
+void daxfs_op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name);
+void daxfs_op_mknod(fuse_req_t req, fuse_ino_t dir, const char *name,
+		    mode_t mode, dev_t rdev);
+void daxfs_op_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name,
+		    mode_t mode);
+void daxfs_op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir,
+		      const char *name);
+void daxfs_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t dir,
+		   const char *name);
+void daxfs_op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name);
+void daxfs_op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name);
+void daxfs_op_rename(fuse_req_t req, fuse_ino_t dir, const char *name,
+		     fuse_ino_t dir2, const char *name2, unsigned int flags);
+void daxfs_op_readlink(fuse_req_t req, fuse_ino_t ino);
+
+/* attr.c */
+void daxfs_op_getattr(fuse_req_t req, fuse_ino_t ino,
+		      struct fuse_file_info *fi);
+void daxfs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
+		      int to_set, struct fuse_file_info *fi);
+void daxfs_op_statfs(fuse_req_t req, fuse_ino_t ino);
+
+/* file.c; fi->fh is the struct daxfs_node */
+void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
+		     mode_t mode, struct fuse_file_info *fi);
+void daxfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void daxfs_op_release(fuse_req_t req, fuse_ino_t ino,
+		      struct fuse_file_info *fi);
+void daxfs_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		   struct fuse_file_info *fi);
+void daxfs_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
+		    size_t size, off_t off, struct fuse_file_info *fi);
+void daxfs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		    struct fuse_file_info *fi);
+
+/* dir.c; fi->fh is the struct daxfs_held */
+void daxfs_op_opendir(fuse_req_t req, fuse_ino_t ino,
+		      struct fuse_file_info *fi);
+void daxfs_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		      struct fuse_file_info *fi);
+void daxfs_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
+			  off_t off, struct fuse_file_info *fi);
+void daxfs_op_releasedir(fuse_req_t req, fuse_ino_t ino,
+			 struct fuse_file_info *fi);
+void daxfs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
+		       struct fuse_file_info *fi);
+
+/* notify.c */
+int daxfs_notifier_start(struct daxfs_server *s);
+/* Requests still queued are answered without a notification. */
+void daxfs_notifier_stop(struct daxfs_server *s);
+/*
+ * Drop the kernel's pages of node and answer req with its attributes. The
+ * caller got a reference on node and its notifying mark for this.
+ */
+void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req,
+			struct daxfs_node *node);
+
+#endif

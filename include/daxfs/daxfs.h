@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * libdaxfs: a daxfs region in the process that uses it, without system calls.
+ *
+ * Notes:
+ *
+ * Results. Functions return 0, a count or a size, or a negative errno; errno
+ * itself is not touched. daxfs_fs_error() has the text. Besides what is said
+ * of a function, each may return
+ *   -EUCLEAN  the region holds something that cannot be: run fsck.daxfs,
+ *   -ESTALE   this host was evicted, or this process is a child that fork()
+ *             made after daxfs_fs_open(): close, open again,
+ *   -EIO      the memory behind the region is gone (the file was truncated,
+ *             the device went away): close.
+ *
+ * Threads. Every function may be called by any thread at any time; a handle
+ * is closed once, when no other thread uses it any more. Nothing here is safe
+ * in a signal handler.
+ *
+ * Processes. Each daxfs_fs_open() makes the caller a host of the region, until
+ * daxfs_fs_close() or the end of the process, however that comes about: other
+ * hosts notice and clean up. After fork() the child may not use what its
+ * parent opened but for reading through pointers that a pin of the parent
+ * keeps; it opens the region itself. Close before exec(): until the process
+ * ends, others cannot know that the new program does not use the region.
+ *
+ * Signals. The first daxfs_fs_open() installs a process-wide handler for
+ * SIGBUS, which passes on every signal that is not about one of our regions to
+ * the handler that it found. Install yours before, or chain to what you find.
+ * Pointers from daxfs_pin_runs() are memory like any other: if the file of the
+ * region is truncated, what lies behind its end reads as zeros from then on
+ * and the next call returns -EIO.
+ *
+ * Permissions. None are checked but those of the region itself: who may write
+ * to the region may do anything with what is in it. Modes and owners are kept
+ * for front ends that do check.
+ *
+ * Paths. A path names something below dir, or below the root of the region if
+ * dir is NULL or the path begins with '/'. Symbolic links are followed inside
+ * the region, at most 40 of them (-ELOOP). Names have at most 255 bytes
+ * (-ENAMETOOLONG), an empty path is -ENOENT. Each function that takes a path
+ * may return -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG and, if it changes
+ * something, -EROFS and -ENOSPC.
+ */
+#ifndef DAXFS_DAXFS_H
+#define DAXFS_DAXFS_H
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct daxfs;		/* an open region */
+struct daxfs_fd;	/* an open file or directory */
+struct daxfs_list;	/* a listing of a directory */
+struct daxfs_pin;	/* memory of a file that stays */
+
+/**
+ * daxfs_lib_version - version of the library, as "1.2.3"
+ *
+ * Return: a constant string.
+ */
+const char *daxfs_lib_version(void);
+
+/* ---- regions ---- */
+
+#define DAXFS_FS_RDONLY		(1u << 0)	/* nothing is changed through us */
+#define DAXFS_FS_VALIDATE	(1u << 1)	/* check the base image first */
+
+/**
+ * daxfs_fs_open - open a region
+ * @fs: the new handle, NULL after an error; daxfs_fs_close() frees it
+ * @region: a file, /dev/daxX.Y, /dev/pmemN, or phys:ADDRESS:SIZE
+ * @flags: DAXFS_FS_*
+ * @why: gets a sentence about the error, if not NULL; at least 256 bytes
+ * @why_len: bytes at @why
+ *
+ * A region without an overlay opens read-only whatever @flags say. One with an
+ * overlay needs write permission even with DAXFS_FS_RDONLY, because each host
+ * announces in it what it is looking at.
+ *
+ * Return: 0; -EINVAL not a region; -EUCLEAN damaged; -EPROTONOSUPPORT of
+ * another version; -ENODATA truncated; -EBUSY mkdaxfs or fsck.daxfs has it;
+ * -EACCES; -EUSERS no host slot is free; -ENOMEM; what open(2) and mmap(2) say.
+ */
+int daxfs_fs_open(struct daxfs **fs, const char *region, unsigned int flags,
+		  char *why, size_t why_len);
+
+/**
+ * daxfs_fs_close - close a region
+ * @fs: from daxfs_fs_open(), or NULL
+ *
+ * Return: 0; -EBUSY while files, listings or pins are open: nothing is closed.
+ */
+int daxfs_fs_close(struct daxfs *fs);
+
+/**
+ * daxfs_fs_rdonly - may nothing be changed through this handle?
+ * @fs: from daxfs_fs_open()
+ *
+ * Return: 1 or 0.
+ */
+int daxfs_fs_rdonly(const struct daxfs *fs);
+
+/**
+ * daxfs_fs_statvfs - sizes of the region
+ * @fs: from daxfs_fs_open()
+ * @st: gets them; f_frsize and f_bsize are 4096 bytes
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fs_statvfs(struct daxfs *fs, struct statvfs *st);
+
+/**
+ * daxfs_fs_error - what a negative result means
+ * @err: negative errno as a function of this library returned it
+ *
+ * Return: a constant string.
+ */
+const char *daxfs_fs_error(int err);
+
+/* ---- names ---- */
+
+/**
+ * daxfs_fs_stat - attributes of what a path names
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @st: gets them; st_dev is made of the region's uuid
+ * @flags: 0 or AT_SYMLINK_NOFOLLOW
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fs_stat(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		  struct stat *st, int flags);
+
+/**
+ * daxfs_fs_mkdir - make a directory
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: its path
+ * @mode: permissions; the umask is not applied
+ *
+ * What is made belongs to the effective user and group that the process had at
+ * daxfs_fs_open(), or to the group of the parent directory if that has the
+ * set-group-ID bit.
+ *
+ * Return: 0; -EEXIST; other errors.
+ */
+int daxfs_fs_mkdir(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		   mode_t mode);
+
+/**
+ * daxfs_fs_mknod - make a file, FIFO, socket or device
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: its path
+ * @mode: type (0 is a regular file) and permissions
+ * @dev: the device, if it is one
+ *
+ * Return: 0; -EEXIST; -EINVAL another type; other errors.
+ */
+int daxfs_fs_mknod(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		   mode_t mode, dev_t dev);
+
+/**
+ * daxfs_fs_symlink - make a symbolic link
+ * @fs: from daxfs_fs_open()
+ * @target: what it says, 1 to 4095 bytes
+ * @dir: where a relative path begins, or NULL
+ * @path: path of the link
+ *
+ * Return: 0; -EEXIST; other errors.
+ */
+int daxfs_fs_symlink(struct daxfs *fs, const char *target,
+		     struct daxfs_fd *dir, const char *path);
+
+/**
+ * daxfs_fs_readlink - target of a symbolic link
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: path of the link
+ * @buf: gets the target, without a NUL, cut off at @len
+ * @len: bytes at @buf
+ *
+ * Return: bytes put into @buf; -EINVAL not a symbolic link; other errors.
+ */
+ssize_t daxfs_fs_readlink(struct daxfs *fs, struct daxfs_fd *dir,
+			  const char *path, char *buf, size_t len);
+
+/**
+ * daxfs_fs_link - give a file another name
+ * @fs: from daxfs_fs_open()
+ * @dir: where the old path begins, or NULL
+ * @path: what to link to
+ * @new_dir: where the new path begins, or NULL
+ * @new_path: the new name
+ * @flags: 0 or AT_SYMLINK_FOLLOW, for @path
+ *
+ * Return: 0; -EEXIST; -EPERM a directory; -EMLINK; other errors.
+ */
+int daxfs_fs_link(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		  struct daxfs_fd *new_dir, const char *new_path, int flags);
+
+/**
+ * daxfs_fs_unlink - remove a name that is not a directory's
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the name
+ *
+ * A file whose last name goes lives on while some host has it open.
+ *
+ * Return: 0; -EISDIR; other errors.
+ */
+int daxfs_fs_unlink(struct daxfs *fs, struct daxfs_fd *dir, const char *path);
+
+/**
+ * daxfs_fs_rmdir - remove an empty directory
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the directory
+ *
+ * Return: 0; -ENOTEMPTY; -ENOTDIR; -EINVAL for "."; -EBUSY the root; other
+ * errors.
+ */
+int daxfs_fs_rmdir(struct daxfs *fs, struct daxfs_fd *dir, const char *path);
+
+#define DAXFS_FS_NOREPLACE	1u	/* as RENAME_NOREPLACE of renameat2(2) */
+
+/**
+ * daxfs_fs_rename - move a name, replacing what is there
+ * @fs: from daxfs_fs_open()
+ * @dir: where the old path begins, or NULL
+ * @path: the old name
+ * @new_dir: where the new path begins, or NULL
+ * @new_path: the new name
+ * @flags: 0 or DAXFS_FS_NOREPLACE
+ *
+ * Atomic for all hosts: nobody sees neither name, or both.
+ *
+ * Return: 0; -EEXIST; -ENOTEMPTY; -EISDIR; -ENOTDIR; -EINVAL a directory into
+ * itself, or other flags; other errors.
+ */
+int daxfs_fs_rename(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		    struct daxfs_fd *new_dir, const char *new_path,
+		    unsigned int flags);
+
+/**
+ * daxfs_fs_chmod - change permissions
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path; a symbolic link is followed
+ * @mode: permissions; the type is ignored
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fs_chmod(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		   mode_t mode);
+
+/**
+ * daxfs_fs_chown - change owner and group
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @uid: owner, or (uid_t)-1 to keep it
+ * @gid: group, or (gid_t)-1 to keep it
+ * @flags: 0 or AT_SYMLINK_NOFOLLOW
+ *
+ * Set-ID bits stay as they are: clearing them is for front ends that check
+ * permissions.
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fs_chown(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		   uid_t uid, gid_t gid, int flags);
+
+/**
+ * daxfs_fs_utimens - change times
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @times: of access and of modification, with UTIME_NOW and UTIME_OMIT as for
+ *         utimensat(2); NULL: both now
+ * @flags: 0 or AT_SYMLINK_NOFOLLOW
+ *
+ * Return: 0; -EINVAL nanoseconds out of range; other errors.
+ */
+int daxfs_fs_utimens(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		     const struct timespec times[2], int flags);
+
+/* ---- open files ---- */
+
+/**
+ * daxfs_fd_open - open a file or directory
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @flags: O_RDONLY, O_WRONLY or O_RDWR, and of O_CREAT, O_EXCL, O_TRUNC,
+ *         O_APPEND (daxfs_fd_pwrite() then appends), O_DIRECTORY, O_NOFOLLOW;
+ *         O_CLOEXEC and O_NOCTTY mean nothing here
+ * @mode: permissions of a file that is made; the umask is not applied
+ * @fd: the new handle, NULL after an error; daxfs_fd_close() frees it
+ *
+ * What is open stays readable and writable after its last name is gone.
+ *
+ * Return: 0; -EEXIST; -EISDIR a directory for writing; -ENXIO a FIFO, socket
+ * or device; -EINVAL other flags; -ENOMEM; other errors.
+ */
+int daxfs_fd_open(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		  int flags, mode_t mode, struct daxfs_fd **fd);
+
+/**
+ * daxfs_fd_close - close a file
+ * @fd: from daxfs_fd_open(), or NULL; its listings and pins stay open
+ */
+void daxfs_fd_close(struct daxfs_fd *fd);
+
+/**
+ * daxfs_fd_stat - attributes of an open file
+ * @fd: from daxfs_fd_open()
+ * @st: gets them
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fd_stat(struct daxfs_fd *fd, struct stat *st);
+
+/**
+ * daxfs_fd_pread - read
+ * @fd: open for reading
+ * @buf: gets the bytes
+ * @len: how many
+ * @off: where, in bytes
+ *
+ * Return: bytes read, less than @len at the end of the file only; -EBADF not
+ * open for reading; -EISDIR; -EINVAL a negative offset; other errors.
+ */
+ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off);
+
+/**
+ * daxfs_fd_pwrite - write
+ * @fd: open for writing
+ * @buf: the bytes
+ * @len: how many
+ * @off: where, in bytes; ignored after O_APPEND
+ *
+ * Return: bytes written, less than @len if space ran out on the way; -ENOSPC
+ * none was; -EFBIG beyond 16 TiB; -EBADF not open for writing; -EINVAL a
+ * negative offset; other errors.
+ */
+ssize_t daxfs_fd_pwrite(struct daxfs_fd *fd, const void *buf, size_t len,
+			off_t off);
+
+/**
+ * daxfs_fd_append - write at the end of the file, atomically for all hosts
+ * @fd: open for writing
+ * @buf: the bytes
+ * @len: how many; up to 512 KiB land whole and together or not at all
+ * @at: gets the offset of the first, if not NULL
+ *
+ * Return: as daxfs_fd_pwrite().
+ */
+ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
+			off_t *at);
+
+/**
+ * daxfs_fd_truncate - set the size
+ * @fd: open for writing
+ * @size: bytes; what is added reads as zeros
+ *
+ * Return: 0; -EFBIG; -EBADF; -EINVAL negative; other errors.
+ */
+int daxfs_fd_truncate(struct daxfs_fd *fd, off_t size);
+
+/**
+ * daxfs_fd_sync - everything written so far is in the region
+ * @fd: from daxfs_fd_open()
+ *
+ * Other hosts see what a write acknowledged without this.
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fd_sync(struct daxfs_fd *fd);
+
+/**
+ * daxfs_fd_chmod - change permissions of an open file
+ * @fd: from daxfs_fd_open()
+ * @mode: as for daxfs_fs_chmod()
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fd_chmod(struct daxfs_fd *fd, mode_t mode);
+
+/**
+ * daxfs_fd_chown - change owner and group of an open file
+ * @fd: from daxfs_fd_open()
+ * @uid: as for daxfs_fs_chown()
+ * @gid: as for daxfs_fs_chown()
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fd_chown(struct daxfs_fd *fd, uid_t uid, gid_t gid);
+
+/**
+ * daxfs_fd_utimens - change times of an open file
+ * @fd: from daxfs_fd_open()
+ * @times: as for daxfs_fs_utimens()
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fd_utimens(struct daxfs_fd *fd, const struct timespec times[2]);
+
+/* ---- directories ---- */
+
+struct daxfs_list_entry {
+	uint64_t ino;
+	uint64_t cookie;	/* of the entry behind this one */
+	unsigned int type;	/* DT_* of readdir(3) */
+	unsigned int name_len;	/* bytes */
+	const char *name;	/* NUL-terminated; until the next call */
+};
+
+/**
+ * daxfs_list_open - list a directory
+ * @dir: the directory; may be closed before the listing
+ * @cookie: 0 for the beginning, or of an entry, to go on behind it
+ * @list: the new handle, NULL after an error; daxfs_list_close() frees it
+ *
+ * A listing belongs to one thread at a time.
+ *
+ * Return: 0; -ENOTDIR; -ENOMEM; other errors.
+ */
+int daxfs_list_open(struct daxfs_fd *dir, uint64_t cookie,
+		    struct daxfs_list **list);
+
+/**
+ * daxfs_list_next - the next entry
+ * @list: from daxfs_list_open()
+ * @entry: gets it; "." and ".." come too
+ *
+ * Names that exist during the whole listing come exactly once, whatever others
+ * create and delete meanwhile.
+ *
+ * Return: 1; 0 at the end; or an error.
+ */
+int daxfs_list_next(struct daxfs_list *list, struct daxfs_list_entry *entry);
+
+/**
+ * daxfs_list_close - end a listing
+ * @list: from daxfs_list_open(), or NULL
+ */
+void daxfs_list_close(struct daxfs_list *list);
+
+/* ---- content without a copy ---- */
+
+struct daxfs_pin_run {
+	const void *ptr;	/* in the region; NULL: a hole, reads as zeros */
+	uint64_t len;		/* bytes */
+	uint64_t off;		/* of the first in the file */
+};
+
+/**
+ * daxfs_pin_begin - keep the memory of a file from being reused
+ * @fd: open for reading
+ * @pin: the new handle, NULL after an error; daxfs_pin_end() frees it
+ *
+ * Everything that daxfs_pin_runs() hands out under this pin stays valid memory
+ * with this file's content until daxfs_pin_end(), even if any host truncates,
+ * overwrites or deletes the file meanwhile. Writes in place by other hosts are
+ * seen through the pointers; pages that have left the file keep what they
+ * held. Memory that leaves a pinned file is free again only after the pin, so
+ * a pin for ever under a file that is rewritten for ever fills the region.
+ *
+ * Return: 0; -EISDIR; -EBADF not open for reading; -ENOMEM; other errors.
+ */
+int daxfs_pin_begin(struct daxfs_fd *fd, struct daxfs_pin **pin);
+
+/**
+ * daxfs_pin_runs - the content as it is now, as runs of memory
+ * @pin: from daxfs_pin_begin()
+ * @off: first byte wanted
+ * @len: how many
+ * @run: gets the runs, in the order of the file, without gaps
+ * @nr: of entries at @run
+ *
+ * Call it again with the end of the last run to get more. What is not aligned
+ * in the file is not aligned in memory.
+ *
+ * Return: number of runs, 0 at the end of the file; or an error.
+ */
+int daxfs_pin_runs(struct daxfs_pin *pin, uint64_t off, uint64_t len,
+		   struct daxfs_pin_run *run, unsigned int nr);
+
+/**
+ * daxfs_pin_end - let go; pointers from this pin are invalid from now on
+ * @pin: from daxfs_pin_begin(), or NULL
+ */
+void daxfs_pin_end(struct daxfs_pin *pin);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

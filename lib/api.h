@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The handles behind the public API, and how each call begins and ends.
+ *
+ * Notes: daxfs_api_begin() takes a context for one call, daxfs_api_end() gives
+ * it back and turns the result into -EIO if the memory was lost meanwhile.
+ */
+#ifndef DAXFS_LIB_API_H
+#define DAXFS_LIB_API_H
+
+#include <daxfs/daxfs.h>
+
+#include "mount_priv.h"
+#include "walk.h"
+
+struct daxfs {
+	struct daxfs_mount *m;
+	u64 handles;		/* files, listings and pins; atomic */
+	dev_t dev;
+	u32 uid, gid;		/* of what is made */
+};
+
+struct daxfs_fd {
+	struct daxfs *fs;
+	struct daxfs_held *held;
+	int flags;		/* as opened */
+	u32 mode;		/* type */
+};
+
+static inline int daxfs_api_begin(struct daxfs *fs, struct daxfs_cx **cx)
+{
+	int r = daxfs_mount_usable(fs->m);
+
+	if (!r)
+		*cx = daxfs_cx_get(fs->m);
+	return r;
+}
+
+static inline s64 daxfs_api_end(struct daxfs *fs, struct daxfs_cx *cx, s64 r)
+{
+	daxfs_cx_put(fs->m, cx);
+	return daxfs_mount_result(fs->m, r);
+}
+
+/* Begin something that changes the region: -EROFS as well. */
+static inline int daxfs_api_begin_write(struct daxfs *fs, struct daxfs_cx **cx)
+{
+	return fs->m->rdonly ? -EROFS : daxfs_api_begin(fs, cx);
+}
+
+static inline u64 daxfs_api_start(const struct daxfs_fd *dir)
+{
+	return dir ? dir->held->file.ino : DAXFS_ROOT_INO;
+}
+
+/*
+ * The file as the core wants it. Threads share a hold, the core fills in
+ * inode_off when it learns it: each call works on a copy and notes the news.
+ */
+static inline struct daxfs_file daxfs_api_file(struct daxfs_held *h)
+{
+	struct daxfs_file f = { .ino = h->file.ino };
+
+	f.inode_off = __atomic_load_n(&h->file.inode_off, __ATOMIC_RELAXED);
+	return f;
+}
+
+static inline void daxfs_api_note(struct daxfs_held *h, const struct daxfs_file *f)
+{
+	if (f->inode_off !=
+	    __atomic_load_n(&h->file.inode_off, __ATOMIC_RELAXED))
+		__atomic_store_n(&h->file.inode_off, f->inode_off,
+				 __ATOMIC_RELAXED);
+}
+
+/* fs.c */
+void daxfs_api_stat(const struct daxfs *fs, const struct daxfs_stat *from,
+		    struct stat *st);
+void daxfs_api_count(struct daxfs *fs);
+void daxfs_api_uncount(struct daxfs *fs);
+/* Give a hold back at the end of a handle. */
+void daxfs_api_unhold(struct daxfs *fs, struct daxfs_held *held);
+
+
+#endif

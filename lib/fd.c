@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Public API: open files.
+ *
+ * Notes: an open file is a hold on its inode and the flags it was opened
+ * with; it has no position of its own, so threads share it freely.
+ */
+#include <stdlib.h>
+
+#include "api.h"
+
+#define FLAGS_KNOWN	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | \
+			 O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)
+
+/* Somebody creates and deletes the name between our looks: 1000 times. */
+#define OPEN_TRIES	1000
+
+static int writes(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+static int check_type(u32 mode, int flags)
+{
+	if (S_ISLNK(mode))
+		return -ELOOP;
+	if (S_ISDIR(mode))
+		return writes(flags) || flags & (O_CREAT | O_TRUNC) ? -EISDIR : 0;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	return S_ISREG(mode) ? 0 : -ENXIO;
+}
+
+static int create_last(struct daxfs *fs, struct daxfs_cx *cx,
+		       struct daxfs_walk *w, mode_t mode)
+{
+	struct daxfs_new what = { .mode = S_IFREG | (mode & 07777),
+				  .uid = fs->uid, .gid = fs->gid };
+
+	if (w->slash)
+		return -EISDIR;
+	return daxfs_create(cx, w->dir, w->name, w->len, &what, &w->st);
+}
+
+/* Find or make it. *made: it is new, as we want it. -EAGAIN: try again. */
+static int find_or_make(struct daxfs *fs, struct daxfs_cx *cx, u64 start,
+			const char *path, int flags, mode_t mode,
+			struct daxfs_walk *w, int *made)
+{
+	int excl = (flags & O_CREAT) && (flags & O_EXCL), r;
+	u32 how = flags & O_NOFOLLOW ? 0 : DAXFS_WALK_FOLLOW;
+
+	*made = 0;
+	r = daxfs_walk(cx, start, path, excl ? DAXFS_WALK_PARENT : how, w);
+	if (excl && !r && daxfs_walk_is_dots(w))
+		return -EEXIST;
+	if (!excl && (r != -ENOENT || !w->len || !(flags & O_CREAT)))
+		return r;
+	if (excl && r)
+		return r;
+	r = create_last(fs, cx, w, mode);
+	*made = !r;
+	return r == -EEXIST && !excl ? -EAGAIN : r;
+}
+
+static int truncate_now(struct daxfs_cx *cx, struct daxfs_held *held)
+{
+	struct daxfs_file f = daxfs_api_file(held);
+	int r = daxfs_truncate(cx, &f, 0);
+
+	daxfs_api_note(held, &f);
+	return r;
+}
+
+static int open_once(struct daxfs *fs, struct daxfs_cx *cx, struct daxfs_fd *fd,
+		     u64 start, const char *path, mode_t mode)
+{
+	struct daxfs_walk w;
+	int made, r;
+
+	r = find_or_make(fs, cx, start, path, fd->flags, mode, &w, &made);
+	if (!r)
+		r = check_type(w.st.mode, fd->flags);
+	if (r)
+		return r;
+	r = daxfs_hold(fs->m, cx, w.st.ino, &fd->held);
+	if (r)		/* deleted since we saw it */
+		return r == -ENOENT && fd->flags & O_CREAT ? -EAGAIN : r;
+	fd->mode = w.st.mode & S_IFMT;
+	if ((fd->flags & O_TRUNC) && !made && w.st.size && S_ISREG(fd->mode))
+		r = truncate_now(cx, fd->held);
+	if (r)
+		daxfs_unhold(fs->m, cx, fd->held);
+	return r;
+}
+
+static int check_flags(const struct daxfs *fs, int flags)
+{
+	if (flags & ~FLAGS_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
+		return -EINVAL;
+	if ((flags & O_DIRECTORY) && (flags & O_CREAT))
+		return -EINVAL;
+	if (fs->m->rdonly && (writes(flags) || flags & (O_CREAT | O_TRUNC)))
+		return -EROFS;
+	return 0;
+}
+
+int daxfs_fd_open(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		  int flags, mode_t mode, struct daxfs_fd **fdp)
+{
+	int r = check_flags(fs, flags), tries = OPEN_TRIES;
+	struct daxfs_fd *fd;
+	struct daxfs_cx *cx;
+
+	*fdp = NULL;
+	if (r)
+		return r;
+	fd = calloc(1, sizeof(*fd));
+	if (!fd)
+		return -ENOMEM;
+	fd->fs = fs;
+	fd->flags = flags;
+	r = daxfs_api_begin(fs, &cx);
+	if (!r) {
+		do
+			r = open_once(fs, cx, fd, daxfs_api_start(dir), path,
+				      mode);
+		while (r == -EAGAIN && --tries);
+		daxfs_cx_put(fs->m, cx);
+		if (!r)
+			daxfs_api_count(fs);
+		r = r ? (int)daxfs_mount_result(fs->m, r) : 0;
+	}
+	if (r) {
+		free(fd);
+		return r;
+	}
+	*fdp = fd;
+	return 0;
+}
+
+void daxfs_fd_close(struct daxfs_fd *fd)
+{
+	if (!fd)
+		return;
+	daxfs_api_unhold(fd->fs, fd->held);
+	daxfs_api_uncount(fd->fs);
+	free(fd);
+}
+
+int daxfs_fd_stat(struct daxfs_fd *fd, struct stat *st)
+{
+	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_stat found;
+	struct daxfs_cx *cx;
+	int r = daxfs_api_begin(fd->fs, &cx);
+
+	if (r)
+		return r;
+	r = (int)daxfs_api_end(fd->fs, cx, daxfs_fgetattr(cx, &f, &found));
+	daxfs_api_note(fd->held, &f);
+	if (!r)
+		daxfs_api_stat(fd->fs, &found, st);
+	return r;
+}
+
+static int check_read(const struct daxfs_fd *fd, off_t off)
+{
+	if ((fd->flags & O_ACCMODE) == O_WRONLY)
+		return -EBADF;
+	if (S_ISDIR(fd->mode))
+		return -EISDIR;
+	return off < 0 ? -EINVAL : 0;
+}
+
+static int check_write(const struct daxfs_fd *fd, off_t off)
+{
+	if (!writes(fd->flags))
+		return -EBADF;
+	return off < 0 ? -EINVAL : 0;
+}
+
+ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off)
+{
+	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_cx *cx;
+	s64 r = check_read(fd, off);
+
+	if (!r)
+		r = daxfs_api_begin(fd->fs, &cx);
+	if (r)
+		return r;
+	r = daxfs_read(cx, &f, (u64)off, buf, len);
+	daxfs_api_note(fd->held, &f);
+	return daxfs_api_end(fd->fs, cx, r);
+}
+
+/* The core takes space as it goes: what it wrote before ENOSPC counts. */
+ssize_t daxfs_fd_pwrite(struct daxfs_fd *fd, const void *buf, size_t len,
+			off_t off)
+{
+	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_cx *cx;
+	s64 r = check_write(fd, off);
+
+	if (fd->flags & O_APPEND)
+		return daxfs_fd_append(fd, buf, len, NULL);
+	if (!r)
+		r = daxfs_api_begin(fd->fs, &cx);
+	if (r)
+		return r;
+	r = daxfs_write(cx, &f, (u64)off, buf, len);
+	daxfs_api_note(fd->held, &f);
+	return daxfs_api_end(fd->fs, cx, r);
+}
+
+ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
+			off_t *at)
+{
+	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_cx *cx;
+	s64 r = check_write(fd, 0);
+	u64 where = 0;
+
+	if (!r)
+		r = daxfs_api_begin(fd->fs, &cx);
+	if (r)
+		return r;
+	r = daxfs_append(cx, &f, buf, len, &where);
+	daxfs_api_note(fd->held, &f);
+	if (at)
+		*at = (off_t)where;
+	return daxfs_api_end(fd->fs, cx, r);
+}
+
+int daxfs_fd_truncate(struct daxfs_fd *fd, off_t size)
+{
+	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_cx *cx;
+	int r = check_write(fd, size);
+
+	if (!r)
+		r = daxfs_api_begin(fd->fs, &cx);
+	if (r)
+		return r;
+	r = daxfs_truncate(cx, &f, (u64)size);
+	daxfs_api_note(fd->held, &f);
+	return (int)daxfs_api_end(fd->fs, cx, r);
+}
+
+int daxfs_fd_sync(struct daxfs_fd *fd)
+{
+	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_cx *cx;
+	int r = daxfs_api_begin(fd->fs, &cx);
+
+	if (r)
+		return r;
+	r = daxfs_fsync(cx, &f);
+	daxfs_api_note(fd->held, &f);
+	return (int)daxfs_api_end(fd->fs, cx, r);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Who we are to other hosts, and which of them are gone from this machine.
+ *
+ * Notes: a host is confirmed dead only by a fact: it has our boot id, and its
+ * process does not exist or is another one (start time). Process numbers mean
+ * something in their own namespace alone, so a process outside the initial
+ * pid or time namespace mixes that namespace into its boot id: it is then
+ * judged by its neighbours in there and by nobody else. Hosts of another boot
+ * id may be another machine; they are left alone.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mount_priv.h"
+
+/* What the kernel numbers its first namespaces (include/linux/proc_ns.h). */
+#define INIT_PID_NS	0xeffffffcull
+#define INIT_TIME_NS	0xeffffffaull
+
+static int read_file(const char *path, char *buf, size_t len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, len - 1);
+	close(fd);
+	if (n <= 0)
+		return -EIO;
+	buf[n] = '\0';
+	return 0;
+}
+
+struct proc_stat {
+	char state;
+	long threads;
+	unsigned long long start;
+};
+
+/* Fields 3, 20 and 22 of stat; the name before them may hold anything. */
+static int read_stat(const char *path, struct proc_stat *ps)
+{
+	char buf[1024];
+	const char *p;
+	int r = read_file(path, buf, sizeof(buf));
+
+	if (r)
+		return r;
+	p = strrchr(buf, ')');
+	if (!p || sscanf(p + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			 "%*s %*s %*s %*s %*s %*s %ld %*s %llu",
+			 &ps->state, &ps->threads, &ps->start) != 3)
+		return -EINVAL;
+	return 0;
+}
+
+static u64 namespace_of(const char *path, u64 init)
+{
+	struct stat st;
+
+	if (stat(path, &st) || st.st_ino == init)
+		return 0;
+	return (u64)st.st_ino * 0x9e3779b97f4a7c15ull;
+}
+
+static void read_boot_id(u64 id[2])
+{
+	char text[64];
+	char hex[33];
+	size_t n = 0;
+
+	id[0] = id[1] = 0;
+	if (read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text)))
+		return;
+	for (const char *p = text; *p && *p != '\n' && n < 32; p++)
+		if (*p != '-')
+			hex[n++] = *p;
+	hex[n] = '\0';
+	id[1] = strtoull(hex + (n > 16 ? 16 : n), NULL, 16);
+	hex[n > 16 ? 16 : n] = '\0';
+	id[0] = strtoull(hex, NULL, 16);
+	id[1] ^= namespace_of("/proc/self/ns/pid", INIT_PID_NS);
+	id[0] ^= namespace_of("/proc/self/ns/time", INIT_TIME_NS);
+}
+
+/* The same for all of the process; fork() into a namespace changes it. */
+static void boot_id(u64 id[2])
+{
+	static pid_t known;
+	static u64 cached[2];
+
+	pthread_mutex_lock(&daxfs_lib_lock);
+	if (known != getpid()) {
+		read_boot_id(cached);
+		known = getpid();
+	}
+	id[0] = cached[0];
+	id[1] = cached[1];
+	pthread_mutex_unlock(&daxfs_lib_lock);
+}
+
+void daxfs_host_identify(struct daxfs_host_id *id, u32 kind)
+{
+	struct proc_stat ps = { .start = 0 };
+
+	memset(id, 0, sizeof(*id));
+	boot_id(id->boot_id);
+	id->pid = (u32)getpid();
+	if (!read_stat("/proc/self/stat", &ps))
+		id->start_time = ps.start;
+	id->kind = kind;
+	if (gethostname(id->name, sizeof(id->name) - 1))
+		id->name[0] = '\0';
+}
+
+/* Does /proc number processes as kill() does here? */
+static int proc_is_ours(void)
+{
+	char link[32] = "";
+
+	return readlink("/proc/self", link, sizeof(link) - 1) > 0 &&
+	       strtol(link, NULL, 10) == (long)getpid();
+}
+
+int daxfs_host_is_gone(const struct daxfs_host_info *info)
+{
+	struct proc_stat ps;
+	char path[48];
+	u64 ours[2];
+
+	boot_id(ours);
+	if ((!ours[0] && !ours[1]) || info->id.boot_id[0] != ours[0] ||
+	    info->id.boot_id[1] != ours[1] || !info->id.pid)
+		return 0;
+	if (kill((pid_t)info->id.pid, 0) && errno == ESRCH)
+		return 1;
+	snprintf(path, sizeof(path), "/proc/%u/stat", info->id.pid);
+	if (!proc_is_ours() || read_stat(path, &ps))
+		return 0;
+	if (info->id.start_time && ps.start != info->id.start_time)
+		return 1;
+	/* A zombie stores nothing more; its other threads would. */
+	return (ps.state == 'Z' || ps.state == 'X') && ps.threads <= 1;
+}
+
+static int other_host(const struct daxfs_mount *m, u32 slot,
+		      struct daxfs_host_info *info)
+{
+	if (m->rg.joined && slot == m->rg.host)
+		return 0;
+	return !daxfs_host_info(&m->rg, slot, info) &&
+	       info->state != DAXFS_H_FREE;
+}
+
+void daxfs_hosts_reap(struct daxfs_mount *m, struct daxfs_cx *cx)
+{
+	struct daxfs_host_info info;
+	u32 slot;
+
+	for (slot = 0; slot < DAXFS_HOSTS; slot++) {
+		int dead;
+
+		if (!other_host(m, slot, &info))
+			continue;
+		dead = info.state == DAXFS_H_DEAD ||
+		       info.state == DAXFS_H_RECOVERING;
+		if (!dead && daxfs_host_is_gone(&info))
+			dead = !daxfs_host_mark_dead(&m->rg, slot,
+						     info.incarnation);
+		/* -EBUSY: another host does it. It is tried again anyway. */
+		if (dead && cx)
+			daxfs_host_recover(cx, slot);
+	}
+}
+
+int daxfs_hosts_none(struct daxfs_mount *m, char *why, size_t why_len)
+{
+	struct daxfs_host_info info;
+	u32 slot;
+
+	for (slot = 0; slot < DAXFS_HOSTS; slot++) {
+		if (!other_host(m, slot, &info) || info.state == DAXFS_H_DEAD)
+			continue;
+		if (daxfs_host_is_gone(&info))
+			continue;
+		daxfs_why(why, why_len, "%s: in use by process %u on %.63s "
+			  "(host %u); unmount it there first", m->path,
+			  info.id.pid, info.id.name[0] ? info.id.name : "?",
+			  slot);
+		return -EBUSY;
+	}
+	return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A region in use by this process: mapping, host slot, contexts, open files.
+ *
+ * Notes: shared by libdaxfs, the FUSE server and the tools; not installed.
+ * Everything here may be called by any thread.
+ */
+#ifndef DAXFS_LIB_MOUNT_H
+#define DAXFS_LIB_MOUNT_H
+
+#include "core.h"
+
+#define DAXFS_OPEN_RDONLY	(1u << 0)	/* store nothing but what a host must */
+#define DAXFS_OPEN_NOHOST	(1u << 1)	/* look only: no host slot, read-only
+						 * mapping; for inspect and fsck -n */
+#define DAXFS_OPEN_VALIDATE	(1u << 2)	/* check the base image first */
+#define DAXFS_OPEN_EXCLUSIVE	(1u << 3)	/* fail with -EBUSY if a host is alive */
+
+struct daxfs_mount;
+
+/*
+ * Map the region at path (a file, /dev/daxX.Y, /dev/pmemN or phys:ADDR:SIZE),
+ * check it, recover hosts of this machine whose process is gone, join as a
+ * host of that kind (enum daxfs_host_kind). A thread beats the heart and
+ * repeats the search once a second. The file is held by a shared flock so
+ * that mkdaxfs -f does not overwrite a region in use.
+ * why (at least 256 bytes) gets what, where and what to do. Returns 0 or a
+ * negative errno.
+ */
+int daxfs_mount_open(struct daxfs_mount **m, const char *path, u32 flags,
+		     u32 kind, char *why, size_t why_len);
+/*
+ * The thread that beats must be started by the process that stays: call it
+ * after daemon(). Without it the host only looks suspect.
+ */
+int daxfs_mount_start(struct daxfs_mount *m);
+void daxfs_mount_close(struct daxfs_mount *m);
+
+struct daxfs_region *daxfs_mount_region(struct daxfs_mount *m);
+const char *daxfs_mount_path(const struct daxfs_mount *m);
+int daxfs_mount_rdonly(const struct daxfs_mount *m);
+
+/* Sleep-free in the common case; waits when all contexts are busy. */
+struct daxfs_cx *daxfs_cx_get(struct daxfs_mount *m);
+void daxfs_cx_put(struct daxfs_mount *m, struct daxfs_cx *cx);
+
+/*
+ * Result of a core call that ran on m: r, or -EIO if the memory behind the
+ * region was lost meanwhile (a SIGBUS handler puts zero pages there).
+ */
+s64 daxfs_mount_result(struct daxfs_mount *m, s64 r);
+
+/* ---- open files: counted per inode, one host bit for all holders ---- */
+
+struct daxfs_held {
+	struct daxfs_file file;		/* as the core wants it */
+	u64 holders;
+	u64 mappings;			/* pins on it */
+	u64 map_epoch;
+	u64 seen_size, seen_mtime, seen_change;	/* for a front end's own use */
+	struct daxfs_held *next;
+};
+
+/* Hold an inode; the same object for all holders. 0 or a negative errno. */
+int daxfs_hold(struct daxfs_mount *m, struct daxfs_cx *cx, u64 ino,
+	       struct daxfs_held **held);
+void daxfs_unhold(struct daxfs_mount *m, struct daxfs_cx *cx,
+		  struct daxfs_held *held);
+
+/* Is the process that this host says it is gone from this machine? */
+int daxfs_host_is_gone(const struct daxfs_host_info *info);
+/* Own identity for daxfs_host_join(). */
+void daxfs_host_identify(struct daxfs_host_id *id, u32 kind);
+
+#endif

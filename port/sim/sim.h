@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The simulator: several hosts in one thread, scheduled access by access.
+ *
+ * Notes: deterministic. The same hosts, schedule and memory give the same run,
+ * so a failure is told by its seed or its points and repeated at will. One
+ * run at a time, from one thread; a host must not call sim_run() itself.
+ * Hosts that stopped keep their stack until the next run and no longer.
+ */
+#ifndef DAXFS_SIM_H
+#define DAXFS_SIM_H
+
+#include "port.h"
+
+#define SIM_HOSTS	8u
+#define SIM_NEVER	(~0ull)
+#define SIM_STEP_NS	10ull		/* virtual time of a step */
+
+enum sim_end {
+	SIM_READY,		/* not finished: the run was given up */
+	SIM_DONE,		/* fn returned */
+	SIM_STOPPED,		/* by stop_after */
+};
+
+struct sim_host {
+	void (*fn)(void *arg);
+	void *arg;
+	u64 stop_after;		/* steps; SIM_NEVER: not stopped */
+	/* out */
+	enum sim_end end;
+	u64 steps;
+	u64 paused_ns;		/* virtual time in port_pause_ns() */
+};
+
+enum sim_policy {
+	SIM_ROUND_ROBIN,	/* quantum steps each, in turn */
+	SIM_RANDOM,		/* after each step with probability 1/quantum */
+	SIM_POINTS,		/* at the given points alone, or at an end or pause */
+};
+
+struct sim_point {		/* before the step of that number of the run */
+	u64 step;
+	u32 host;		/* goes on from there */
+};
+
+struct sim_schedule {
+	enum sim_policy policy;
+	u64 seed;
+	u32 quantum;		/* at least 1 */
+	const struct sim_point *point;	/* by rising step */
+	u32 point_nr;
+	u32 stall;		/* of 256 pauses: those that let time pass while
+				 * the others stand still */
+	u64 max_steps;		/* of all hosts together: more is a hang */
+};
+
+/* All hosts as "fn(arg), not stopped". */
+void sim_host_init(struct sim_host *host, void (*fn)(void *arg), void *arg);
+/* The host stops for ever once it has made k steps. */
+void sim_stop_after(struct sim_host *host, u64 k);
+/*
+ * Run until each host has returned or stopped. Host 0 begins, but under
+ * SIM_RANDOM. 0, -ETIMEDOUT after max_steps, -EINVAL for a schedule that
+ * cannot be.
+ */
+int sim_run(struct sim_host *hosts, u32 nr, const struct sim_schedule *schedule);
+/* One host alone, to its end; the same results as sim_run(). */
+int sim_run_one(struct sim_host *host, u64 max_steps);
+
+/* Inside a run: who runs, and the number of steps made by all. */
+u32 sim_self(void);
+u64 sim_now(void);
+/* Steps that a host of the last run made. */
+u64 sim_steps(u32 host);
+/* Set the virtual clock; a test does so before each case. */
+void sim_clock_set(u64 ns);
+/* Next number of a generator; the state is the caller's, never 0. */
+u64 sim_rand(u64 *state);
+
+#endif

@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Put what was built where `make install` was told.
+#
+# Notes: called by the Makefile with DESTDIR, BINDIR, SBINDIR, LIBDIR,
+# INCLUDEDIR, MANDIR, MOUNTDIR, BUILD, SOVERSION and INSTALL set. Existing
+# files are replaced, nothing else is touched.
+set -eu
+cd "$(dirname "$0")/.."
+
+put() { # MODE DIRECTORY FILE...
+	mode=$1
+	dir=$DESTDIR$2
+	shift 2
+	mkdir -p "$dir"
+	for f in "$@"; do
+		[ -e "$f" ] || { echo "install.sh: $f is missing: run 'make'" >&2; exit 1; }
+		# One by one: a program in use is replaced, not written into.
+		$INSTALL -m "$mode" "$f" "$dir/"
+		echo "  $dir/$(basename "$f")"
+	done
+}
+
+link() { # TARGET NAME
+	mkdir -p "$(dirname "$DESTDIR$2")"
+	ln -sfn "$1" "$DESTDIR$2"
+	echo "  $DESTDIR$2 -> $1"
+}
+
+for src in tools/*.c; do
+	grep -q '^int main\>' "$src" || continue
+	name=$(basename "$src" .c)
+	case $name in
+	mkdaxfs | mkfs.* | fsck.*) put 755 "$SBINDIR" "$BUILD/$name" ;;
+	*) put 755 "$BINDIR" "$BUILD/$name" ;;
+	esac
+done
+put 755 "$BINDIR" "$BUILD/daxfs-fuse"
+link "$BINDIR/daxfs-fuse" "$MOUNTDIR/mount.fuse.daxfs"
+
+put 644 "$LIBDIR" "$BUILD/libdaxfs.a"
+put 755 "$LIBDIR" "$BUILD/libdaxfs.so.$SOVERSION"
+link "libdaxfs.so.$SOVERSION" "$LIBDIR/libdaxfs.so"
+put 644 "$LIBDIR/pkgconfig" "$BUILD/libdaxfs.pc"
+put 644 "$INCLUDEDIR/daxfs" include/daxfs/format.h include/daxfs/daxfs.h
+
+for page in docs/man/*.[1-9]; do
+	put 644 "$MANDIR/man${page##*.}" "$page"
+done
+
+# The loader's cache is the running system's alone.
+if [ -z "$DESTDIR" ] && [ "$(id -u)" -eq 0 ] && command -v ldconfig >/dev/null; then
+	ldconfig
+fi

@@ -1,0 +1,272 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Run the tests of `make check` or `make check-long`, one line for each.
+#
+# Notes: docs/testing.md says what a test program is promised and what it
+# promises. Nothing is built here but what a test itself asks make for. The
+# last line is "N passed, N failed, N skipped"; a program that ends with such
+# a line of its own (or is a cmocka program) has its cases counted. Output goes
+# to build/test-logs. Exit: 0 nothing failed, 1 something did, 2 usage, 130
+# interrupted.
+#
+# usage: scripts/run-tests.sh check | check-long | GROUP...
+# groups: lint arm64 unit unit-asan sim model tools tools-asan install posix
+#         fuse scenario stress bench demo; and stress-long sim-long unit-tsan
+# shellcheck disable=SC2046 # lists of test programs, whose names we give
+set -u
+cd "$(dirname "$0")/.." || exit 2
+shopt -s nullglob
+
+root=$PWD
+make=${MAKE:-make}
+logs=$root/build/test-logs
+passed=0
+failed=0
+skipped=0
+job=
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/daxfs-check.XXXXXX") || exit 2
+# Tests that act as another user must be able to get in.
+chmod 755 "$scratch"
+mkdir -p "$logs"
+
+leftovers() {
+	awk -v top="$scratch/" 'index($5, top) == 1 { print $5 }' /proc/self/mountinfo
+}
+
+cleanup() {
+	local mnt
+
+	leftovers | tac | while read -r mnt; do
+		umount -l "$mnt" 2>/dev/null || fusermount3 -uz "$mnt"
+	done
+	rm -rf --one-file-system "$scratch"
+}
+trap cleanup EXIT
+
+interrupted() {
+	[ -n "$job" ] && kill -TERM "$job" 2>/dev/null && wait "$job"
+	echo "interrupted" >&2
+	exit 130
+}
+trap interrupted INT TERM HUP
+
+# ---- one test ----
+
+# Cases that a log counts itself: "PASSED FAILED SKIPPED", or nothing.
+counts() { # LOG
+	awk '
+	/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ {
+		gsub(/,/, ""); p = $1; f = $3; s = $5; own = 1
+	}
+	/^\[ +PASSED +\] [0-9]+ test/ { cp += num($0) }
+	/^\[ +FAILED +\] [0-9]+ test/ { cf += num($0) }
+	/^\[ +SKIPPED +\] [0-9]+ test/ { cs += num($0) }
+	function num(line) {
+		sub(/.*\] /, "", line); sub(/ .*/, "", line); return line + 0
+	}
+	END {
+		if (own) print p + 0, f + 0, s + 0
+		else if (cp + cf + cs) print cp + 0, cf + 0, cs + 0
+	}' "$1"
+}
+
+verdict() { # NAME RC LOG SECONDS LIMIT
+	local name=$1 rc=$2 log=$3 took=$4 limit=$5 p=1 f=0 s=0 why='' own
+
+	own=$(counts "$log")
+	if [ -n "$own" ]; then
+		read -r p f s <<<"$own"
+		why="$p passed"
+		[ "$s" -eq 0 ] || why="$why, $s skipped"
+		if [ $((p + f + s)) -eq 0 ]; then
+			f=1
+			why="tested nothing"
+		fi
+	fi
+	if [ "$rc" -eq 77 ] && [ "$f" -eq 0 ]; then
+		p=0
+		s=$((s > 0 ? s : 1))
+		why=$(grep -v '^$' "$log" | tail -n 1)
+	elif [ "$rc" -eq 124 ] || [ "$rc" -eq 137 ]; then
+		f=$((f > 0 ? f : 1))
+		[ -n "$own" ] || p=0
+		why="no end within $limit s"
+	elif [ "$rc" -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+		[ -n "$own" ] || p=0
+		why="exit status $rc"
+	fi
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+	if [ "$f" -gt 0 ]; then
+		printf 'FAILED %s (%s) %ss\n' "$name" "${why:-$f failed}" "$took"
+		echo "  --- the end of ${log#"$root"/}:"
+		tail -n 40 "$log" | sed 's/^/  /'
+	elif [ "$p" -eq 0 ]; then
+		printf 'skip   %s (%s)\n' "$name" "$why"
+	else
+		printf 'ok     %s%s %ss\n' "$name" "${why:+ ($why)}" "$took"
+		grep -iE '^(skip|ok .*# *skip)' "$log" | sed 's/^/  /'
+	fi
+}
+
+seconds_since() { # NANOSECONDS
+	local tenths=$((($(date +%s%N) - $1) / 100000000))
+
+	echo "$((tenths / 10)).$((tenths % 10))"
+}
+
+run() { # NAME SECONDS COMMAND...
+	local name=$1 limit=$2 log tmp start rc
+	shift 2
+
+	log=$logs/${name//[\/ ]/_}.log
+	tmp=$scratch/${name//[\/ ]/_}
+	mkdir "$tmp" && chmod 1777 "$tmp"
+	start=$(date +%s%N)
+	TMPDIR=$tmp timeout -k 15 "$limit" "$@" </dev/null >"$log" 2>&1 &
+	job=$!
+	wait "$job"
+	rc=$?
+	job=
+	if [ -n "$(leftovers)" ]; then
+		echo "left mounted: $(leftovers)" >>"$log"
+		[ "$rc" -ne 0 ] || rc=99
+		leftovers | tac | while read -r mnt; do
+			umount -l "$mnt" || fusermount3 -uz "$mnt"
+		done
+	fi
+	rm -rf --one-file-system "$tmp"
+	verdict "$name" "$rc" "$log" \
+		"$(seconds_since "$start")" "$limit"
+}
+
+missing() { # NAME WHAT: what should be tested is not there
+	failed=$((failed + 1))
+	echo "FAILED $1 ($2)"
+}
+
+# Each file as a test of the build in $BUILD; none is an error.
+each() { # GROUP SECONDS FILE...
+	local group=$1 limit=$2 f
+	shift 2
+
+	[ $# -gt 0 ] || missing "$group" "no test found"
+	for f in "$@"; do
+		if [ -x "$f" ]; then
+			run "$group/$(basename "$f")" "$limit" "$f"
+		else
+			missing "$group/$(basename "$f")" "not built, or not executable"
+		fi
+	done
+}
+
+programs() { # FOLDER-OF-SOURCES FOLDER-OF-PROGRAMS
+	local f
+
+	grep -l '^int main\>' "$1"/*.c 2>/dev/null | while read -r f; do
+		echo "$2/$(basename "$f" .c)"
+	done
+}
+
+# ---- the groups ----
+
+group() {
+	local asan=$root/build/asan
+
+	export BUILD=$root/build
+	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=86
+	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+	case $1 in
+	lint)
+		run lint/form 60 scripts/lint.sh
+		run lint/core 60 scripts/lint-core.sh "$BUILD/freestanding"
+		run lint/atomics 60 scripts/lint-atomics.sh
+		;;
+	arm64)
+		run arm64 300 "$make" --no-print-directory arm64
+		;;
+	unit)
+		each unit 120 $(programs tests/unit "$BUILD")
+		;;
+	unit-asan)
+		BUILD=$asan each unit-asan 300 $(programs tests/unit "$asan")
+		;;
+	sim)
+		each sim 300 $(programs tests/sim "$BUILD/sim")
+		;;
+	sim-long)
+		SIM_LONG=1 each sim-long 3600 $(programs tests/sim "$BUILD/sim")
+		;;
+	model)
+		each model 180 tests/model/run.sh
+		;;
+	tools)
+		each tools 180 tests/tools/*.sh
+		;;
+	tools-asan)
+		BUILD=$asan each tools-asan 400 tests/tools/*.sh
+		;;
+	install)
+		each install 120 tests/install/*.sh
+		;;
+	posix)
+		mkdir -p "$scratch/posix"
+		run posix/tmpfs 180 "$BUILD/posix_test" "$scratch/posix"
+		;;
+	fuse)
+		each fuse 300 tests/fuse/*.sh
+		;;
+	scenario)
+		each scenario 600 tests/scenario/*.sh
+		;;
+	stress)
+		each stress 300 $(programs tests/stress "$BUILD") tests/stress/*.sh
+		run stress/stress_core-k 120 "$BUILD/stress_core" -k
+		run stress/stress_core-asan 120 "$asan/stress_core" -t 5
+		;;
+	stress-long)
+		run stress-long/core 1200 "$BUILD/stress_core" -t 900
+		run stress-long/core-8 1200 "$BUILD/stress_core" -t 300 -n 8
+		run stress-long/core-k 1200 "$BUILD/stress_core" -k -t 900
+		run stress-long/core-asan 900 "$asan/stress_core" -k -t 300
+		;;
+	unit-tsan)
+		export TSAN_OPTIONS=halt_on_error=1
+		BUILD=$root/build/tsan each unit-tsan 600 \
+			$(programs tests/unit "$root/build/tsan")
+		;;
+	bench)
+		run bench 180 scripts/bench.sh --quick
+		;;
+	demo)
+		run demo 180 scripts/demo.sh
+		;;
+	*)
+		echo "run-tests.sh: '$1' is not a group" >&2
+		exit 2
+		;;
+	esac
+}
+
+[ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|check-long|GROUP..." >&2; exit 2; }
+short="lint arm64 unit unit-asan sim model tools tools-asan install posix fuse \
+scenario stress bench demo"
+for arg in "$@"; do
+	case $arg in
+	check)
+		for g in $short; do group "$g"; done
+		;;
+	check-long)
+		for g in $short unit-tsan sim-long stress-long; do group "$g"; done
+		;;
+	*)
+		group "$arg"
+		;;
+	esac
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * fuse_coherence CASE A B: what two mounts of one region see of each other.
+ *
+ * Notes: A and B are mountpoints of two servers on one region. Everything is
+ * done in lockstep: what has been acknowledged on one side must be seen by the
+ * next call on the other. No case waits, but the one of mapped pages, which
+ * prints how long it took. Exit 0: as it must be; 1: not, and stdout says how.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096
+
+static char path_a[PATH_MAX], path_b[PATH_MAX];
+
+static _Noreturn void fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout);
+	_exit(1);
+}
+
+static void check(int ok, const char *what)
+{
+	if (!ok)
+		fail("%s: %s", what, strerror(errno));
+}
+
+static int open_at(const char *path, int flags)
+{
+	int fd = open(path, flags, 0644);
+
+	if (fd < 0)
+		fail("open %s: %s", path, strerror(errno));
+	return fd;
+}
+
+static void put(int fd, off_t at, const void *buf, size_t len)
+{
+	check(pwrite(fd, buf, len, at) == (ssize_t)len, "pwrite");
+}
+
+static void put_number(int fd, off_t at, uint64_t v)
+{
+	put(fd, at, &v, sizeof(v));
+}
+
+static uint64_t get_number(int fd, off_t at)
+{
+	uint64_t v = 0;
+	ssize_t n = pread(fd, &v, sizeof(v), at);
+
+	if (n != sizeof(v))
+		fail("pread of 8 bytes at %lld gave %zd", (long long)at, n);
+	return v;
+}
+
+static double now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec * 1e-6;
+}
+
+static void new_file(size_t len)
+{
+	char zero[PAGE] = "";
+	int fd = open_at(path_a, O_CREAT | O_TRUNC | O_RDWR);
+	size_t at;
+
+	for (at = 0; at < len; at += PAGE)
+		put(fd, (off_t)at, zero, PAGE);
+	close(fd);
+}
+
+/* ---- same size, mtime put back: the kernel alone does not notice ---- */
+
+static void set_mtime_back(int fd, const struct stat *st)
+{
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, st->st_mtim };
+
+	check(!futimens(fd, ts), "futimens");
+}
+
+static void same_mtime(int mapped)
+{
+	uint64_t v, got;
+	struct stat st;
+	int a, b, stale = 0;
+	void *map = NULL;
+
+	new_file(4 * PAGE);
+	a = open_at(path_a, O_RDWR);
+	b = open_at(path_b, O_RDONLY);
+	check(!fstat(a, &st), "fstat");
+	if (mapped) {
+		map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, b, PAGE);
+		check(map != MAP_FAILED, "mmap");
+	}
+	for (v = 1; v <= 300; v++) {
+		put_number(a, PAGE + 8, v);
+		set_mtime_back(a, &st);
+		got = get_number(b, PAGE + 8);
+		stale += got != v;
+		if (map && *(volatile uint64_t *)((char *)map + 8) != v)
+			stale++;
+	}
+	if (stale)
+		fail("%d of 300 reads were stale", stale);
+}
+
+static void case_same_mtime(void)
+{
+	same_mtime(0);
+}
+
+static void case_same_mtime_mapped(void)
+{
+	same_mtime(1);
+}
+
+/* A chmod on the reading side tells its kernel the new mtime. */
+static void case_mtime_by_setattr(void)
+{
+	uint64_t v;
+	int a, b;
+
+	new_file(2 * PAGE);
+	a = open_at(path_a, O_RDWR);
+	b = open_at(path_b, O_RDWR);
+	for (v = 1; v <= 300; v++) {
+		get_number(b, 0);
+		put_number(a, 0, v);
+		check(!fchmod(b, v % 2 ? 0644 : 0600), "fchmod");
+		if (get_number(b, 0) != v)
+			fail("round %llu: stale after chmod",
+			     (unsigned long long)v);
+	}
+}
+
+/* ---- sizes: a notification must not make the kernel lose one ---- */
+
+static void sizes(int mapped)
+{
+	char record[37], got[37];
+	void *map = NULL;
+	off_t at = 0;
+	int a, b, i;
+
+	new_file(0);
+	a = open_at(path_a, O_WRONLY | O_APPEND);
+	b = open_at(path_b, O_RDONLY);
+	for (i = 0; i < 3000; i++) {
+		memset(record, 'a' + i % 26, sizeof(record));
+		check(write(a, record, sizeof(record)) == sizeof(record),
+		      "append");
+		if (mapped && !map && at > 2 * PAGE) {
+			map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, b, 0);
+			check(map != MAP_FAILED && *(char *)map, "mmap");
+		}
+		if (pread(b, got, sizeof(got), at) != sizeof(got))
+			fail("record %d is not there at once", i);
+		if (memcmp(got, record, sizeof(got)))
+			fail("record %d reads as something else", i);
+		at += sizeof(got);
+	}
+	check(!ftruncate(a, 10), "ftruncate");
+	if (pread(b, got, sizeof(got), 0) != 10)
+		fail("a shorter file did not read so");
+}
+
+static void case_append_seen(void)
+{
+	sizes(0);
+}
+
+static void case_append_seen_mapped(void)
+{
+	sizes(1);
+}
+
+/* ---- two hosts write one file, a third party reads it on one mount ---- */
+
+static volatile int stop_writing;
+
+static void *busy_writer(void *arg)
+{
+	uint64_t v = 0;
+
+	while (!stop_writing)
+		put_number(*(int *)arg, 0, ++v);
+	return NULL;
+}
+
+static void case_two_writers_one_reader(void)
+{
+	pthread_t writer;
+	int a, b, local;
+	uint64_t v;
+
+	new_file(4 * PAGE);
+	a = open_at(path_a, O_RDWR);
+	b = open_at(path_b, O_RDWR);
+	local = open_at(path_a, O_RDWR);
+	check(!pthread_create(&writer, NULL, busy_writer, &local), "thread");
+	for (v = 1; v <= 2000; v++) {
+		put_number(b, PAGE + 16, v);
+		if (get_number(a, PAGE + 16) != v)
+			fail("round %llu: a write by the other host is not seen",
+			     (unsigned long long)v);
+	}
+	stop_writing = 1;
+	pthread_join(writer, NULL);
+}
+
+/* ---- O_APPEND from both sides at once ---- */
+
+#define RECORDS	3000
+#define RECORD	23
+
+static void append_records(const char *path, int who)
+{
+	int fd = open_at(path, O_WRONLY | O_APPEND), i;
+	char text[RECORD + 1];
+
+	for (i = 0; i < RECORDS; i++) {
+		snprintf(text, sizeof(text), "%d:%06d:............\n", who, i);
+		text[RECORD - 1] = '\n';
+		check(write(fd, text, RECORD) == RECORD, "append");
+	}
+	close(fd);
+}
+
+static void count_records(const char *path)
+{
+	int next[2] = { 0, 0 }, i, who, nr;
+	FILE *f = fopen(path, "r");
+	char line[64];
+
+	check(!!f, path);
+	for (i = 0; fgets(line, sizeof(line), f); i++) {
+		if (strlen(line) != RECORD ||
+		    sscanf(line, "%d:%d:", &who, &nr) != 2 || who < 0 || who > 1)
+			fail("%s: line %d is broken: %s", path, i, line);
+		if (nr != next[who]++)
+			fail("%s: line %d: record %d of %d is out of order",
+			     path, i, nr, who);
+	}
+	fclose(f);
+	if (i != 2 * RECORDS)
+		fail("%s: %d records instead of %d", path, i, 2 * RECORDS);
+}
+
+static void case_append_exact(void)
+{
+	pid_t pid;
+	int status;
+
+	new_file(0);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		append_records(path_b, 1);
+		_exit(0);
+	}
+	append_records(path_a, 0);
+	check(waitpid(pid, &status, 0) == pid && !status, "the other writer");
+	count_records(path_a);
+	count_records(path_b);
+}
+
+/* ---- pages that are mapped ---- */
+
+static void case_mapped_follow(void)
+{
+	double start, took, worst = 0;
+	volatile uint64_t *map;
+	uint64_t v;
+	int a, b;
+
+	new_file(2 * PAGE);
+	a = open_at(path_a, O_RDWR);
+	b = open_at(path_b, O_RDONLY);
+	map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, b, PAGE);
+	check(map != MAP_FAILED, "mmap");
+	for (v = 1; v <= 20; v++) {
+		put_number(a, PAGE, v);
+		start = now_ms();
+		while (*map != v && now_ms() - start < 5000)
+			usleep(500);
+		took = now_ms() - start;
+		if (*map != v)
+			fail("round %llu: not seen within 5 s",
+			     (unsigned long long)v);
+		if (took > worst)
+			worst = took;
+	}
+	printf("mapped pages followed within %.0f ms\n", worst);
+}
+
+/* Dirty pages of one side go back through its server while it notifies. */
+static void case_dirty_pages(void)
+{
+	struct stat st;
+	uint64_t v;
+	char *map;
+	int a, b;
+
+	new_file(64 * PAGE);
+	a = open_at(path_a, O_RDWR);
+	b = open_at(path_b, O_RDWR);
+	check(!fstat(a, &st), "fstat");
+	map = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, b, 0);
+	check(map != MAP_FAILED, "mmap");
+	for (v = 1; v <= 100; v++) {
+		int i;
+
+		for (i = 1; i < 64; i++)
+			map[i * PAGE + 100] = (char)v;
+		put_number(a, 0, v);
+		set_mtime_back(a, &st);
+		if (get_number(b, 0) != v)
+			fail("round %llu: stale", (unsigned long long)v);
+	}
+	check(!msync(map, 64 * PAGE, MS_SYNC), "msync");
+	for (v = 1; v < 64; v++) {
+		char c;
+
+		check(pread(a, &c, 1, (off_t)v * PAGE + 100) == 1, "pread");
+		if (c != 100)
+			fail("page %llu: a mapped store got lost",
+			     (unsigned long long)v);
+	}
+}
+
+/* ---- names ---- */
+
+static void case_unlinked_open(void)
+{
+	struct stat st;
+	int a;
+
+	new_file(PAGE);
+	a = open_at(path_a, O_RDWR);
+	put_number(a, 0, 42);
+	check(!unlink(path_b), "unlink");
+	check(!fstat(a, &st), "fstat of an unlinked file");
+	if (st.st_nlink)
+		fail("%lu links after the last unlink", (long)st.st_nlink);
+	if (get_number(a, 0) != 42)
+		fail("an unlinked file lost its content");
+	check(!ftruncate(a, 100), "ftruncate of an unlinked file");
+	put_number(a, 200, 43);
+	if (get_number(a, 200) != 43)
+		fail("an unlinked file cannot be written");
+	if (open(path_a, O_RDONLY) >= 0 || errno != ENOENT)
+		fail("the name is still there");
+}
+
+static void replace_for_ever(const char *to)
+{
+	char from[PATH_MAX + 8];
+
+	snprintf(from, sizeof(from), "%s.new", to);
+	for (;;) {
+		close(open_at(from, O_CREAT | O_WRONLY));
+		check(!rename(from, to), "rename");
+	}
+}
+
+/* The name is always there, whatever inode is behind it. */
+static void case_replaced(void)
+{
+	int i, fd, stale = 0;
+	struct stat st;
+	pid_t pid;
+
+	new_file(0);
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		replace_for_ever(path_b);
+	for (i = 0; i < 5000; i++) {
+		fd = open(path_a, O_RDONLY);
+		if (fd >= 0)
+			close(fd);
+		else if (errno == ESTALE)
+			stale++;	/* replaced twice in one call */
+		else
+			break;
+		if (stat(path_a, &st) && errno != ESTALE)
+			break;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (i < 5000)
+		fail("round %d: %s", i, strerror(errno));
+	if (stale > 50)
+		fail("%d of 5000 opens gave ESTALE", stale);
+}
+
+static void case_modes_seen(void)
+{
+	struct stat st;
+	int i;
+
+	new_file(0);
+	for (i = 0; i < 500; i++) {
+		mode_t mode = (mode_t)(i & 0777) | 0400;
+
+		check(!chmod(path_a, mode), "chmod");
+		check(!stat(path_b, &st), "stat");
+		if ((st.st_mode & 07777) != mode)
+			fail("mode %o is seen as %o", mode, st.st_mode & 07777);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "same_mtime", case_same_mtime },
+	{ "same_mtime_mapped", case_same_mtime_mapped },
+	{ "mtime_by_setattr", case_mtime_by_setattr },
+	{ "append_seen", case_append_seen },
+	{ "append_seen_mapped", case_append_seen_mapped },
+	{ "two_writers_one_reader", case_two_writers_one_reader },
+	{ "append_exact", case_append_exact },
+	{ "mapped_follow", case_mapped_follow },
+	{ "dirty_pages", case_dirty_pages },
+	{ "unlinked_open", case_unlinked_open },
+	{ "replaced", case_replaced },
+	{ "modes_seen", case_modes_seen },
+};
+
+#define CASES (sizeof(cases) / sizeof(cases[0]))
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc == 2 && !strcmp(argv[1], "list")) {
+		for (i = 0; i < CASES; i++)
+			puts(cases[i].name);
+		return 0;
+	}
+	for (i = 0; argc == 4 && i < CASES; i++) {
+		if (strcmp(cases[i].name, argv[1]))
+			continue;
+		snprintf(path_a, sizeof(path_a), "%s/%s", argv[2], argv[1]);
+		snprintf(path_b, sizeof(path_b), "%s/%s", argv[3], argv[1]);
+		cases[i].run();
+		return 0;
+	}
+	fprintf(stderr, "usage: fuse_coherence list | CASE A B\n");
+	return 2;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The index while it grows: insert, delete, lookup and migration together.
+ *
+ * Proves: [PUB] [BUR] one live cell per key; each answer of lookup, EEXIST or
+ * ENOENT was true at some instant inside the call; no name is missed while its
+ * bucket moves; a retired cell is never followed by a host that entered after
+ * the retirement, nor reachable at the end, after recovery finished the dead
+ * host's burial.
+ *
+ * Protocol: cells never move, buckets only refer to them; a bucket goes EMPTY
+ * -> CELL -> MOVED or TOMB, and EMPTY -> SEALED or TOMB, never back. Processes:
+ * 0 insert, delete (and insert) of K1, 1 insert of K1, 2 migrator of table T0
+ * to T1, 3 lookups of K1 and K2. Each atomic block is one shared access.
+ *
+ * spin -a -DCRASH index.pml
+ * -DCRASH: one process stops for ever at an arbitrary access.
+ * -DTHIRD: process 0 inserts once more; -DTWO: a second migration T1 to T2
+ * follows; -DNOLOOK, -DNOP1: without process 3, 1.
+ * Each of these leaves one measure out and must fail:
+ * -DBUG1  a burial leaves no tomb in the table that cells move to
+ * -DBUG2  insert into the new table does not seal the old run's end first
+ * -DBUG3  (with TWO) a burial leaves no tomb in the first table
+ */
+#define NT 3
+#define SZ 5
+#define NC 5			/* cells: 0 = K2, 1.. = K1 */
+#define EMPTY 0
+#define SEALED 1
+#define CELL 16
+#define MOVED 32
+#define TOMB 48
+#define NONE 255
+#define LIVE 1
+#define DEAD 2
+byte B[15];			/* NT*SZ */
+byte nxt[NT];			/* 0 or next table */
+byte root;
+byte val[NC];
+bit key[NC];			/* 0 = K2, 1 = K1 */
+bit retired[NC];
+byte waitset[NC];		/* processes inside a section at retirement */
+byte insec;
+bit pres[2];			/* ghost: key present */
+byte sawP[2], sawA[2];		/* ghost: masks of processes */
+byte ncrash; byte ndone;
+byte burying[4];		/* garbage field of the op record: cell+1 */
+#ifdef CRASH
+#define S if :: skip :: ncrash < 1 && id < 4 -> ncrash++; goto stopped fi
+#else
+#define S skip
+#endif
+#define ME (1<<id)
+inline enter() { atomic { insec = insec | ME; } }
+inline leave() { atomic { insec = insec & ~ME; c = 0;
+	do :: c < NC -> waitset[c] = waitset[c] & ~ME; c++ :: else -> break od } }
+inline deref(x) { assert(!(retired[x] && !(waitset[x] & ME) && !(burying[id] == x+1))) }
+inline begin(k) { atomic {
+	if :: pres[k] -> sawP[k] = sawP[k]|ME; sawA[k] = sawA[k]&~ME
+	:: else -> sawA[k] = sawA[k]|ME; sawP[k] = sawP[k]&~ME fi } }
+/* lookup(k): f = found cell or NONE. Each atomic block is one shared access. */
+inline lookup(k) {
+	begin(k); enter();
+	atomic { S; t = root; i = 0; f = NONE }
+	do
+	:: atomic { i == SZ -> S; if :: nxt[t] -> t = nxt[t]; i = 0 :: else -> break fi }
+	:: atomic { i < SZ -> S; v = B[t*SZ+i];
+		if
+		:: v == EMPTY -> break
+		:: v == SEALED -> t = nxt[t]; i = 0; v = 0
+		:: v >= CELL && v < TOMB -> x = v & 15; deref(x); if :: key[x] != k -> i++; v = 0 :: else fi
+		:: v >= TOMB -> i++; v = 0
+		fi }
+		atomic { if :: v -> S; if :: val[x] == LIVE -> f = x; break :: else -> i++ fi :: else fi }
+	od;
+	atomic { if :: f != NONE -> assert(sawP[k] & ME) :: else -> assert(sawA[k] & ME) fi;
+		v = 0; x = 0; t = 0; i = 0 }
+}
+/* insert(k, nc): nc = private complete cell; ok */
+inline insert(k, nc) {
+	begin(k); enter();
+	atomic { S; t = root; i = 0; ok = 2 }
+	do
+	:: atomic { ok != 2 -> break }
+	:: atomic { ok == 2 && i == SZ -> S; assert(nxt[t]); t = nxt[t]; i = 0 }
+	:: atomic { ok == 2 && i < SZ -> S; v = B[t*SZ+i]; c = 0;
+		if
+		:: v == EMPTY -> c = 1
+		:: v == SEALED -> t = nxt[t]; i = 0
+		:: v >= CELL && v < TOMB -> x = v & 15; deref(x); if :: key[x] != k -> i++ :: else -> c = 2 fi
+		:: v >= TOMB -> i++
+		fi }
+		if
+		:: c == 1 -> atomic { S; c = nxt[t] }
+#ifdef BUG2
+			if :: c -> t = c; i = 0
+#else
+			if :: c -> atomic { S; if :: B[t*SZ+i] == EMPTY -> B[t*SZ+i] = SEALED :: else fi }
+#endif
+			:: else -> atomic { S;
+				if :: B[t*SZ+i] == EMPTY -> B[t*SZ+i] = CELL+nc; ok = 1;
+					assert(!pres[k]); pres[k] = 1; sawP[k] = 15
+				:: else fi }
+			fi
+		:: c == 2 -> atomic { S; if :: val[x] == LIVE -> ok = 0 :: else -> i++ fi }
+		:: else
+		fi
+	od;
+	atomic { if :: ok == 0 -> assert(sawP[k] & ME); val[nc] = DEAD :: else fi; v = 0; x = 0; t = 0; i = 0; c = 0 }
+}
+/* bury(bc): bc is DEAD; leaves no reference that can be dereferenced. Every
+ * table from the root on gets a tomb with bc's offset, so that a late put()
+ * of bc finds it; also the first: the root may have moved under a late put(). */
+inline bury(bc) {
+	atomic { S; t = root; t0 = t; i = 0; w = 0 }
+	do
+	:: atomic { i < SZ -> S; v = B[t*SZ+i];
+		if
+		:: v == CELL+bc || v == MOVED+bc -> w = TOMB+bc
+		:: v == TOMB+bc || v == SEALED -> i = SZ
+		:: v == EMPTY ->
+#ifdef BUG1
+			i = SZ
+#else
+#ifdef BUG3
+			if :: t == t0 -> i = SZ :: else -> w = TOMB+bc fi
+#else
+			w = TOMB+bc
+#endif
+#endif
+		:: else -> i++
+		fi }
+		if :: w -> atomic { S; if :: B[t*SZ+i] == v -> B[t*SZ+i] = w; i = SZ :: else fi; w = 0 } :: else fi
+	:: atomic { i == SZ -> S; if :: nxt[t] -> t = nxt[t]; i = 0 :: else -> break fi }
+	od;
+	atomic { S; if :: !retired[bc] -> retired[bc] = 1; waitset[bc] = insec & ~ME :: else fi; v = 0; t = 0; i = 0; t0 = 0 }
+}
+inline delete(k) {
+	lookup(k);
+	if :: f == NONE
+	:: else -> atomic { S; ok = 0; burying[id] = f+1 }
+		atomic { S; if :: val[f] == LIVE -> val[f] = DEAD; ok = 1;
+			assert(pres[k]); pres[k] = 0; sawA[k] = 15 :: else fi }
+		if :: ok -> n = f; bury(n) :: else fi;
+		atomic { S; burying[id] = 0; n = 0; f = 0 }
+	fi }
+/* put(u, y): place cell y in table u */
+inline put(u, y) {
+	j = 0;
+	do
+	:: atomic { j == SZ -> break }
+	:: atomic { j < SZ -> S; w = B[(u)*SZ+j];
+		if
+		:: w == SEALED || w == CELL+y || w == MOVED+y || w == TOMB+y -> break
+		:: w == EMPTY
+		:: else -> j++
+		fi }
+		if :: w == EMPTY -> atomic { S; if :: B[(u)*SZ+j] == EMPTY -> B[(u)*SZ+j] = CELL+y; break :: else fi } :: else fi
+	od;
+	atomic { w = 0; j = 0 } }
+inline migrate(a) {
+	atomic { S; if :: !nxt[a] && root == a -> nxt[a] = a+1 :: else fi; i = 0 }
+	do
+	:: atomic { i == SZ -> break }
+	:: atomic { i < SZ -> S; v = B[(a)*SZ+i]; c = 0;
+		if
+		:: v == EMPTY -> c = 1
+		:: v >= CELL && v < MOVED -> x = v & 15; deref(x); c = 2
+		:: else -> i++
+		fi }
+		if
+		:: c == 1 -> atomic { S; if :: B[(a)*SZ+i] == EMPTY -> B[(a)*SZ+i] = SEALED; i++ :: else fi }
+		:: c == 2 -> atomic { S; c = val[x] }
+			if :: c == DEAD -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = TOMB+x :: else fi; i++ }
+			:: else -> put(a+1, x); atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = MOVED+x :: else fi; i++ }
+			fi
+		:: else
+		fi
+	od;
+	atomic { S; if :: root == a -> root = a+1 :: else fi; v = 0; x = 0; i = 0; c = 0 } }
+proctype P(byte id) {
+	byte t, i, v, x, f, c, n, w, j, t0; byte ok;
+	if
+	:: id == 0 ->
+		insert(1, 1); leave();
+		delete(1); leave();
+#ifdef THIRD
+		insert(1, 4); leave()
+#endif
+	:: id == 1 ->
+#ifndef NOP1
+		insert(1, 2); leave();
+#endif
+#ifdef TWO
+		enter(); migrate(0); leave()
+#endif
+	:: id == 2 ->
+		enter(); migrate(0); leave();
+#ifdef TWO
+		enter(); migrate(1); leave()
+#endif
+	:: id == 3 -> lookup(1); leave(); lookup(0); assert(f == 0); leave()
+	fi;
+stopped: ndone++
+}
+init { byte k, m, cnt; byte id = 7, t, i, v, t0, n, w;
+	atomic { key[0] = 0; val[0] = LIVE; k = 1;
+		do :: k < NC -> key[k] = 1; val[k] = LIVE; k++ :: else -> break od;
+		B[0] = CELL+0; pres[0] = 1; insec = 0;
+		run P(0); run P(1); run P(2);
+#ifndef NOLOOK
+		run P(3)
+#else
+		ndone++
+#endif
+	}
+	ndone == 4;
+	/* recovery of the dead host: finish its burial; then walk what is reachable */
+	m = 0;
+	do :: m < 4 -> if :: burying[m] && val[burying[m]-1] == DEAD ->
+			n = burying[m]-1; bury(n) :: else fi; m++
+	:: else -> break od;
+	atomic { cnt = 0; t = root; n = 0;
+		m = 0;	/* live cells of K1 that can be reached: as many as there should be */
+		do
+		:: i = 0;
+		   do :: i < SZ -> v = B[t*SZ+i];
+			if :: v >= CELL && v < TOMB -> assert(!retired[v & 15]) :: else fi;
+			if :: v >= CELL && v < TOMB && val[v & 15] == LIVE && key[v & 15] == 1 && !(m & (1<<(v & 15))) -> cnt++; m = m | (1<<(v & 15)) :: else fi;
+			i++ :: else -> break od;
+		   if :: nxt[t] -> t = nxt[t] :: else -> break fi
+		od;
+		assert(cnt == pres[1]) }
+stopped: skip
+}

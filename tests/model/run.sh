@@ -1,0 +1,180 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Check the models of the protocols with spin, the right and the wrong ones.
+#
+# Notes: each line of the tables is a model with flags. "ok" must be explored
+# completely without an error; "bug" leaves one measure out, and spin must find
+# the failure: a model that cannot fail proves nothing. SIM_LONG=1 (or the
+# argument "long") adds what takes minutes and some GiB of memory. Ends with
+# "N passed, N failed, N skipped". Exit: 0 all as expected, 1 not, 2 usage or
+# spin is missing, 130 interrupted.
+#
+# usage: tests/model/run.sh [long] [MODEL]
+set -u
+here=$(cd "$(dirname "$0")" && pwd) || exit 2
+
+quick='
+ok  index   -DNOLOOK
+ok  index   -DCRASH -DNOP1
+bug index   -DBUG1
+bug index   -DBUG2
+bug index   -DTWO -DBUG3
+ok  names   -DRENAME -DCRASH -DONEREC -DTRIES=1
+ok  names   -DRMDIR -DTRIES=2
+ok  names   -DMOVES -DTRIES=2
+ok  names   -DRMDIR -DCRASH -DTRIES=1
+ok  names   -DMOVES -DCRASH -DTRIES=1
+ok  names   -DREUSE
+bug names   -DRENAME -DCRASH -DBUG2
+bug names   -DREUSE -DBUG3
+ok  cut     -DCRASH
+bug cut     -DBUG1
+bug cut     -DBUG2
+bug cut     -DBUG3
+bug cut     -DBUG4
+ok  drop
+ok  drop    -DONE -DCRASH
+bug drop    -DBUG1
+bug drop    -DBUG2
+bug drop    -DBUG3
+bug drop    -DBUG4
+bug drop    -DBUG5
+bug drop    -DCRASH -DBUG6
+bug drop    -DCRASH -DBUG7
+ok  slots   -DCRASH
+bug slots   -DBUG1
+bug slots   -DBUG2
+bug slots   -DCRASH -DBUG3
+bug slots   -DCRASH -DBUG4
+ok  dirdrop -DCRASH
+bug dirdrop -DBUG1
+bug dirdrop -DBUG2
+bug dirdrop -DBUG3
+bug dirdrop -DBUG4
+ok  epoch   -DREADER
+ok  epoch   -DPINS=1 -DCRASH
+bug epoch   -DREADER -DBUG1
+bug epoch   -DPINS=1 -DBUG2
+bug epoch   -DPINS=1 -DBUG3
+bug epoch   -DPINS=1 -DBUG4
+bug epoch   -DPINS=1 -DBUG5
+bug epoch   -DPINS=2 -DBUG6
+bug epoch   -DREADER -DBUG7
+ok  branch  -DNW=0
+bug branch  -DBUG1
+bug branch  -DBUG2
+bug branch  -DBUG3
+bug branch  -DSAME -DBUG4
+'
+slow='
+ok  index   -DCRASH -DNOLOOK -DTHIRD
+ok  index   -DCRASH -DNOLOOK -DTWO
+ok  names   -DRENAME
+ok  names   -DRENAME -DCRASH -DONEREC
+ok  names   -DRMDIR -DCRASH
+ok  names   -DMOVES -DCRASH
+ok  drop    -DONE -DCRASH -DOPENS_EACH=2
+ok  drop    -DOPENS_EACH=2
+ok  drop    -DCRASH
+ok  epoch   -DPINS=2
+ok  branch  -DCRASH -DNW=0
+'
+
+usage() {
+	echo "usage: tests/model/run.sh [long] [MODEL]" >&2
+	exit 2
+}
+
+long=${SIM_LONG:-}
+only=
+for arg in "$@"; do
+	case $arg in
+	long) long=1 ;;
+	-*) usage ;;
+	*)
+		[ -z "$only" ] && [ -e "$here/$arg.pml" ] || usage
+		only=$arg
+		;;
+	esac
+done
+for tool in spin "${CC:-gcc}"; do
+	command -v "$tool" >/dev/null || {
+		echo "run.sh: '$tool' is not installed: run 'make deps'" >&2
+		exit 2
+	}
+done
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/daxfs-model.XXXXXX") || exit 2
+child=
+trap 'rm -rf "$dir"' EXIT
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 130' INT TERM HUP
+
+# Output of spin, compiler and verifier is in $dir/log. 0: it ran.
+explore() { # MODEL FLAGS...
+	local model=$1
+	shift
+
+	rm -f pan* log
+	spin -a "$@" "$here/$model.pml" >log 2>&1 || return 1
+	"${CC:-gcc}" -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=8000 -o pan pan.c \
+		>>log 2>&1 || return 1
+	timeout "$limit" ./pan -m100000 -n -E >>log 2>&1 &
+	child=$!
+	wait "$child"
+	local rc=$?
+	child=
+	[ "$rc" -ne 124 ] || echo "not finished after $limit s" >>log
+	return "$rc"
+}
+
+complete() {
+	grep -q 'errors: 0$' log &&
+		! grep -qE 'max search depth too small|out of memory|Search not completed' log
+}
+
+states() {
+	awk '/states, stored/ { print $1; exit }' log
+}
+
+check() { # EXPECTED MODEL FLAGS...
+	local expected=$1 what
+	shift
+
+	what="$*"
+	if ! explore "$@"; then
+		:
+	elif [ "$expected" = ok ] && complete; then
+		echo "ok     $what: no error in $(states) states"
+		passed=$((passed + 1))
+		return
+	elif [ "$expected" = bug ] && grep -q 'assertion violated' log; then
+		echo "ok     $what: fails, as it must"
+		passed=$((passed + 1))
+		return
+	fi
+	failed=$((failed + 1))
+	if [ "$expected" = ok ]; then
+		echo "FAILED $what: not proven"
+	else
+		echo "FAILED $what: spin does not find what goes wrong"
+	fi
+	sed 's/^/  /' log | tail -n 15
+}
+
+cd "$dir" || exit 2
+limit=120
+tables=$quick
+if [ -n "$long" ]; then
+	limit=1800
+	tables=$quick$slow
+fi
+passed=0
+failed=0
+while read -r expected model flags; do
+	[ -n "$expected" ] || continue
+	[ -z "$only" ] || [ "$only" = "$model" ] || continue
+	# shellcheck disable=SC2086 # a list of flags
+	check "$expected" "$model" $flags
+done <<<"$tables"
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * stress_core: many hosts on one region, random operations, with or without
+ * kills.
+ *
+ * Notes: each process is a host of its own. Half of its operations are in a
+ * directory of its own against a model, the others where all meet. The parent
+ * touches the region only before they start and after they end. With -k it
+ * kills one of them every few milliseconds and starts it anew; the others
+ * have to go on. At the end the tree, the index and the counters must agree,
+ * and when everything is deleted the memory must have come back.
+ */
+#include "model.h"
+#include "shared.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#define STUCK_MS	30000
+
+static const char *path;
+static u64 seed;
+static u64 seconds = 10;
+static u32 procs = 4;
+static int kills;
+static pid_t pid[PROCS_MAX];
+static u64 started;		/* processes, over all */
+
+/* ---- one host ---- */
+
+static u64 own_dir(u32 nr)
+{
+	struct daxfs_stat st;
+	char name[16];
+	int r;
+
+	snprintf(name, sizeof(name), "p%u", nr);
+	r = daxfs_lookup(cx, board->own, name, len_of(name), &st);
+	if (r == -ENOENT)
+		return make_dir(board->own, name);
+	MUST(r);
+	empty_dir(st.ino);	/* of the one that was killed */
+	return st.ino;
+}
+
+static void __attribute__((noreturn)) worker(u32 nr, u64 its_seed)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "host %u", nr);
+	who = name;
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	random_seed(its_seed);
+	host_join(path);
+	model_init(own_dir(nr));
+	shared_init(nr);
+	while (!__atomic_load_n(&board->stop, __ATOMIC_RELAXED)) {
+		if (below(2))
+			model_step();
+		else
+			shared_step();
+		__atomic_fetch_add(&board->ops[nr], 1, __ATOMIC_RELAXED);
+	}
+	model_finish();
+	host_part();
+	_exit(0);
+}
+
+static void start(u32 nr)
+{
+	u64 its_seed = seed + 1000003 * ++started;
+
+	fflush(stdout);
+	pid[nr] = fork();
+	if (pid[nr] < 0)
+		WRONG("fork: %s", strerror(errno));
+	if (!pid[nr])
+		worker(nr, its_seed);
+}
+
+/* ---- the parent ---- */
+
+static void nap_ms(u64 ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void kill_all(void)
+{
+	u32 i;
+
+	for (i = 0; i < procs; i++) {
+		if (pid[i] > 0)
+			kill(pid[i], SIGKILL);
+	}
+	for (i = 0; i < procs; i++) {
+		if (pid[i] > 0)
+			waitpid(pid[i], NULL, 0);
+		pid[i] = 0;
+	}
+}
+
+static void give_up(const char *what, u32 nr)
+{
+	kill_all();
+	WRONG("host %u %s (seed %llu)", nr, what, (unsigned long long)seed);
+}
+
+/* Has one ended that was not told to? */
+static void look_after(void)
+{
+	int status;
+	u32 i;
+
+	for (i = 0; i < procs; i++) {
+		if (waitpid(pid[i], &status, WNOHANG) == pid[i]) {
+			pid[i] = 0;
+			give_up("ended early", i);
+		}
+	}
+}
+
+/* Each process that is not killed meanwhile gets on. */
+static void look_for_stuck(void)
+{
+	static u64 last[PROCS_MAX], since[PROCS_MAX];
+	u64 now = now_ms(), ops;
+	u32 i;
+
+	for (i = 0; i < procs; i++) {
+		ops = __atomic_load_n(&board->ops[i], __ATOMIC_RELAXED);
+		if (ops != last[i] || !since[i]) {
+			last[i] = ops;
+			since[i] = now;
+		} else if (now - since[i] > STUCK_MS) {
+			give_up("does not get on", i);
+		}
+	}
+}
+
+static u64 kill_one(void)
+{
+	u32 i = below(procs);
+	int status;
+
+	kill(pid[i], SIGKILL);
+	waitpid(pid[i], &status, 0);
+	if (WIFEXITED(status)) {
+		pid[i] = 0;
+		give_up("ended early", i);
+	}
+	start(i);
+	return 1;
+}
+
+static void finish_all(void)
+{
+	u64 end = now_ms() + STUCK_MS;
+	int status, left = procs;
+	u32 i;
+
+	__atomic_store_n(&board->stop, 1, __ATOMIC_RELAXED);
+	while (left) {
+		for (i = 0; i < procs; i++) {
+			if (!pid[i] || waitpid(pid[i], &status, WNOHANG) <= 0)
+				continue;
+			pid[i] = 0;
+			left--;
+			if (status)
+				give_up("failed at its end", i);
+		}
+		if (now_ms() > end)
+			give_up("or another does not end", 0);
+		nap_ms(5);
+	}
+}
+
+static void run(void)
+{
+	u64 end = now_ms() + seconds * 1000, killed = 0, ops = 0;
+	u32 i;
+
+	for (i = 0; i < procs; i++)
+		start(i);
+	while (now_ms() < end) {
+		nap_ms(kills ? 1 + below(40) : 20);
+		look_after();
+		look_for_stuck();
+		if (kills)
+			killed += kill_one();
+	}
+	finish_all();
+	for (i = 0; i < procs; i++)
+		ops += board->ops[i];
+	report(ops > 0, "%u hosts, %llu operations, %llu killed, seed %llu",
+	       procs, (unsigned long long)ops, (unsigned long long)killed,
+	       (unsigned long long)seed);
+}
+
+/* ---- before and after ---- */
+
+static void verify_tree(void)
+{
+	struct walked w;
+
+	walk_verify(&w);
+	report(1, "tree: %llu directories, %llu files, %llu names",
+	       (unsigned long long)w.dirs, (unsigned long long)w.files,
+	       (unsigned long long)w.names);
+}
+
+static void verify_hosts(void)
+{
+	struct daxfs_host_info info;
+	u32 i, nr = 0;
+
+	for (i = 0; i < DAXFS_HOSTS; i++)
+		nr += !daxfs_host_info(daxfs_mount_region(mnt), i, &info);
+	report(nr == 1, "hosts left in the table besides us: %u", nr - 1);
+}
+
+/*
+ * Memory of dead hosts, of files and of directories comes back; what remains
+ * taken belongs to the index, which does not shrink.
+ */
+static void verify_empty(u64 free_before)
+{
+	struct daxfs_index_stat is;
+	struct daxfs_statfs sf;
+	u64 now, lost;
+
+	empty_dir(DAXFS_ROOT_INO);
+	now = pages_free();
+	MUST(daxfs_statfs(cx, &sf));
+	MUST(daxfs_index_stat(cx, &is));
+	lost = now < free_before ? free_before - now : 0;
+	report(is.dirents == 0 && is.inodes <= 1, "all deleted: %llu names, "
+	       "%llu inodes in the index", (unsigned long long)is.dirents,
+	       (unsigned long long)is.inodes);
+	report(lost <= sf.pool_pages / 50, "all deleted: %llu of %llu pages "
+	       "are not free again", (unsigned long long)lost,
+	       (unsigned long long)sf.pool_pages);
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: stress_core [-k] [-s SEED] [-t SECONDS] [-n PROCESSES]\n"
+	      "Random operations by many hosts on one region in /dev/shm.\n"
+	      "  -k  kill hosts at random and start them anew\n"
+	      "  -s  seed (default: by the clock; it is printed)\n"
+	      "  -t  seconds (default 10)\n"
+	      "  -n  hosts at a time, 1 to 16 (default 4)\n"
+	      "Exit status: 0 all is well, 1 something is wrong, 2 not run.\n",
+	      to);
+}
+
+static int options(int argc, char **argv)
+{
+	int c;
+
+	seed = (u64)time(NULL) * 1000 + now_ms() % 1000;
+	while ((c = getopt(argc, argv, "ks:t:n:h")) >= 0) {
+		if (c == 'k')
+			kills = 1;
+		else if (c == 's')
+			seed = strtoull(optarg, NULL, 0);
+		else if (c == 't')
+			seconds = strtoull(optarg, NULL, 0);
+		else if (c == 'n')
+			procs = strtoul(optarg, NULL, 0);
+		else
+			return c == 'h' ? 0 : 2;
+	}
+	return optind < argc || !procs || procs > PROCS_MAX ? 2 : -1;
+}
+
+int main(int argc, char **argv)
+{
+	int status = options(argc, argv);
+	u64 free_before;
+
+	if (status >= 0) {
+		usage(status ? stderr : stdout);
+		return status;
+	}
+	printf("# stress_core: seed %llu\n", (unsigned long long)seed);
+	random_seed(seed);
+	path = region_make(256 * MIB, 4096);
+	host_join(path);
+	free_before = pages_free();
+	board_make(procs, kills);
+	host_part();
+	run();
+	host_join(path);
+	verify_hosts();
+	verify_tree();
+	shared_verify();
+	check_index();
+	verify_empty(free_before);
+	check_index();
+	host_part();
+	region_remove();
+	return report_total();
+}

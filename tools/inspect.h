@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the parts of daxfs-inspect and fsck.daxfs share.
+ *
+ * Notes: for these two programs alone. Functions print their own message and
+ * return the exit status of the program, unless they say otherwise.
+ */
+#ifndef DAXFS_TOOLS_INSPECT_H
+#define DAXFS_TOOLS_INSPECT_H
+
+#include <json-c/json.h>
+
+#include "common.h"
+#include "mount.h"
+
+#define INSPECT_OK	0
+#define INSPECT_FAILED	1
+#define INSPECT_USAGE	2
+
+struct inspect {
+	char *region;		/* as daxfs_mount_open() takes it */
+	int json;
+	int details;		/* ls -l */
+	int recursive;		/* ls -R */
+	const char *path;	/* in the region: ls, cat */
+};
+
+/* ---- inspect_util.c ---- */
+
+/*
+ * The region behind a daxfs mount, allocated; NULL with a message if mnt is
+ * not one, nor inside one.
+ */
+char *inspect_region_of_mount(const char *mnt);
+/* "alive", "suspect", "dead", "gone", "joining" or "recovering". */
+const char *inspect_host_state(const struct daxfs_host_info *info);
+const char *inspect_host_kind(u32 kind);
+/* The next host at or behind *slot, and *slot behind it; 0, or -ENOENT. */
+int inspect_next_host(const struct daxfs_region *rg, u32 *slot,
+		      struct daxfs_host_info *info);
+/* A text of at most len bytes, for a terminal; to: len + 1 bytes. */
+void inspect_printable(char *to, const char *from, size_t len);
+/* Bytes as a JSON string: what is not UTF-8 becomes U+FFFD. */
+struct json_object *inspect_json_bytes(const char *s, size_t len);
+int inspect_is_utf8(const char *s, size_t len);
+struct json_object *inspect_json_uuid(const u8 uuid[16]);
+/* Print and release o. */
+void inspect_json_print(struct json_object *o);
+
+/* ---- inspect_status.c ---- */
+
+int inspect_status(const struct inspect *in);
+int inspect_overlay(const struct inspect *in);
+int inspect_hosts(const struct inspect *in);
+
+/* ---- inspect_files.c ---- */
+
+int inspect_ls(const struct inspect *in);
+int inspect_cat(const struct inspect *in);
+
+#endif

@@ -1,0 +1,700 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * mkdaxfs: make a region, empty or from a directory tree.
+ *
+ * Notes: options and printing. The tree is read by lib/image*.c, the areas
+ * are laid out and the overlay is made by the core, tools/target.c knows
+ * where it goes. Nothing appears under the name of the region before all of
+ * it is written. Exit status: 0 done, 1 failed, 2 usage.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+
+#include "common.h"
+#include "image.h"
+#include "target.h"
+
+#define EXIT_FAILED	1
+#define EXIT_USAGE	2
+
+#define DEFAULT_OVERLAY	(64ull << 20)
+#define DEFAULT_BUCKETS	65536ull
+
+struct options {
+	const char *dir, *output, *region, *mountpoint;
+	u64 size, overlay, buckets;	/* 0: not given */
+	int empty, validate, quiet, force, json;
+	int one_file_system;
+	const char **exclude;
+	u32 exclude_nr;
+	uuid_t uuid;
+	int has_uuid;
+	const char *label;
+	s64 epoch_ns;
+	int has_epoch;
+};
+
+struct made {			/* what there is to tell at the end */
+	struct daxfs_geometry g;
+	struct daxfs_image_totals totals;
+};
+
+/* ---- options ---- */
+
+enum {
+	OPT_UUID = 256, OPT_LABEL, OPT_EPOCH, OPT_EXCLUDE, OPT_ONE_FS,
+	OPT_JSON, OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "directory", required_argument, NULL, 'd' },
+	{ "tar", required_argument, NULL, 't' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "region", required_argument, NULL, 'r' },
+	{ "heap", required_argument, NULL, 'H' },
+	{ "phys", required_argument, NULL, 'p' },
+	{ "mountpoint", required_argument, NULL, 'm' },
+	{ "size", required_argument, NULL, 's' },
+	{ "overlay", required_argument, NULL, 'O' },
+	{ "buckets", required_argument, NULL, 'B' },
+	{ "pcache-slots", required_argument, NULL, 'C' },
+	{ "empty", no_argument, NULL, 'E' },
+	{ "branching", no_argument, NULL, 'b' },
+	{ "validate", no_argument, NULL, 'V' },
+	{ "uuid", required_argument, NULL, OPT_UUID },
+	{ "label", required_argument, NULL, OPT_LABEL },
+	{ "source-date-epoch", required_argument, NULL, OPT_EPOCH },
+	{ "exclude", required_argument, NULL, OPT_EXCLUDE },
+	{ "one-file-system", no_argument, NULL, OPT_ONE_FS },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char help_text[] =
+"Usage: mkdaxfs -d DIR -o IMAGE [OPTION]...\n"
+"       mkdaxfs -d DIR -r REGION [-s SIZE] [-O SIZE] [OPTION]...\n"
+"       mkdaxfs --empty -r REGION [-s SIZE] [OPTION]...\n"
+"Make a daxfs region: a read-only image of a tree, the same with room to\n"
+"write, or an empty one.\n"
+"\n"
+"  -d, --directory DIR      source tree\n"
+"  -E, --empty              no source tree\n"
+"  -o, --output FILE        write an image without room to write\n"
+"  -r, --region REGION      write a region: a file, /dev/daxX.Y or /dev/pmemN\n"
+"  -s, --size SIZE          of the region; otherwise computed and printed\n"
+"  -O, --overlay SIZE       room to write (default: the rest of -s, or 64M)\n"
+"  -B, --buckets N          initial index buckets, power of two (65536)\n"
+"  -m, --mountpoint DIR     mount it when done\n"
+"  -V, --validate           check what was written\n"
+"  -f, --force              overwrite an existing file or region\n"
+"  -q, --quiet              print errors only\n"
+"      --json               print the summary as JSON\n"
+"      --uuid UUID          otherwise a random one\n"
+"      --label NAME         at most 63 bytes\n"
+"      --source-date-epoch SEC\n"
+"                           no time stamp after that, and that as the time of\n"
+"                           creation (default: $SOURCE_DATE_EPOCH)\n"
+"      --exclude GLOB       leave out what matches; may be repeated\n"
+"      --one-file-system    do not enter other file systems\n"
+"  -h, --help               print this\n"
+"      --version            print the version\n"
+"\n"
+"SIZE is a number of bytes or ends in K, M, G, T or P. Exit status: 0 done,\n"
+"1 failed, 2 wrong usage. See mkdaxfs(8).\n";
+
+#define usage_error(...) daxfs_tool_usage_error(EXIT_USAGE, __VA_ARGS__)
+
+static u64 size_option(const char *option, const char *arg)
+{
+	u64 bytes;
+
+	if (daxfs_tool_parse_size(arg, &bytes) || !bytes ||
+	    bytes > DAXFS_MAX_REGION)
+		usage_error("%s: %s: not a size from 1 byte to 256T; write a "
+			    "number that may end in K, M, G or T", option, arg);
+	return bytes;
+}
+
+static u64 buckets_option(const char *arg)
+{
+	u64 n;
+
+	if (daxfs_tool_parse_u64(arg, &n) || !n || (n & (n - 1)) ||
+	    n > 1ull << DAXFS_TABLE_MAX_SHIFT)
+		usage_error("-B: %s: not a power of two from 1 to 2^%u", arg,
+			    DAXFS_TABLE_MAX_SHIFT);
+	/* A table has at least one segment. */
+	return n < 1ull << DAXFS_TABLE_MIN_SHIFT ?
+	       1ull << DAXFS_TABLE_MIN_SHIFT : n;
+}
+
+static void epoch_option(struct options *o, const char *option, const char *arg)
+{
+	u64 sec;
+
+	if (daxfs_tool_parse_u64(arg, &sec) || sec > INT64_MAX / 1000000000)
+		usage_error("%s: %s: not a number of seconds since 1970",
+			    option, arg);
+	o->epoch_ns = (s64)sec * 1000000000;
+	o->has_epoch = 1;
+}
+
+static void label_option(struct options *o, const char *arg)
+{
+	if (strlen(arg) > 63)
+		usage_error("--label: %zu bytes; at most 63 fit", strlen(arg));
+	o->label = arg;
+}
+
+static void uuid_option(struct options *o, const char *arg)
+{
+	if (uuid_parse(arg, o->uuid))
+		usage_error("--uuid: %s: not a UUID; write it as uuidgen "
+			    "prints it", arg);
+	o->has_uuid = 1;
+}
+
+static void exclude_option(struct options *o, const char *arg)
+{
+	const char **p = reallocarray(o->exclude, o->exclude_nr + 1,
+				      sizeof(*p));
+
+	if (!p) {
+		daxfs_tool_error("--exclude: not enough memory");
+		exit(EXIT_FAILED);
+	}
+	o->exclude = p;
+	o->exclude[o->exclude_nr++] = arg;
+}
+
+static void refuse_option(int c)
+{
+	static const struct {
+		int c;
+		const char *name;
+	} later[] = {
+		{ 't', "-t (tar stream)" }, { 'H', "-H (dma-buf heap)" },
+		{ 'p', "-p (physical address)" },
+		{ 'C', "-C (page cache slots)" }, { 'b', "-b (branching)" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (later[i].c == c)
+			usage_error("%s is not in this release; leave it out",
+				    later[i].name);
+	usage_error("unknown option");
+}
+
+static void take_long_option(struct options *o, int c, const char *arg)
+{
+	switch (c) {
+	case OPT_UUID:
+		uuid_option(o, arg);
+		break;
+	case OPT_LABEL:
+		label_option(o, arg);
+		break;
+	case OPT_EPOCH:
+		epoch_option(o, "--source-date-epoch", arg);
+		break;
+	case OPT_EXCLUDE:
+		exclude_option(o, arg);
+		break;
+	case OPT_ONE_FS:
+		o->one_file_system = 1;
+		break;
+	case OPT_JSON:
+		o->json = 1;
+		break;
+	case OPT_VERSION:
+		daxfs_tool_version();
+		exit(daxfs_tool_flush() ? EXIT_FAILED : 0);
+	default:
+		refuse_option(c);
+	}
+}
+
+static void take_option(struct options *o, int c, const char *arg)
+{
+	switch (c) {
+	case 'd':
+		o->dir = arg;
+		break;
+	case 'o':
+		o->output = arg;
+		break;
+	case 'r':
+		o->region = arg;
+		break;
+	case 'm':
+		o->mountpoint = arg;
+		break;
+	case 's':
+		o->size = size_option("-s", arg);
+		break;
+	case 'O':
+		o->overlay = size_option("-O", arg);
+		break;
+	case 'B':
+		o->buckets = buckets_option(arg);
+		break;
+	case 'E':
+		o->empty = 1;
+		break;
+	case 'V':
+		o->validate = 1;
+		break;
+	case 'q':
+		o->quiet = 1;
+		break;
+	case 'f':
+		o->force = 1;
+		break;
+	case 'h':
+		fputs(help_text, stdout);
+		exit(daxfs_tool_flush() ? EXIT_FAILED : 0);
+	case '?':		/* getopt_long() has said what */
+		fprintf(stderr, "Try 'mkdaxfs --help'.\n");
+		exit(EXIT_USAGE);
+	default:
+		take_long_option(o, c, arg);
+	}
+}
+
+/* Which options make sense together. */
+static void check_options(const struct options *o)
+{
+	if (o->empty && o->dir)
+		usage_error("-d and --empty exclude each other");
+	if (!o->empty && !o->dir)
+		usage_error("no source: give -d DIR, or --empty");
+	if (o->output && o->region)
+		usage_error("-o together with -r (split mode) is not in this "
+			    "release; give one of them");
+	if (!o->output && !o->region)
+		usage_error("nowhere to write: give -o FILE or -r REGION");
+	if (o->output && o->empty)
+		usage_error("--empty with -o makes an image of nothing that "
+			    "cannot be written; give -r");
+	if (o->output && (o->overlay || o->buckets))
+		usage_error("an image (-o) has no room to write, so %s means "
+			    "nothing; give -r instead",
+			    o->overlay ? "-O" : "-B");
+	if (o->region && !strncmp(o->region, "phys:", 5))
+		usage_error("%s: physical addresses are not in this release; "
+			    "name a file or a device", o->region);
+}
+
+static void parse_options(struct options *o, int argc, char **argv)
+{
+	const char *env = getenv("SOURCE_DATE_EPOCH");
+	int c;
+
+	while ((c = getopt_long(argc, argv, "d:t:o:r:H:p:m:s:O:B:C:EbVqfh",
+				long_options, NULL)) != -1)
+		take_option(o, c, optarg);
+	if (optind < argc)
+		usage_error("%s: one argument too many", argv[optind]);
+	check_options(o);
+	if (!o->has_epoch && env && *env)
+		epoch_option(o, "SOURCE_DATE_EPOCH", env);
+	if (!o->has_uuid)
+		uuid_generate(o->uuid);
+}
+
+/* ---- the source tree ---- */
+
+struct bar {
+	struct daxfs_tool_progress p;
+	const char *what;
+	int quiet;
+};
+
+static void on_progress(void *arg, const char *what, u64 done, u64 total)
+{
+	struct bar *bar = arg;
+
+	if (bar->what != what) {
+		struct timespec start = bar->p.start;
+
+		/* One clock for both: two seconds of the whole. */
+		daxfs_tool_progress_end(&bar->p);
+		daxfs_tool_progress_start(&bar->p, what, bar->quiet);
+		if (bar->what)
+			bar->p.start = start;
+		bar->what = what;
+	}
+	daxfs_tool_progress(&bar->p, done, total);
+}
+
+static int image_failed(struct daxfs_image *image, struct bar *bar)
+{
+	daxfs_tool_progress_end(&bar->p);
+	daxfs_tool_error("%s", image ? daxfs_image_error(image) :
+			 "not enough memory");
+	return -1;
+}
+
+static int scan(const struct options *o, struct bar *bar,
+		struct daxfs_image **image)
+{
+	struct daxfs_image_options io = {
+		.dir = o->dir,
+		.exclude = o->exclude,
+		.exclude_nr = o->exclude_nr,
+		.one_file_system = o->one_file_system,
+		.clamp = o->has_epoch,
+		.clamp_ns = o->epoch_ns,
+		.progress = on_progress,
+		.progress_arg = bar,
+	};
+
+	if (daxfs_image_scan(image, &io))
+		return image_failed(*image, bar);
+	return 0;
+}
+
+/* ---- the region ---- */
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+}
+
+static void set_sizes(struct daxfs_geometry *g, const struct options *o,
+		      const struct daxfs_target *t)
+{
+	g->region_len = o->size & ~(DAXFS_PAGE_SIZE - 1);
+	g->buckets = o->buckets ? o->buckets : DEFAULT_BUCKETS;
+	g->overlay = !!o->region;
+	if (!g->overlay)
+		return;
+	g->overlay_len = o->overlay;
+	if (o->size || o->overlay)
+		return;
+	if (t->device)
+		g->region_len = t->device_len & ~(DAXFS_PAGE_SIZE - 1);
+	else
+		g->overlay_len = DEFAULT_OVERLAY;
+}
+
+static int plan(struct daxfs_geometry *g, const struct options *o,
+		const struct daxfs_target *t, const struct daxfs_image *image)
+{
+	char text[DAXFS_TOOL_SIZE_TEXT];
+	u64 needed = 0;
+	int err;
+
+	memset(g, 0, sizeof(*g));
+	if (image)
+		daxfs_image_geometry(image, g);
+	g->mode = o->empty ? DAXFS_MODE_EMPTY : DAXFS_MODE_STATIC;
+	set_sizes(g, o, t);
+	memcpy(g->uuid, o->uuid, sizeof(g->uuid));
+	if (o->label)
+		memcpy(g->label, o->label, strlen(o->label));
+	g->created_ns = o->has_epoch ? (u64)o->epoch_ns : now_ns();
+	g->root_mode = S_IFDIR | 0755;
+	g->root_uid = getuid();
+	g->root_gid = getgid();
+	err = daxfs_plan(g, &needed);
+	if (err == -ENOSPC)
+		daxfs_tool_error("%s: too small for what goes in: needs %llu "
+				 "bytes; give at least -s %s", t->arg,
+				 (unsigned long long)needed,
+				 daxfs_tool_size_arg(needed, text));
+	else if (err)
+		daxfs_tool_error("%s: no region can be laid out like this: %s; "
+				 "choose other sizes", t->arg, strerror(-err));
+	return err;
+}
+
+/* A device holds what it held. Free pages of the pool may. */
+static void clear_device(const struct daxfs_target *t,
+			 const struct daxfs_geometry *g)
+{
+	u64 pool = 0, pool_end = 0;
+	u32 i;
+
+	for (i = 0; i < g->super.area_nr; i++) {
+		if (g->super.area[i].type != DAXFS_AREA_POOL)
+			continue;
+		pool = g->super.area[i].off;
+		pool_end = pool + g->super.area[i].len;
+	}
+	memset(t->base, 0, pool ? pool : t->len);
+	if (pool)
+		memset(t->base + pool_end, 0, t->len - pool_end);
+}
+
+static void print_finding(void *arg, const char *where, u64 id,
+			  const char *what)
+{
+	daxfs_tool_error("%s: %s %llu: %s", (const char *)arg, where,
+			 (unsigned long long)id, what);
+}
+
+/* Check what is in memory now, as a host would find it. */
+static int validate(const struct daxfs_target *t)
+{
+	struct daxfs_check ck = { .report = print_finding,
+				  .arg = (void *)(uintptr_t)t->arg };
+	struct daxfs_region rg;
+	char why[256];
+	void *scratch;
+	int err = daxfs_region_open(&rg, t->base, t->len, 0, why, sizeof(why));
+
+	if (err) {
+		daxfs_tool_error("%s: what was written is not valid: %s; this "
+				 "is a defect of daxfs or of the memory, please "
+				 "report it", t->arg, why);
+		return -1;
+	}
+	scratch = calloc(1, daxfs_check_base_scratch(&rg) + 1);
+	if (!scratch) {
+		daxfs_tool_error("%s: not enough memory to check it; leave out "
+				 "-V and use fsck.daxfs later", t->arg);
+		return -1;
+	}
+	err = daxfs_check_base(&rg, &ck, scratch);
+	free(scratch);
+	if (err)
+		daxfs_tool_error("%s: what was written is not valid; this is a "
+				 "defect of daxfs or of the memory, please "
+				 "report it", t->arg);
+	return err;
+}
+
+static int format(const struct daxfs_target *t, struct daxfs_geometry *g)
+{
+	int err = daxfs_format(g, t->base, t->len);
+
+	if (err)
+		daxfs_tool_error("%s: cannot format it: %s; choose a larger -s "
+				 "or a smaller -B", t->arg, strerror(-err));
+	return err;
+}
+
+static int write_region(const struct options *o, struct daxfs_target *t,
+			struct daxfs_geometry *g, struct daxfs_image *image,
+			struct bar *bar)
+{
+	if (daxfs_target_create(t, g->region_len))
+		return -1;
+	if (t->device)
+		clear_device(t, g);
+	if (image && daxfs_image_write(image, t->base, t->device ? -1 : t->fd,
+				       &g->super))
+		return image_failed(image, bar);
+	if (format(t, g) || (o->validate && validate(t)))
+		return -1;
+	return daxfs_target_commit(t);
+}
+
+/* ---- the summary ---- */
+
+static u64 pool_bytes(const struct daxfs_geometry *g)
+{
+	u32 i;
+
+	for (i = 0; i < g->super.area_nr; i++)
+		if (g->super.area[i].type == DAXFS_AREA_POOL)
+			return g->super.area[i].len;
+	return 0;
+}
+
+static const char *mode_text(u32 mode)
+{
+	return mode == DAXFS_MODE_EMPTY ? "empty" : "static";
+}
+
+static void print_text(const struct daxfs_target *t, const struct made *m)
+{
+	char size[DAXFS_TOOL_SIZE_TEXT], base[DAXFS_TOOL_SIZE_TEXT];
+	char pool[DAXFS_TOOL_SIZE_TEXT];
+	const struct daxfs_image_totals *n = &m->totals;
+
+	printf("%s: %s region of %llu bytes (%s)\n", t->arg,
+	       mode_text(m->g.mode), (unsigned long long)m->g.region_len,
+	       daxfs_tool_size_text(m->g.region_len, size));
+	if (n->inodes)
+		printf("  base: %llu files, %llu directories, %llu symbolic "
+		       "links, %llu others, %s\n", (unsigned long long)n->files,
+		       (unsigned long long)n->dirs,
+		       (unsigned long long)n->symlinks,
+		       (unsigned long long)n->specials,
+		       daxfs_tool_size_text(n->content, base));
+	if (m->g.overlay)
+		printf("  overlay: %s\n",
+		       daxfs_tool_size_text(pool_bytes(&m->g), pool));
+	else
+		printf("  read-only\n");
+}
+
+static json_object *json_u64(u64 n)
+{
+	return json_object_new_int64((int64_t)n);
+}
+
+static json_object *base_json(const struct daxfs_image_totals *n)
+{
+	json_object *base = json_object_new_object();
+
+	json_object_object_add(base, "inodes", json_u64(n->inodes));
+	json_object_object_add(base, "bytes", json_u64(n->content));
+	json_object_object_add(base, "files", json_u64(n->files));
+	json_object_object_add(base, "directories", json_u64(n->dirs));
+	json_object_object_add(base, "symlinks", json_u64(n->symlinks));
+	json_object_object_add(base, "specials", json_u64(n->specials));
+	json_object_object_add(base, "hard_links", json_u64(n->hard_links));
+	json_object_object_add(base, "xattrs", json_u64(n->xattrs));
+	return base;
+}
+
+static void print_json(const struct daxfs_target *t, const struct made *m)
+{
+	json_object *top = json_object_new_object();
+	char uuid[UUID_STR_LEN];
+
+	uuid_unparse_lower(m->g.uuid, uuid);
+	json_object_object_add(top, "region", json_object_new_string(t->arg));
+	json_object_object_add(top, "version",
+			       json_object_new_int(DAXFS_VERSION));
+	json_object_object_add(top, "uuid", json_object_new_string(uuid));
+	json_object_object_add(top, "label",
+			       json_object_new_string(m->g.label));
+	json_object_object_add(top, "mode", json_object_new_string(
+			       mode_text(m->g.mode)));
+	json_object_object_add(top, "size", json_u64(m->g.region_len));
+	json_object_object_add(top, "base", base_json(&m->totals));
+	json_object_object_add(top, "pool", json_u64(pool_bytes(&m->g)));
+	printf("%s\n", json_object_to_json_string_ext(top,
+	       JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(top);
+}
+
+static int print_summary(const struct options *o, const struct daxfs_target *t,
+			 const struct made *m)
+{
+	if (o->json)
+		print_json(t, m);
+	else if (!o->quiet)
+		print_text(t, m);
+	return daxfs_tool_flush();
+}
+
+/* ---- mounting ---- */
+
+static int check_mountpoint(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st)) {
+		daxfs_tool_error("%s: cannot mount there: %s; make the "
+				 "directory first", dir, strerror(errno));
+		return -1;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		daxfs_tool_error("%s: cannot mount there: not a directory; "
+				 "name one", dir);
+		return -1;
+	}
+	return 0;
+}
+
+/* Become dir/SUB/daxfs-fuse if there is one. */
+static void try_fuse(const char *dir, const char *sub, char **argv)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%sdaxfs-fuse", dir, sub) <
+	    (int)sizeof(path) && !access(path, X_OK))
+		execv(path, argv);
+}
+
+/* The server of the same build if there is one, else that of PATH. */
+static int mount_it(const char *region, const char *mountpoint)
+{
+	char self[PATH_MAX], name[] = "daxfs-fuse";
+	char *argv[] = { name, (char *)(uintptr_t)region,
+			 (char *)(uintptr_t)mountpoint, NULL };
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	signal(SIGXFSZ, SIG_DFL);
+	if (len > 0) {
+		self[len] = 0;
+		dirname(self);
+		try_fuse(self, "", argv);
+		try_fuse(self, "../bin/", argv);
+	}
+	execvp(name, argv);
+	daxfs_tool_error("%s: made, but not mounted: cannot run daxfs-fuse: "
+			 "%s; install it, then run: daxfs-fuse %s %s", region,
+			 strerror(errno), region, mountpoint);
+	return EXIT_FAILED;
+}
+
+/* ---- all of it ---- */
+
+static int make(const struct options *o, struct daxfs_target *t)
+{
+	struct bar bar = { .quiet = o->quiet };
+	struct daxfs_image *image = NULL;
+	struct made m = { 0 };
+	int err = 0;
+
+	if (o->dir)
+		err = scan(o, &bar, &image);
+	if (!err)
+		err = plan(&m.g, o, t, image);
+	if (!err)
+		err = write_region(o, t, &m.g, image, &bar);
+	daxfs_tool_progress_end(&bar.p);
+	if (!err && image)
+		daxfs_image_totals(image, &m.totals);
+	daxfs_image_free(image);
+	return err ? err : print_summary(o, t, &m);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct daxfs_target t;
+	const char *where;
+	int err;
+
+	daxfs_tool_init("mkdaxfs");
+	signal(SIGXFSZ, SIG_IGN);	/* a limit is an error with a message */
+	parse_options(&o, argc, argv);
+	where = o.output ? o.output : o.region;
+	if (o.mountpoint && check_mountpoint(o.mountpoint))
+		return EXIT_FAILED;
+	err = daxfs_target_open(&t, where, o.force);
+	if (!err)
+		err = make(&o, &t);
+	daxfs_target_close(&t);
+	free(o.exclude);
+	if (err)
+		return EXIT_FAILED;
+	return o.mountpoint ? mount_it(where, o.mountpoint) : 0;
+}
