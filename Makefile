@@ -30,7 +30,8 @@ NPROC      := $(shell nproc 2>/dev/null || echo 1)
 # Use all processors unless the caller said how many.
 PAR         = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(NPROC) -O)
 Q          := $(if $(V),,@)
-SAY         = @printf '  %-7s %s\n'
+# Nothing is said of single files under -s.
+SAY         = @$(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-7s %s\n')
 
 SAN_FLAGS_ :=
 SAN_FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
@@ -111,6 +112,7 @@ have-deps:
 
 .PHONY: demo
 demo: deps-demo ## one region, two hosts, for real (DIR=TREE: yours; KEEP=1: leave it mounted)
+	@echo "building ..."
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
 	@BUILD='$(abspath $(B))' scripts/demo.sh $(if $(DIR),'$(DIR)')
 
@@ -129,6 +131,7 @@ clean: ## remove build/
 
 .PHONY: check check-long check-build
 check: deps ## install what is needed, build, and pass all tests
+	@echo "building ..."
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
 	+@MAKE='$(MAKE)' scripts/run-tests.sh check
 check-long: deps ## the same with long stress, deep simulation, and TSan
@@ -180,14 +183,17 @@ $(CORE_A): $(call obj,$(CORE_SRC) $(LIB_SRC))
 
 # ---- programs ----
 
+WHOLE      := -Wl,--whole-archive,
+NOT_WHOLE  := ,--no-whole-archive
 LINK = $(Q)$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS)
 
-# $(1): source with main(); $(2): archive of the folder's other sources;
-# $(3): libraries
+# $(1): source with main(); $(2): archive of the folder's other sources, taken
+# whole, because test cases may register themselves; $(3): libraries
 define program
 $(call prog,$(1)): $(call obj,$(1)) $(2) $(CORE_A)
 	$$(SAY) LD $$@
-	$$(LINK) -o $$@ $$^ $(3) $$(USER_LIBS)
+	$$(LINK) -o $$@ $(call obj,$(1)) $(if $(2),$(WHOLE)$(2)$(NOT_WHOLE)) \
+	$(CORE_A) $(3) $$(USER_LIBS)
 endef
 # $(1): folder
 helper_src = $(filter-out $(call with_main,$(call sources,$(1))),$(call sources,$(1)))
@@ -232,7 +238,10 @@ $(B)/libdaxfs.a: $(call obj,$(CORE_SRC) $(LIB_SRC)) lib/libdaxfs.map
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(B)/obj/libdaxfs.o
 
-$(B)/libdaxfs.pc: packaging/libdaxfs.pc.in Makefile
+# Anew each time: PREFIX may be another.
+.PHONY: $(B)/libdaxfs.pc
+$(B)/libdaxfs.pc: packaging/libdaxfs.pc.in
+	$(Q)mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
 	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(RELEASE)|g' $< >$@
 

@@ -114,7 +114,8 @@ struct daxfs_cx {
 	u64 slab_cursor;
 	/* hints of the index and of directories */
 	u64 table;			/* table that the counts below are of */
-	u32 used_add, dead_add;
+	u32 used_add;
+	int dead_add;
 	u64 ino_next, ino_end;
 	u32 slot_nr;
 	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];

@@ -4,21 +4,25 @@
  *
  * Notes: buckets refer to cells, cells never move, and all truth about a key is
  * the value word of its cell. A bucket never becomes EMPTY again and never
- * passes to another key, so a key goes into the first EMPTY of its run and two
- * inserts of one key race for one CAS. A table is replaced as a whole: its
- * EMPTY buckets are SEALED, its cells are referred to from the next table, and
- * what is in the old run is still seen through MOVED. tests/model/index.pml.
+ * passes to a key of another hash. A key goes into the first tomb of its own
+ * hash in its run, else into the first EMPTY, so two inserts of one key race
+ * for one CAS (docs/decisions/0010). A table is replaced as a whole: its EMPTY
+ * buckets are SEALED, its tombs are GONE, its cells are referred to from the
+ * next table, and what is in the old run is still seen through MOVED.
+ * tests/model/index.pml.
  *
- * operation | linearization                  | progress  | if the caller stops there
- * find      | load of the value, of EMPTY    | bounded   | -
- * insert    | CAS EMPTY -> CELL              | lock-free | nothing, or all of it
- * bury      | none: the key is DEAD before   | lock-free | recovery buries again
- * grow      | CAS next 0 -> table            | lock-free | an unpublished table
- * migrate   | none: invisible                | lock-free | inserts go on with it
- * replace   | CAS root                       | lock-free | recovery retires it
+ * operation | linearization                   | progress  | if the caller stops there
+ * find      | load of the value, of EMPTY     | bounded   | -
+ * insert    | CAS EMPTY or TOMB -> CELL       | lock-free | nothing, or all of it
+ * bury      | none: the key is DEAD before    | lock-free | recovery buries again
+ * grow      | CAS next 0 -> table             | lock-free | an unpublished table
+ * migrate   | none: invisible                 | lock-free | inserts go on with it
+ * replace   | CAS root                        | lock-free | recovery retires it
  *
- * ABA: buckets go EMPTY -> CELL -> MOVED or TOMB and EMPTY -> SEALED or TOMB,
- * never back. A table is not reused before all sections that saw it end.
+ * ABA: CELL -> TOMB -> CELL recurs for one hash, in a table without successor
+ * only, and a TOMB means the same each time: no live cell of this key in the
+ * run. With a successor buckets go to MOVED, GONE and SEALED and stay there.
+ * A table is not reused before all sections that saw it end.
  */
 #include "index.h"
 #include "epoch.h"
@@ -31,6 +35,7 @@
 #define MIGRATE_STEP	16u	/* buckets per insert */
 #define SEG_SHIFT	9u	/* buckets per segment page */
 #define SEG_MASK	511u
+#define RETRIES		1000000u	/* of an insert that others overtake */
 
 struct table {			/* a validated view */
 	struct daxfs_table *t;
@@ -70,7 +75,7 @@ struct daxfs_key daxfs_key_inode(const struct daxfs_region *rg, u64 ino)
 {
 	struct daxfs_key k = { .key = DAXFS_KEY_INODE | ino };
 
-	k.hash = mix(rg->super.hash_seed ^ k.key);
+	k.hash = mix(rg->super.hash_seed ^ k.key) & ~7ull;
 	return k;
 }
 
@@ -80,7 +85,7 @@ struct daxfs_key daxfs_key_dirent(const struct daxfs_region *rg, u64 dir,
 	struct daxfs_key k = { .key = DAXFS_KEY_DIRENT | dir,
 			       .name = name, .len = len };
 
-	k.hash = hash_bytes(mix(rg->super.hash_seed ^ k.key), name, len);
+	k.hash = hash_bytes(mix(rg->super.hash_seed ^ k.key), name, len) & ~7ull;
 	return k;
 }
 
@@ -182,7 +187,7 @@ struct probe {
 static void probe_start(struct probe *p, const struct table *tb, u64 hash)
 {
 	p->tb = *tb;
-	p->i = hash & tb->mask;
+	p->i = hash_home(hash) & tb->mask;
 	p->left = tb->mask + 1;
 	p->seg = NULL;
 }
@@ -262,7 +267,7 @@ static int find_in(struct daxfs_cx *cx, const struct table *tb,
 			return -ENOENT;		/* linearization point */
 		if (bucket_kind(b) == DAXFS_B_SEALED)
 			return 1;
-		if (bucket_kind(b) == DAXFS_B_TOMB || !cell_is(cx->rg, b, k))
+		if (is_tomb(b) || !cell_is(cx->rg, b, k))
 			continue;
 		*cell_off = bucket_off(b);
 		r = daxfs_word_read(cx->rg, &cell_at(cx->rg, *cell_off)->value,
@@ -423,11 +428,25 @@ static int grow(struct daxfs_cx *cx, const struct table *tb)
 	return 0;
 }
 
-/* Put a reference to the cell into table u. */
+/* Is the cell still alive? For a helper that may be late. */
+static int cell_lives(struct daxfs_cx *cx, u64 cell_off)
+{
+	u64 v;
+	int r = daxfs_word_read(cx->rg, &cell_at(cx->rg, cell_off)->value, &v);
+
+	return r ? r : value_state(v) != DAXFS_V_DEAD;
+}
+
+/*
+ * Put a reference to the cell into table u: 1 done, 0 not needed. Whoever is
+ * late, because the cell died meanwhile, must not: burial has left a tomb of
+ * its hash before the run's end, and DEAD was before the tomb.
+ */
 static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 hash)
 {
 	u64 mine = bucket_make(DAXFS_B_CELL, cell_off, hash);
 	struct probe p;
+	int r;
 
 	for (probe_start(&p, u, hash); p.left; probe_next(&p)) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
@@ -441,9 +460,14 @@ static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 has
 			if (b == DAXFS_B_EMPTY)
 				return 1;
 		}
-		/* A tomb of the same cell stops a late helper for good. */
-		if (bucket_kind(b) == DAXFS_B_SEALED || bucket_off(b) == cell_off)
+		if (bucket_kind(b) == DAXFS_B_SEALED ||
+		    (is_cell(b) && bucket_off(b) == cell_off))
 			return 0;
+		if (!is_tomb(b) || b >> 3 != hash >> 3)
+			continue;
+		r = cell_lives(cx, cell_off);	/* [BUR] */
+		if (r <= 0)
+			return r;
 	}
 	return -ENOSPC;
 }
@@ -461,7 +485,8 @@ static int migrate_cell(struct daxfs_cx *cx, const struct table *next,
 	if (r)
 		return r;
 	if (value_state(value) == DAXFS_V_DEAD) {
-		a64_cas(bucket, b, bucket_as(b, DAXFS_B_TOMB));
+		a64_cas(bucket, b, tomb_make(DAXFS_B_GONE,
+					     a64_load_relaxed(&c->hash)));
 		return 0;
 	}
 	r = put(cx, next, bucket_off(b), a64_load_relaxed(&c->hash));
@@ -473,9 +498,12 @@ static int migrate_cell(struct daxfs_cx *cx, const struct table *next,
 	return 0;
 }
 
+/* In a table with a successor. */
 static int bucket_is_final(u64 b)
 {
-	return bucket_kind(b) >= DAXFS_B_MOVED;
+	return bucket_kind(b) == DAXFS_B_MOVED ||
+	       bucket_kind(b) == DAXFS_B_SEALED ||
+	       bucket_kind(b) == DAXFS_B_GONE;
 }
 
 /* Make bucket i of tb final. */
@@ -487,7 +515,9 @@ static int migrate_one(struct daxfs_cx *cx, const struct table *tb,
 	if (!seg)
 		return -EUCLEAN;
 	bucket = &seg[i & SEG_MASK];
-	for (u32 k = 0; k < 4; k++) {	/* EMPTY, CELL, final */
+	/* Who saw no successor may still make a CELL of EMPTY or TOMB, once
+	 * each; then the bucket goes to its final state. */
+	for (u32 k = 0; k < 64; k++) {
 		u64 b = a64_load_acquire(bucket);	/* pairs with [PUB] */
 		int r = 0;
 
@@ -495,6 +525,8 @@ static int migrate_one(struct daxfs_cx *cx, const struct table *tb,
 			return 0;
 		if (b == DAXFS_B_EMPTY)
 			a64_cas(bucket, b, DAXFS_B_SEALED);
+		else if (is_tomb(b))
+			a64_cas(bucket, b, bucket_as(b, DAXFS_B_GONE));
 		else
 			r = migrate_cell(cx, next, bucket, b);
 		if (r)
@@ -565,10 +597,94 @@ static int count_used(struct daxfs_cx *cx, const struct table *tb)
 		return 0;
 	used = a64_add_relaxed(&tb->t->used, cx->used_add) + cx->used_add;
 	if (cx->dead_add)
-		a64_add_relaxed(&tb->t->dead, cx->dead_add);
+		a64_add_relaxed(&tb->t->dead, (u64)(s64)cx->dead_add);
 	cx->used_add = 0;
 	cx->dead_add = 0;
 	return used > (tb->mask + 1) / 8 * 5 ? grow(cx, tb) : 0;
+}
+
+/* What takes the place of a dead cell's reference b in tb. */
+static u64 tomb_for(const struct table *tb, u64 b, u64 hash)
+{
+	/* [PUB] in grow(): with a successor a tomb must not be used again. */
+	int last = bucket_kind(b) == DAXFS_B_MOVED ||
+		   a64_load_acquire(&tb->t->next);
+
+	return tomb_make(last ? DAXFS_B_GONE : DAXFS_B_TOMB, hash);
+}
+
+/*
+ * The run of a key up to its end, for an insert. *at: the bucket where the key
+ * goes, *b: what it held: its first tomb, else EMPTY; NULL: none is left.
+ * 0, -EEXIST, 1: SEALED.
+ */
+static int insert_scan(struct daxfs_cx *cx, const struct table *tb,
+		       const struct daxfs_key *k, struct daxfs_a64 **at, u64 *held,
+		       u64 *found_off, u64 *value)
+{
+	struct probe p;
+
+	*at = NULL;
+	for (probe_start(&p, tb, k->hash); p.left; ) {
+		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		u64 b;
+		int r;
+
+		if (!bucket)
+			return -EUCLEAN;
+		b = a64_load_acquire(bucket);	/* [PUB] in insert_in() */
+		if (bucket_kind(b) == DAXFS_B_SEALED)
+			return 1;
+		if (!*at && (b == DAXFS_B_EMPTY ||
+			     b == tomb_make(DAXFS_B_TOMB, k->hash))) {
+			*at = bucket;
+			*held = b;
+		}
+		if (b == DAXFS_B_EMPTY)
+			return 0;
+		if (is_cell(b) && cell_is(cx->rg, b, k)) {
+			*found_off = bucket_off(b);
+			r = daxfs_word_settle(cx, &cell_at(cx->rg, *found_off)->value,
+					      value);
+			if (r)
+				return r;
+			if (value_counts(*value))
+				return -EEXIST;
+			/* Dead: a tomb before we may choose; see it again. */
+			a64_cas(bucket, b, tomb_for(tb, b, k->hash));
+			continue;
+		}
+		probe_next(&p);
+	}
+	return 0;
+}
+
+/*
+ * With a successor the key must not enter tb any more, by nobody: the end of
+ * its run is sealed, its tombs are gone. 1: go on with the next table.
+ */
+static int insert_close(struct daxfs_cx *cx, const struct table *tb,
+			const struct daxfs_key *k)
+{
+	struct probe p;
+
+	for (probe_start(&p, tb, k->hash); p.left; ) {
+		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		u64 b;
+
+		if (!bucket)
+			return -EUCLEAN;
+		b = a64_load_acquire(bucket);	/* [PUB] in insert_in() */
+		if (bucket_kind(b) == DAXFS_B_SEALED)
+			return 1;
+		if (b == DAXFS_B_EMPTY)
+			a64_cas(bucket, b, DAXFS_B_SEALED);
+		else if (b == tomb_make(DAXFS_B_TOMB, k->hash))
+			a64_cas(bucket, b, tomb_make(DAXFS_B_GONE, k->hash));
+		else
+			probe_next(&p);
+	}
+	return 1;
 }
 
 /*
@@ -579,41 +695,32 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 		     const struct daxfs_key *k, u64 cell_off, u64 *found_off,
 		     u64 *value)
 {
-	struct probe p;
+	u64 new = bucket_make(DAXFS_B_CELL, cell_off, k->hash);
 
-	for (probe_start(&p, tb, k->hash); p.left; ) {
-		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
-		u64 b, new;
-		int r;
+	for (u32 i = 0; i < RETRIES; i++) {
+		struct daxfs_a64 *at;
+		u64 held;
+		int r = insert_scan(cx, tb, k, &at, &held, found_off, value);
 
-		if (!bucket)
-			return -EUCLEAN;
-		b = a64_load_acquire(bucket);	/* pairs with [PUB] below */
-		if (b == DAXFS_B_EMPTY) {
-			/* [PUB] in grow(): with a successor the run ends here
-			 * for good before the key may enter the next table. */
-			new = a64_load_acquire(&tb->t->next) ? DAXFS_B_SEALED :
-				bucket_make(DAXFS_B_CELL, cell_off, k->hash);
-			/* Publication. Pairs with [PUB] in find_in(). */
-			if (a64_cas(bucket, DAXFS_B_EMPTY, new) == DAXFS_B_EMPTY &&
-			    new != DAXFS_B_SEALED)
-				return 0;
-			continue;	/* see what it is now */
-		}
-		if (bucket_kind(b) == DAXFS_B_SEALED)
-			return 1;
-		if (bucket_kind(b) != DAXFS_B_TOMB && cell_is(cx->rg, b, k)) {
-			*found_off = bucket_off(b);
-			r = daxfs_word_settle(cx, &cell_at(cx->rg, *found_off)->value,
-					      value);
-			if (r)
+		if (r < 0)
+			return r;
+		/* [PUB] in grow(), after the scan: what it chose was there
+		 * before any successor, so migration has it before it. */
+		if (r > 0 || a64_load_acquire(&tb->t->next)) {
+			r = insert_close(cx, tb, k);
+			if (r < 0)
 				return r;
-			if (value_counts(*value))
-				return -EEXIST;
+			/* What came in until the run was closed is seen now. */
+			r = insert_scan(cx, tb, k, &at, &held, found_off, value);
+			return r < 0 ? r : 1;
 		}
-		probe_next(&p);
+		if (!at)
+			return 2;
+		/* Publication. Pairs with [PUB] in find_in(). */
+		if (a64_cas(at, held, new) == held)
+			return held == DAXFS_B_EMPTY ? 0 : 3;
 	}
-	return 2;
+	return -EUCLEAN;
 }
 
 int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
@@ -626,9 +733,12 @@ int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
 		r = insert_in(cx, &tb, k, cell_off, found_off, value);
 		if (r < 0)
 			return r;
-		if (r == 0) {
+		if (r == 0 || r == 3) {
 			/* Room is a matter of later inserts: this one is done. */
-			count_used(cx, &tb);
+			if (!r)
+				count_used(cx, &tb);
+			else if (cx->table == tb.off)
+				cx->dead_add--;	/* a tomb came to life */
 			return 0;
 		}
 		if (r == 2) {
@@ -651,16 +761,12 @@ int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
 
 /*
  * In one table, from the cell's hash on: make its bucket a tomb, or leave one
- * at the end of the run for a late put(). A tomb that is met may be of the
- * cell's memory in an earlier life, so the rest of the run counts too; as a
- * barrier for put() it is as good as a new one.
+ * at the end of the run for a late put(). 1: its bucket was there.
  */
 static int bury_in(struct daxfs_cx *cx, const struct table *tb, u64 cell_off,
 		   u64 hash)
 {
-	u64 tomb = bucket_make(DAXFS_B_TOMB, cell_off, hash);
 	struct probe p;
-	int barrier = 0;
 
 	for (probe_start(&p, tb, hash); p.left; ) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
@@ -669,17 +775,16 @@ static int bury_in(struct daxfs_cx *cx, const struct table *tb, u64 cell_off,
 		if (!bucket)
 			return -EUCLEAN;
 		b = a64_load_acquire(bucket);	/* pairs with [PUB] */
-		if (bucket_kind(b) == DAXFS_B_SEALED ||
-		    (b == DAXFS_B_EMPTY && barrier))
+		if (bucket_kind(b) == DAXFS_B_SEALED)
 			return 0;
 		if (b == DAXFS_B_EMPTY ||
-		    b == bucket_as(tomb, DAXFS_B_CELL) ||
-		    b == bucket_as(tomb, DAXFS_B_MOVED)) {
-			if (a64_cas(bucket, b, tomb) == b)	/* [BUR] in put() */
-				return 0;
+		    (is_cell(b) && bucket_off(b) == cell_off &&
+		     bucket_tag_is(b, hash))) {
+			/* [BUR] in put() */
+			if (a64_cas(bucket, b, tomb_for(tb, b, hash)) == b)
+				return b != DAXFS_B_EMPTY;
 			continue;
 		}
-		barrier |= b == tomb;
 		probe_next(&p);
 	}
 	return 0;
@@ -701,7 +806,7 @@ int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off)
 		cx->dead_add++;
 	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
 		r = bury_in(cx, &tb, cell_off, hash);
-		if (r)
+		if (r < 0)
 			return r;
 		r = table_next(cx, &tb, &tb);
 		if (r <= 0)

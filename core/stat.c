@@ -66,7 +66,7 @@ int daxfs_statfs(struct daxfs_cx *cx, struct daxfs_statfs *st)
 static void count_probe(struct daxfs_index_stat *st, u64 bucket, u64 hash,
 			u64 size)
 {
-	u64 probe = ((bucket - hash) & (size - 1)) + 1;
+	u64 probe = ((bucket - hash_home(hash)) & (size - 1)) + 1;
 
 	st->probe_sum += probe;
 	if (probe > st->probe_max)

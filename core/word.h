@@ -69,6 +69,28 @@ static inline u64 bucket_as(u64 b, u64 kind)
 	return (b & ~7ull) | kind;
 }
 
+/* kind: TOMB or GONE */
+static inline u64 tomb_make(u64 kind, u64 hash)
+{
+	return hash | kind;
+}
+
+static inline int is_tomb(u64 b)
+{
+	return bucket_kind(b) == DAXFS_B_TOMB || bucket_kind(b) == DAXFS_B_GONE;
+}
+
+/* Does the bucket refer to a cell? */
+static inline int is_cell(u64 b)
+{
+	return bucket_kind(b) == DAXFS_B_CELL || bucket_kind(b) == DAXFS_B_MOVED;
+}
+
+static inline u64 hash_home(u64 hash)
+{
+	return hash >> 3;
+}
+
 static inline u64 value_make(u64 state, u32 d_type, u64 ino)
 {
 	return state << 3 | (u64)(d_type & 15) << 6 | ino << 10;

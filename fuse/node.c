@@ -421,6 +421,19 @@ int daxfs_node_getattr(struct daxfs_nodes *t, struct daxfs_cx *cx, u64 ino,
 
 /* ---- notifications ---- */
 
+/* Cut off meanwhile: then the last byte that there was is zero. */
+static int read_last(struct daxfs_cx *cx, struct daxfs_node *node,
+		     struct daxfs_node_state *state)
+{
+	s64 r = 0;
+
+	state->last = 0;
+	if (state->st.size)
+		r = daxfs_read(cx, &node->held->file, state->st.size - 1,
+			       &state->last, 1);
+	return r < 0 ? (int)r : 0;
+}
+
 int daxfs_node_look(struct daxfs_nodes *t, struct daxfs_cx *cx,
 		    struct daxfs_node *node, struct daxfs_node_state *state)
 {
@@ -432,8 +445,10 @@ int daxfs_node_look(struct daxfs_nodes *t, struct daxfs_cx *cx,
 	state->own = node->own_done;
 	state->exact = node->own_begun == node->own_done;
 	state->stale = !r && changed_by_others(node, state->st.change);
-	if (state->stale)
+	if (state->stale) {
 		node->wrong = 0;	/* unless it happens again */
+		r = read_last(cx, node, state);
+	}
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }

@@ -100,6 +100,7 @@ int daxfs_node_getattr(struct daxfs_nodes *t, struct daxfs_cx *cx, u64 ino,
 
 struct daxfs_node_state {	/* content of a node; for a notification */
 	struct daxfs_stat st;
+	char last;			/* byte of the file */
 	u64 own;
 	int exact;			/* all of own is in st.change */
 	int stale;			/* the kernel's pages are older */

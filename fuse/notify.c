@@ -8,11 +8,10 @@
  * those. Nothing under a page lock waits for a getattr, so getattr requests
  * may wait for this thread.
  *
- * Two messages: first all pages are dropped, then a store of no bytes at the
- * end of the file raises the kernel's idea of the size if it is less. That is
- * for replies with a new size that the notification made it ignore. A size
- * that is too large heals by itself, because the READ behind it comes back
- * short.
+ * Two messages: first all pages are dropped, then a store of the file's last
+ * byte raises the kernel's idea of the size if it is less. That is for replies
+ * with a new size that the notification made it ignore. A size that is too
+ * large heals by itself, because the READ behind it comes back short.
  *
  * The same thread looks for changes of open files that nobody asks about:
  * pages that are mapped. And it looks whether the region's file has shrunk.
@@ -52,16 +51,20 @@ static u64 clock_now(void)
 
 /*
  * Results are not looked at: an inode that the kernel does not know has no
- * pages (ENOENT), and after an unmount nobody reads them.
+ * pages (ENOENT), and after an unmount nobody reads them. Called without a
+ * context, because WRITEs that this waits for need one.
  */
-static void drop_pages(struct daxfs_server *s, u64 ino, u64 size)
+static void drop_pages(struct daxfs_server *s, const struct daxfs_node_state *st)
 {
-	struct fuse_bufvec none = FUSE_BUFVEC_INIT(0);
-	char nothing = 0;
+	struct fuse_bufvec last = FUSE_BUFVEC_INIT(1);
+	char byte = st->last;
 
-	none.buf[0].mem = &nothing;
-	fuse_lowlevel_notify_inval_inode(s->session.se, ino, 0, 0);
-	fuse_lowlevel_notify_store(s->session.se, ino, (off_t)size, &none, 0);
+	fuse_lowlevel_notify_inval_inode(s->session.se, st->st.ino, 0, 0);
+	if (!st->st.size)
+		return;
+	last.buf[0].mem = &byte;
+	fuse_lowlevel_notify_store(s->session.se, st->st.ino,
+				   (off_t)st->st.size - 1, &last, 0);
 }
 
 /* req is NULL where nobody waits. */
@@ -74,8 +77,7 @@ static void notify(struct daxfs_server *s, fuse_req_t req,
 
 	r = daxfs_end(s, cx, r);
 	if (!r && state.stale && drop) {
-		/* Without a context: WRITEs that this waits for need one. */
-		drop_pages(s, state.st.ino, state.st.size);
+		drop_pages(s, &state);
 		dropped = &state;
 	}
 	cx = daxfs_begin(s);

@@ -19,24 +19,38 @@ void daxfs_hold_init(struct daxfs_mount *m)
 		pthread_mutex_init(&m->stripe[i].lock, NULL);
 }
 
-/* Who still holds something when the mount closes has lost it. */
-void daxfs_hold_fini(struct daxfs_mount *m)
+/* An error is an eviction: then somebody else does it for us. */
+static void let_go(struct daxfs_cx *cx, struct daxfs_held *h)
+{
+	if (h->mappings)
+		daxfs_map_end(cx, &h->file);
+	daxfs_close(cx, h->file.ino);
+}
+
+static void empty_stripe(struct daxfs_hold_stripe *s, struct daxfs_cx *cx)
 {
 	struct daxfs_held *h, *next;
 	u64 b;
+
+	for (b = 0; b < s->bucket_nr; b++) {
+		for (h = s->bucket[b]; h; h = next) {
+			next = h->next;
+			if (cx)
+				let_go(cx, h);
+			free(h);
+		}
+	}
+	free(s->bucket);
+	s->bucket = NULL;
+	s->bucket_nr = 0;
+}
+
+void daxfs_hold_fini(struct daxfs_mount *m, struct daxfs_cx *cx)
+{
 	u32 i;
 
-	for (i = 0; i < DAXFS_HOLD_STRIPES; i++) {
-		struct daxfs_hold_stripe *s = &m->stripe[i];
-
-		for (b = 0; b < s->bucket_nr; b++) {
-			for (h = s->bucket[b]; h; h = next) {
-				next = h->next;
-				free(h);
-			}
-		}
-		free(s->bucket);
-	}
+	for (i = 0; i < DAXFS_HOLD_STRIPES; i++)
+		empty_stripe(&m->stripe[i], cx);
 }
 
 static u64 spread(u64 ino)

@@ -185,8 +185,10 @@ static void leave(struct daxfs_mount *m)
 		return;
 	cx = daxfs_cx_get(m);
 	/* An error is an eviction: then nothing here is ours any more. */
-	if (!daxfs_host_check(&m->rg))
+	if (!daxfs_host_check(&m->rg)) {
+		daxfs_hold_fini(m, cx);
 		daxfs_host_leave(cx);
+	}
 	daxfs_cx_put(m, cx);
 }
 
@@ -386,7 +388,7 @@ static void mount_free(struct daxfs_mount *m)
 	if (m->rg.base)
 		munmap(m->rg.base, m->src.len);
 	daxfs_source_close(&m->src);
-	daxfs_hold_fini(m);
+	daxfs_hold_fini(m, NULL);
 	daxfs_cx_pool_fini(m);
 	free(m->path);
 	free(m);

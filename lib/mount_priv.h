@@ -111,7 +111,8 @@ int daxfs_hosts_none(struct daxfs_mount *m, char *why, size_t why_len);
 
 /* hold.c */
 void daxfs_hold_init(struct daxfs_mount *m);
-void daxfs_hold_fini(struct daxfs_mount *m);
+/* End all holds; cx: and let go of the inodes, NULL: only free memory. */
+void daxfs_hold_fini(struct daxfs_mount *m, struct daxfs_cx *cx);
 
 /* pin.c: p is the caller's memory until daxfs_unpin(). Needs held. */
 int daxfs_pin(struct daxfs_mount *m, struct daxfs_cx *cx,

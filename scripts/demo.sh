@@ -243,6 +243,8 @@ for tool in mkdaxfs daxfs-fuse daxfs-inspect fsck.daxfs; do
 done
 [ -c /dev/fuse ] || die "/dev/fuse is missing: load the fuse module (modprobe fuse)," \
 	"or give the container that device"
+{ [ -r /dev/fuse ] && [ -w /dev/fuse ]; } || die "/dev/fuse is not open to you:" \
+	"as root, chmod 666 /dev/fuse (as Debian has it), or run this as root"
 
 top=$(mktemp -d "${TMPDIR:-/tmp}/daxfs-demo.XXXXXX") || die "no temporary folder"
 a=$top/first

@@ -75,8 +75,8 @@ function rules_of_core(code, raw,    name)
 			found("core-includes",
 			      name " is not the core's, port.h or <daxfs/format.h>")
 	}
-	if (code ~ /(^|[^a-z_])(volatile|typedef)[^a-z_]/)
-		found("core-words", "volatile and typedef have no place in the core")
+	if (code ~ /(^|[^a-z_])(volatile|typedef[ \t]+(struct|union|enum))[^a-z_]/)
+		found("core-words", "no volatile, and no typedef for a struct, in the core")
 }
 
 FNR == 1 {

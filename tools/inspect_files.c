@@ -120,7 +120,7 @@ static int follow(struct reader *rd, struct walk *w, const char *rest, u64 ino)
 	if (n < 0)
 		return (int)n;
 	target[n] = 0;
-	if (asprintf(&joined, "%s/%s", target, rest) < 0)
+	if (asprintf(&joined, "%s%s", target, rest) < 0)
 		return -ENOMEM;
 	if (target[0] == '/')
 		w->dir = DAXFS_ROOT_INO;

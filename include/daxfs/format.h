@@ -182,12 +182,15 @@ struct daxfs_globals {
 #define DAXFS_K_REF		7ull
 #define DAXFS_SEQ_MAX		((1ull << 48) - 1)
 
-/* bucket: [44:3] cell offset >> 6, [63:45] tag */
+/* bucket: CELL and MOVED [44:3] cell offset >> 6, [63:45] hash[63:45];
+ * TOMB and GONE [63:3] hash[63:3]. Hashes have 0 in [2:0]; a key's run begins
+ * at bucket (hash >> 3) modulo the size of the table. */
 #define DAXFS_B_EMPTY		0ull
 #define DAXFS_B_CELL		1ull
 #define DAXFS_B_MOVED		2ull
 #define DAXFS_B_TOMB		3ull
 #define DAXFS_B_SEALED		4ull
+#define DAXFS_B_GONE		5ull	/* a tomb that is not used again */
 
 /* cell value: [5:3] state, [9:6] d_type, [63:10] ino */
 #define DAXFS_V_NONE		0ull

@@ -51,6 +51,7 @@ t "shared library" has 755 /usr/lib/libdaxfs.so.1
 t "a manual page for each command" has 644 /usr/share/man/man8/{mkdaxfs,daxfs-fuse}.8 \
 	/usr/share/man/man8/{daxfs-inspect,fsck.daxfs,mount.fuse.daxfs}.8 \
 	/usr/share/man/man3/libdaxfs.3
+t "pkg-config knows the prefix" grep -q '^prefix=/usr$' "$d/usr/lib/pkgconfig/libdaxfs.pc"
 t "a private PREFIX stays private" bash -c "
 	'${MAKE:-make}' -C '$here' install DESTDIR='$top/other' PREFIX=/opt/x &&
 	[ -L '$top/other/opt/x/sbin/mount.fuse.daxfs' ] && [ ! -e '$top/other/sbin' ]"
@@ -92,7 +93,11 @@ END
 mkdir "$top/src" && echo "content" >"$top/src/file"
 t "an image" "$d/usr/sbin/mkdaxfs" -q -d "$top/src" -o "$shm/image"
 
-pc() { PKG_CONFIG_PATH=$d/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$d pkg-config "$@" libdaxfs; }
+pc() {
+	PKG_CONFIG_PATH=$d/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$d \
+	PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
+		pkg-config "$@" libdaxfs
+}
 links() { # PROGRAM FLAGS...
 	local out=$1
 	shift

@@ -304,7 +304,8 @@ static void walk(u64 dir, struct walked *w, int depth)
 		WRONG("directories nest without end");
 	w->dirs++;
 	MUST(list_dir(dir, &l));
-	qsort(l.e, l.nr, sizeof(*l.e), by_name);
+	if (l.nr)
+		qsort(l.e, l.nr, sizeof(*l.e), by_name);
 	for (i = 0; i < l.nr; i++) {
 		if (i && !strcmp(l.e[i].name, l.e[i - 1].name))
 			WRONG("%s is listed twice", l.e[i].name);
@@ -325,7 +326,8 @@ void walk_verify(struct walked *w)
 	memset(w, 0, sizeof(*w));
 	links_nr = 0;
 	walk(DAXFS_ROOT_INO, w, 0);
-	qsort(links, links_nr, sizeof(*links), by_ino);
+	if (links_nr)
+		qsort(links, links_nr, sizeof(*links), by_ino);
 	for (i = 0; i < links_nr; i = k) {
 		for (k = i; k < links_nr && links[k].ino == links[i].ino; k++)
 			;

@@ -68,8 +68,7 @@ static void cut(u64 free_before)
 	       "grown again: what was cut off is zeros");
 	MUST(daxfs_truncate(cx, &h->file, 0));
 	lost = free_before - pages_free();
-	report(now_ms() - from < 30000, "cut in %llu ms",
-	       (unsigned long long)(now_ms() - from));
+	printf("# cut in %llu ms\n", (unsigned long long)(now_ms() - from));
 	report(lost < 64, "cut to nothing: %llu pages are not free again",
 	       (unsigned long long)lost);
 }

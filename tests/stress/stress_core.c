@@ -104,10 +104,13 @@ static void kill_all(void)
 	}
 }
 
-static void give_up(const char *what, u32 nr)
+static void give_up(const char *what, u32 nr, int status)
 {
 	kill_all();
-	WRONG("host %u %s (seed %llu)", nr, what, (unsigned long long)seed);
+	WRONG("host %u %s, %s %d (seed %llu)", nr, what,
+	      WIFSIGNALED(status) ? "signal" : "status",
+	      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+	      (unsigned long long)seed);
 }
 
 /* Has one ended that was not told to? */
@@ -119,7 +122,7 @@ static void look_after(void)
 	for (i = 0; i < procs; i++) {
 		if (waitpid(pid[i], &status, WNOHANG) == pid[i]) {
 			pid[i] = 0;
-			give_up("ended early", i);
+			give_up("ended early", i, status);
 		}
 	}
 }
@@ -137,7 +140,7 @@ static void look_for_stuck(void)
 			last[i] = ops;
 			since[i] = now;
 		} else if (now - since[i] > STUCK_MS) {
-			give_up("does not get on", i);
+			give_up("does not get on", i, 0);
 		}
 	}
 }
@@ -151,7 +154,7 @@ static u64 kill_one(void)
 	waitpid(pid[i], &status, 0);
 	if (WIFEXITED(status)) {
 		pid[i] = 0;
-		give_up("ended early", i);
+		give_up("ended early", i, status);
 	}
 	start(i);
 	return 1;
@@ -171,10 +174,10 @@ static void finish_all(void)
 			pid[i] = 0;
 			left--;
 			if (status)
-				give_up("failed at its end", i);
+				give_up("failed at its end", i, status);
 		}
 		if (now_ms() > end)
-			give_up("or another does not end", 0);
+			give_up("or another does not end", 0, 0);
 		nap_ms(5);
 	}
 }

@@ -1444,27 +1444,41 @@ struct worker {
 	int r;
 };
 
+/* 0, or why not all of it was written. */
+static int put(struct daxfs_fd *fd, const char *bytes, size_t len)
+{
+	ssize_t n = daxfs_fd_pwrite(fd, bytes, len, 0);
+
+	return n < 0 ? (int)n : (size_t)n == len ? 0 : -EPROTO;
+}
+
+static int work_once(struct worker *w, struct daxfs_fd *shared, int i)
+{
+	struct daxfs_fd *fd;
+	char name[32] = "";
+	int r;
+
+	snprintf(name, sizeof(name), "t%d-%d", w->nr, i);
+	r = daxfs_fd_open(w->fs, NULL, name, O_RDWR | O_CREAT | O_EXCL, 0644, &fd);
+	if (r)
+		return r;
+	r = put(fd, name, sizeof(name));
+	daxfs_fd_close(fd);
+	if (!r)
+		r = put(shared, "x", 1);
+	if (!r && i % 2)
+		r = daxfs_fs_unlink(w->fs, NULL, name);
+	return r;
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
-	struct daxfs_fd *fd, *shared;
-	char name[32];
-	int i;
+	struct daxfs_fd *shared;
 
 	w->r = daxfs_fd_open(w->fs, NULL, "shared", O_RDWR | O_APPEND, 0, &shared);
-	for (i = 0; i < 100 && !w->r; i++) {
-		snprintf(name, sizeof(name), "t%d-%d", w->nr, i);
-		w->r = daxfs_fd_open(w->fs, NULL, name, O_RDWR | O_CREAT | O_EXCL,
-				     0644, &fd);
-		if (w->r)
-			break;
-		if (daxfs_fd_pwrite(fd, name, 8, 0) != 8 ||
-		    daxfs_fd_pwrite(shared, "x", 1, 0) != 1)
-			w->r = -EPROTO;
-		daxfs_fd_close(fd);
-		if (i % 2 && !w->r)
-			w->r = daxfs_fs_unlink(w->fs, NULL, name);
-	}
+	for (int i = 0; i < 100 && !w->r; i++)
+		w->r = work_once(w, shared, i);
 	daxfs_fd_close(shared);
 	return NULL;
 }
@@ -1769,7 +1783,7 @@ static void fill_base(struct daxfs_super *sb, u8 *base)
 static void make_static(const char *path)
 {
 	struct daxfs_geometry g = {
-		.mode = DAXFS_MODE_STATIC, .base_inode_nr = 2,
+		.mode = DAXFS_MODE_STATIC, .buckets = 512, .base_inode_nr = 2,
 		.base_meta_len = sizeof(struct daxfs_base_dirent),
 		.base_data_len = 4096,
 	};
