@@ -440,7 +440,8 @@ static int cell_lives(struct daxfs_cx *cx, u64 cell_off)
 /*
  * Put a reference to the cell into table u: 1 done, 0 not needed. Whoever is
  * late, because the cell died meanwhile, must not: burial has left a tomb of
- * its hash before the run's end, and DEAD was before the tomb.
+ * its hash before the run's end, or a newer cell has taken that tomb's place,
+ * and DEAD was before both.
  */
 static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 hash)
 {
@@ -463,7 +464,7 @@ static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 has
 		if (bucket_kind(b) == DAXFS_B_SEALED ||
 		    (is_cell(b) && bucket_off(b) == cell_off))
 			return 0;
-		if (!is_tomb(b) || b >> 3 != hash >> 3)
+		if (is_tomb(b) ? b >> 3 != hash >> 3 : !bucket_tag_is(b, hash))
 			continue;
 		r = cell_lives(cx, cell_off);	/* [BUR] */
 		if (r <= 0)

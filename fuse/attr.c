@@ -19,13 +19,13 @@ void daxfs_op_getattr(fuse_req_t req, fuse_ino_t ino,
 	s64 r;
 
 	(void)fi;	/* there is one node per inode */
-	r = daxfs_node_getattr(&s->nodes, cx, ino, &st, &node);
+	r = daxfs_node_getattr(&s->nodes, cx, daxfs_ino_of(ino), &st, &node);
 	if (r == -EAGAIN) {
 		daxfs_end(s, cx, 0);
 		daxfs_notifier_add(s, req, node);
 		return;
 	}
-	daxfs_reply_attr(req, daxfs_end(s, cx, r), &st);
+	daxfs_reply_attr(req, ino, daxfs_end(s, cx, r), &st);
 }
 
 static u64 ns_of(const struct timespec *t)
@@ -98,12 +98,12 @@ void daxfs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	if (to_set & FUSE_SET_ATTR_SIZE)
 		r = cut(s, cx, ino, (u64)attr->st_size);
 	if (!r && (sa.set || !(to_set & FUSE_SET_ATTR_SIZE)))
-		r = daxfs_setattr(cx, ino, &sa, &st);
+		r = daxfs_setattr(cx, daxfs_ino_of(ino), &sa, &st);
 	else if (!r)
 		r = daxfs_getattr(cx, ino, &st);
 	if (!r)
 		daxfs_node_told(&s->nodes, cx, &st);
-	daxfs_reply_attr(req, daxfs_end(s, cx, r), &st);
+	daxfs_reply_attr(req, ino, daxfs_end(s, cx, r), &st);
 }
 
 void daxfs_op_statfs(fuse_req_t req, fuse_ino_t ino)

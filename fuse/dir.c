@@ -32,9 +32,9 @@ void daxfs_op_opendir(fuse_req_t req, fuse_ino_t ino,
 	struct daxfs_held *held;
 	s64 r;
 
-	r = daxfs_end(s, cx, daxfs_hold(s->m, cx, ino, &held));
+	r = daxfs_end(s, cx, daxfs_hold(s->m, cx, daxfs_ino_of(ino), &held));
 	if (r) {
-		daxfs_reply_status(req, daxfs_stale(r));
+		daxfs_reply_status(req, daxfs_stale(s, ino, r));
 		return;
 	}
 	fi->fh = (uintptr_t)held;
@@ -108,7 +108,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		return;
 	}
 	l.cx = daxfs_begin(s);
-	r = daxfs_readdir(l.cx, ino, (u64)off, emit, &l);
+	r = daxfs_readdir(l.cx, daxfs_ino_of(ino), (u64)off, emit, &l);
 	r = daxfs_end(s, l.cx, r);
 	if (r < 0)
 		daxfs_reply_status(req, r);

@@ -15,9 +15,12 @@
 
 static const char zeros[READ_MAX];	/* what holes read as */
 
+/* A node is aligned: the last bit says that the file is open for direct_io. */
+#define FH_DIRECT	1ull
+
 static struct daxfs_node *node_of(const struct fuse_file_info *fi)
 {
-	return (struct daxfs_node *)(uintptr_t)fi->fh;
+	return (struct daxfs_node *)(uintptr_t)(fi->fh & ~FH_DIRECT);
 }
 
 static void close_node(struct daxfs_server *s, struct daxfs_node *node)
@@ -28,12 +31,18 @@ static void close_node(struct daxfs_server *s, struct daxfs_node *node)
 	daxfs_end(s, cx, 0);
 }
 
+/*
+ * A write through the page cache is cut in two where a page is not cached, and
+ * goes to pages at the wrong place if another host has appended. So files for
+ * appending are open for direct_io: each record is one request.
+ */
 static void set_handle(struct daxfs_server *s, struct fuse_file_info *fi,
 		       struct daxfs_node *node, int keep)
 {
-	fi->fh = (uintptr_t)node;
+	fi->direct_io = s->direct_io || (fi->flags & O_APPEND);
 	fi->keep_cache = keep || s->constant;
-	fi->direct_io = s->direct_io;
+	fi->fh = (uintptr_t)node | (fi->direct_io ? FH_DIRECT : 0);
+	daxfs_notifier_opened(s);
 }
 
 static int cut_to_nothing(struct daxfs_server *s, struct daxfs_cx *cx,
@@ -54,7 +63,7 @@ static int open_node(struct daxfs_server *s, struct daxfs_cx *cx, u64 ino,
 
 	r = daxfs_node_open(&s->nodes, cx, ino, node, &keep);
 	if (r)
-		return (int)daxfs_stale(r);
+		return r;
 	if (fi->flags & O_TRUNC)
 		r = cut_to_nothing(s, cx, *node);
 	if (r)
@@ -73,7 +82,7 @@ void daxfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	r = daxfs_end(s, cx, open_node(s, cx, ino, fi, &node));
 	if (r)
-		daxfs_reply_status(req, r);
+		daxfs_reply_status(req, daxfs_stale(s, ino, r));
 	else if (fuse_reply_open(req, fi) == -ENOENT)
 		close_node(s, node);	/* interrupted: no release will come */
 }
@@ -95,13 +104,13 @@ static int create_node(struct daxfs_server *s, struct daxfs_cx *cx,
 
 	r = daxfs_create(cx, dir, name, (u32)strlen(name), &what, st);
 	if (r == -EEXIST && !(fi->flags & O_EXCL))
-		return -ESTALE;
+		return (int)daxfs_stale(s, 0, -ENOENT);
 	if (r)
 		return r;
 	r = daxfs_node_open(&s->nodes, cx, st->ino, node, &keep);
 	if (!r)
 		set_handle(s, fi, *node, 0);
-	return (int)daxfs_stale(r);
+	return (int)daxfs_stale(s, st->ino, r);
 }
 
 void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
@@ -114,7 +123,7 @@ void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
 	struct daxfs_stat st;
 	s64 r;
 
-	r = create_node(s, cx, req, dir, name, mode, fi, &st, &node);
+	r = create_node(s, cx, req, daxfs_ino_of(dir), name, mode, fi, &st, &node);
 	r = daxfs_end(s, cx, r);
 	if (r) {
 		daxfs_reply_status(req, r);
@@ -201,9 +210,12 @@ static u32 raises_of(int append, u64 len)
  * size. A page that it writes back later is at the right place.
  */
 static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
-		      struct daxfs_node *node, const char *buf, size_t size,
-		      u64 off, int append)
+		      const struct fuse_file_info *fi, const char *buf,
+		      size_t size, u64 off)
 {
+	int append = (fi->flags & O_APPEND) && !fi->writepage;
+	int direct = (fi->fh & FH_DIRECT) && !fi->writepage;
+	struct daxfs_node *node = node_of(fi);
 	u32 raises = raises_of(append, size);
 	u64 at = off;
 	s64 r;
@@ -214,7 +226,7 @@ static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
 	else
 		r = daxfs_write(cx, &node->held->file, off, buf, size);
 	if (r > 0)
-		daxfs_node_wrote(&s->nodes, node, off, (u64)r, at);
+		daxfs_node_wrote(&s->nodes, node, off, (u64)r, at, direct);
 	daxfs_node_end(&s->nodes, node, raises,
 		       r > 0 ? raises_of(append, (u64)r) : 0);
 	return r;
@@ -223,13 +235,12 @@ static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
 void daxfs_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		    size_t size, off_t off, struct fuse_file_info *fi)
 {
-	int append = (fi->flags & O_APPEND) && !fi->writepage;
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
 	s64 r;
 
 	(void)ino;
-	r = write_node(s, cx, node_of(fi), buf, size, (u64)off, append);
+	r = write_node(s, cx, fi, buf, size, (u64)off);
 	r = daxfs_end(s, cx, r);
 	if (r < 0)
 		daxfs_reply_status(req, r);

@@ -97,6 +97,7 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 	s->direct_io = o->direct_io;
 	s->size_fd = open_size(s->region);
 	daxfs_nodes_init(&s->nodes, s->m);
+	daxfs_grace_init(&s->grace, s->m);
 	return -1;
 }
 
@@ -188,6 +189,7 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 	}
 	daxfs_notifier_stop(s);
 	daxfs_session_close(&s->session);
+	daxfs_grace_fini(&s->grace);
 	daxfs_nodes_fini(&s->nodes);
 	daxfs_mount_close(s->m);
 	return r;

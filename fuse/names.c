@@ -3,16 +3,30 @@
  * Handlers of names: lookup, making, linking, renaming, removing.
  *
  * Notes: the kernel has checked permissions (default_permissions) against
- * attributes that it asked for just now, and has applied the umask. Names are
- * not NUL-free by luck: the kernel sends strings.
+ * attributes that it asked for just now, and has applied the umask.
  */
-#include <limits.h>
-
 #include "server.h"
+
+#define LOOKUP_TRIES	100
 
 static u32 len_of(const char *name)
 {
 	return (u32)strlen(name);
+}
+
+/* In times of grace what was found is held; try again if it was too late. */
+static int look_up(struct daxfs_server *s, struct daxfs_cx *cx, u64 dir,
+		   const char *name, struct daxfs_stat *st)
+{
+	int i, r;
+
+	for (i = 0; i < LOOKUP_TRIES; i++) {
+		r = daxfs_lookup(cx, dir, name, len_of(name), st);
+		if (r || S_ISDIR(st->mode) || !daxfs_grace_on(&s->grace) ||
+		    daxfs_grace_hold(&s->grace, cx, st->ino) != -ENOENT)
+			return r;
+	}
+	return 0;
 }
 
 void daxfs_op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
@@ -23,7 +37,7 @@ void daxfs_op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 	struct daxfs_stat st;
 	s64 r;
 
-	r = daxfs_lookup(cx, dir, name, len_of(name), &st);
+	r = look_up(s, cx, daxfs_ino_of(dir), name, &st);
 	if (!r)
 		daxfs_node_looked(&s->nodes, cx, &st);
 	r = daxfs_end(s, cx, r);
@@ -44,7 +58,7 @@ static void make(fuse_req_t req, fuse_ino_t dir, const char *name,
 
 	what->uid = who->uid;
 	what->gid = who->gid;
-	r = daxfs_create(cx, dir, name, len_of(name), what, &st);
+	r = daxfs_create(cx, daxfs_ino_of(dir), name, len_of(name), what, &st);
 	daxfs_reply_name(req, daxfs_end(s, cx, r), &st);
 }
 
@@ -79,7 +93,7 @@ void daxfs_op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t dir,
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
 	struct daxfs_stat st;
-	s64 r = daxfs_link(cx, ino, dir, name, len_of(name), &st);
+	s64 r = daxfs_link(cx, ino, daxfs_ino_of(dir), name, len_of(name), &st);
 
 	if (!r)
 		daxfs_node_looked(&s->nodes, cx, &st);
@@ -90,7 +104,7 @@ void daxfs_op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
-	s64 r = daxfs_unlink(cx, dir, name, len_of(name));
+	s64 r = daxfs_unlink(cx, daxfs_ino_of(dir), name, len_of(name));
 
 	daxfs_reply_status(req, daxfs_end(s, cx, r));
 }
@@ -99,7 +113,7 @@ void daxfs_op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
-	s64 r = daxfs_rmdir(cx, dir, name, len_of(name));
+	s64 r = daxfs_rmdir(cx, daxfs_ino_of(dir), name, len_of(name));
 
 	daxfs_reply_status(req, daxfs_end(s, cx, r));
 }
@@ -109,8 +123,8 @@ void daxfs_op_rename(fuse_req_t req, fuse_ino_t dir, const char *name,
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
-	s64 r = daxfs_rename(cx, dir, name, len_of(name), dir2, name2,
-			     len_of(name2), flags);
+	s64 r = daxfs_rename(cx, daxfs_ino_of(dir), name, len_of(name),
+			     daxfs_ino_of(dir2), name2, len_of(name2), flags);
 
 	daxfs_reply_status(req, daxfs_end(s, cx, r));
 }
@@ -124,7 +138,7 @@ void daxfs_op_readlink(fuse_req_t req, fuse_ino_t ino)
 
 	r = daxfs_end(s, cx, r);
 	if (r < 0) {
-		daxfs_reply_status(req, daxfs_stale(r));
+		daxfs_reply_status(req, daxfs_stale(s, ino, r));
 		return;
 	}
 	target[r] = '\0';

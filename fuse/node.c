@@ -19,6 +19,9 @@
  *    kernel would ignore the reply, and the new size with it;
  *  - otherwise the pages are dropped by a notification before the reply.
  *
+ * A write of our own that went past the kernel's pages (direct_io) is noticed by
+ * its mtime, unless that is set to something else before (uncached).
+ *
  * A reply to lookup or setattr may give the kernel the new mtime without a
  * notification: seen_* follow then, and base stays, so that the next getattr
  * finds equal times and a moved counter.
@@ -96,13 +99,22 @@ static void forget(struct daxfs_node_shard *s, struct daxfs_node *n)
 
 /* ---- what others did ---- */
 
+/*
+ * Own changes under way may be in the counter or not: then it is taken for
+ * others' if it moved at all beyond those that are done.
+ */
 static int changed_by_others(const struct daxfs_node *n, u64 change)
+{
+	return n->wrong || change - n->base_change != n->own_done - n->base_own;
+}
+
+/* It may be those that are under way. */
+static int maybe_ours(const struct daxfs_node *n, u64 change)
 {
 	u64 moved = change - n->base_change;
 
-	/* Own changes under way may be in it or not. */
-	return n->wrong || moved < n->own_done - n->base_own ||
-	       moved > n->own_begun - n->base_own;
+	return !n->wrong && moved >= n->own_done - n->base_own &&
+	       moved <= n->own_begun - n->base_own;
 }
 
 static int shaken(const struct daxfs_node *n, u64 now)
@@ -138,6 +150,8 @@ static int compare(struct daxfs_node *n, const struct daxfs_stat *st, u64 now)
 	    (!n->known || shaken(n, now) || same_as_seen(n, st)))
 		return 1;
 	set_base(n, st->change);
+	if (n->known && !shaken(n, now) && n->seen_mtime != st->mtime_ns)
+		n->uncached = 0;
 	set_seen(n, st, now);
 	return 0;
 }
@@ -202,7 +216,7 @@ static void node_reset(struct daxfs_node *n, const struct daxfs_stat *st)
 	n->seen_size = st->size;
 	n->seen_mtime = st->mtime_ns;
 	n->known = 0;
-	n->wrong = 0;
+	n->wrong = n->uncached = 0;
 	n->own_begun = n->own_done = n->base_own = 0;
 	n->base_change = st->change;
 	n->base_ns = clock_now();
@@ -216,7 +230,7 @@ static int use_first(struct daxfs_nodes *t, struct daxfs_node_shard *s,
 	if (r)
 		return r;
 	closed_del(s, n);
-	s->used_nr++;
+	__atomic_store_n(&s->used_nr, s->used_nr + 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -227,7 +241,7 @@ static void use_end(struct daxfs_nodes *t, struct daxfs_node_shard *s,
 		return;
 	daxfs_unhold(t->m, cx, n->held);
 	n->held = NULL;
-	s->used_nr--;
+	__atomic_store_n(&s->used_nr, s->used_nr - 1, __ATOMIC_RELAXED);
 	closed_add(s, n);
 	if (s->closed_nr > DAXFS_NODE_CLOSED)
 		forget(s, s->oldest);
@@ -313,16 +327,17 @@ void daxfs_node_end(struct daxfs_nodes *t, struct daxfs_node *node, u32 raises,
 }
 
 void daxfs_node_wrote(struct daxfs_nodes *t, struct daxfs_node *node, u64 off,
-		      u64 len, u64 at)
+		      u64 len, u64 at, int direct)
 {
 	struct daxfs_node_shard *s = shard_of(t, node->ino);
 
 	pthread_mutex_lock(&s->lock);
 	if (node->seen_size < off + len)
 		node->seen_size = off + len;
-	/* An append: the kernel put it where it thinks the end is. */
-	if (at != off)
-		node->wrong = 1;
+	if (direct)
+		node->uncached = 1;
+	else if (at != off)
+		node->wrong = 1;	/* in pages where it thinks the end is */
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -377,8 +392,11 @@ void daxfs_node_told(struct daxfs_nodes *t, struct daxfs_cx *cx,
 		return;
 	pthread_mutex_lock(&s->lock);
 	n = refresh(s, cx, st);
-	if (n)
+	if (n) {
+		/* The new mtime will not tell it any more. */
+		n->wrong |= n->uncached;
 		set_seen(n, st, clock_now());
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -446,7 +464,7 @@ int daxfs_node_look(struct daxfs_nodes *t, struct daxfs_cx *cx,
 	state->exact = node->own_begun == node->own_done;
 	state->stale = !r && changed_by_others(node, state->st.change);
 	if (state->stale) {
-		node->wrong = 0;	/* unless it happens again */
+		node->wrong = node->uncached = 0;	/* unless it happens again */
 		r = read_last(cx, node, state);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -486,7 +504,7 @@ static int wants_notice(struct daxfs_node *n, struct daxfs_cx *cx, u64 now)
 
 	return n->uses && !n->notifying && now - n->told_ns > QUIET_NS &&
 	       !daxfs_fgetattr(cx, &n->held->file, &st) &&
-	       changed_by_others(n, st.change);
+	       !maybe_ours(n, st.change);
 }
 
 static u32 changed_locked(struct daxfs_node_shard *s, struct daxfs_cx *cx,

@@ -39,6 +39,7 @@ struct daxfs_node {
 	u64 shaken_ns;			/* last own change or notification */
 	u64 told_ns;			/* last reply to getattr */
 	int wrong;			/* pages are known to be wrong */
+	int uncached;			/* an own change is not in its pages */
 	u32 notifying;			/* notifications queued or under way */
 	struct daxfs_node *next;	/* of the bucket */
 	struct daxfs_node *newer, *older;	/* of the closed ones */
@@ -78,9 +79,12 @@ void daxfs_node_begin(struct daxfs_nodes *t, struct daxfs_node *node,
 		      u32 raises);
 void daxfs_node_end(struct daxfs_nodes *t, struct daxfs_node *node,
 		    u32 raises, u32 did);
-/* Between: the kernel wrote [off, off+len) to its pages; it went to at. */
+/*
+ * Between: what the kernel wrote to [off, off+len) went to at. direct: past its
+ * pages.
+ */
 void daxfs_node_wrote(struct daxfs_nodes *t, struct daxfs_node *node, u64 off,
-		      u64 len, u64 at);
+		      u64 len, u64 at, int direct);
 
 /*
  * The attributes of an inode for a reply; st is fresh on return. 0 or a

@@ -14,7 +14,8 @@
  * large heals by itself, because the READ behind it comes back short.
  *
  * The same thread looks for changes of open files that nobody asks about:
- * pages that are mapped. And it looks whether the region's file has shrunk.
+ * pages that are mapped. It looks whether the region's file has shrunk, and it
+ * lets go what grace.c held.
  */
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -38,6 +39,8 @@ struct daxfs_notifier {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct job *first, **last;
+	u64 next;		/* time to look around */
+	int idle;		/* no file was open at the last look */
 	int stop;
 };
 
@@ -72,6 +75,7 @@ static void notify(struct daxfs_server *s, fuse_req_t req,
 		   struct daxfs_node *node, int drop)
 {
 	struct daxfs_node_state state, *dropped = NULL;
+	u64 node_ino = node->ino;
 	struct daxfs_cx *cx = daxfs_begin(s);
 	s64 r = daxfs_node_look(&s->nodes, cx, node, &state);
 
@@ -84,7 +88,7 @@ static void notify(struct daxfs_server *s, fuse_req_t req,
 	daxfs_node_notified(&s->nodes, cx, node, dropped);
 	daxfs_end(s, cx, 0);
 	if (req)
-		daxfs_reply_attr(req, r, &state.st);
+		daxfs_reply_attr(req, node_ino, r, &state.st);
 }
 
 static void look_around(struct daxfs_server *s)
@@ -133,19 +137,41 @@ static struct job *take(struct daxfs_notifier *nf)
 	return j;
 }
 
-/* A job, or NULL when it is time to look around. */
-static struct job *wait_job(struct daxfs_notifier *nf, u64 until)
+static void wait_until(struct daxfs_notifier *nf, u64 until)
 {
 	struct timespec at = { .tv_sec = (time_t)(until / 1000000000ull),
 			       .tv_nsec = (long)(until % 1000000000ull) };
+
+	pthread_cond_timedwait(&nf->more, &nf->lock, &at);
+}
+
+/* A job, or NULL when it is time to look around or to stop. */
+static struct job *wait_job(struct daxfs_notifier *nf)
+{
 	struct job *j;
-	int r = 0;
 
 	pthread_mutex_lock(&nf->lock);
-	while (!(j = take(nf)) && !nf->stop && !r)
-		r = pthread_cond_timedwait(&nf->more, &nf->lock, &at);
+	while (!(j = take(nf)) && !nf->stop && clock_now() < nf->next)
+		wait_until(nf, nf->next);
 	pthread_mutex_unlock(&nf->lock);
 	return j;
+}
+
+static void set_next(struct daxfs_notifier *nf, u64 ns, int idle)
+{
+	pthread_mutex_lock(&nf->lock);
+	__atomic_store_n(&nf->next, clock_now() + ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&nf->idle, idle, __ATOMIC_RELAXED);
+	pthread_cond_signal(&nf->more);
+	pthread_mutex_unlock(&nf->lock);
+}
+
+void daxfs_notifier_opened(struct daxfs_server *s)
+{
+	/* The file was counted first; pairs with the fence in periodic(). */
+	full_fence();
+	if (__atomic_load_n(&s->notifier->idle, __ATOMIC_RELAXED))
+		set_next(s->notifier, TICK_NS, 0);
 }
 
 static int stopped(struct daxfs_notifier *nf)
@@ -153,25 +179,48 @@ static int stopped(struct daxfs_notifier *nf)
 	return __atomic_load_n(&nf->stop, __ATOMIC_RELAXED);
 }
 
+static void end_grace(struct daxfs_server *s)
+{
+	struct daxfs_cx *cx;
+
+	if (!daxfs_grace_any(&s->grace))
+		return;
+	cx = daxfs_begin(s);
+	daxfs_grace_expire(&s->grace, cx);
+	daxfs_end(s, cx, 0);
+}
+
+static void periodic(struct daxfs_notifier *nf)
+{
+	struct daxfs_server *s = nf->s;
+
+	check_size(s);
+	if (s->constant) {
+		set_next(nf, IDLE_NS, 0);
+		return;
+	}
+	if (!stopped(nf)) {
+		look_around(s);
+		end_grace(s);
+	}
+	set_next(nf, IDLE_NS, 1);
+	full_fence();	/* idle before the count: one of us sees the other */
+	if (daxfs_node_any(&s->nodes) || daxfs_grace_any(&s->grace))
+		set_next(nf, TICK_NS, 0);
+}
+
 static void *notifier(void *arg)
 {
 	struct daxfs_notifier *nf = arg;
-	struct daxfs_server *s = nf->s;
-	u64 next = clock_now();
 	struct job *j;
 
-	while ((j = wait_job(nf, next)) || !stopped(nf)) {
+	while ((j = wait_job(nf)) || !stopped(nf)) {
 		if (j) {
-			notify(s, j->req, j->node, !stopped(nf));
+			notify(nf->s, j->req, j->node, !stopped(nf));
 			free(j);
 		}
-		if (clock_now() < next)
-			continue;
-		check_size(s);
-		if (!s->constant && !stopped(nf))
-			look_around(s);
-		next = clock_now() + (!s->constant && daxfs_node_any(&s->nodes) ?
-				      TICK_NS : IDLE_NS);
+		if (clock_now() >= __atomic_load_n(&nf->next, __ATOMIC_RELAXED))
+			periodic(nf);
 	}
 	return NULL;
 }

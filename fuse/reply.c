@@ -18,9 +18,12 @@ s64 daxfs_end(struct daxfs_server *s, struct daxfs_cx *cx, s64 r)
 	return daxfs_mount_result(s->m, r);
 }
 
-s64 daxfs_stale(s64 r)
+s64 daxfs_stale(struct daxfs_server *s, fuse_ino_t node, s64 r)
 {
-	return r == -ENOENT ? -ESTALE : r;
+	if (r != -ENOENT || (node & DAXFS_NODE_DIR) || node == FUSE_ROOT_ID)
+		return r;
+	daxfs_grace_begin(&s->grace);
+	return -ESTALE;
 }
 
 void daxfs_reply_status(fuse_req_t req, s64 r)
@@ -62,22 +65,26 @@ void daxfs_fill_entry(struct daxfs_server *s, struct fuse_entry_param *e,
 {
 	memset(e, 0, sizeof(*e));
 	e->ino = st->ino;
+	if (S_ISDIR(st->mode) && st->ino != FUSE_ROOT_ID)
+		e->ino |= DAXFS_NODE_DIR;
 	e->generation = st->generation;
 	e->attr_timeout = s->timeout;
 	e->entry_timeout = s->timeout;
 	daxfs_fill_stat(&e->attr, st);
 }
 
-void daxfs_reply_attr(fuse_req_t req, s64 r, const struct daxfs_stat *st)
+void daxfs_reply_attr(fuse_req_t req, fuse_ino_t node, s64 r,
+		      const struct daxfs_stat *st)
 {
+	struct daxfs_server *s = daxfs_server_of(req);
 	struct stat out;
 
 	if (r < 0) {
-		daxfs_reply_status(req, daxfs_stale(r));
+		daxfs_reply_status(req, daxfs_stale(s, node, r));
 		return;
 	}
 	daxfs_fill_stat(&out, st);
-	fuse_reply_attr(req, &out, daxfs_server_of(req)->timeout);
+	fuse_reply_attr(req, &out, s->timeout);
 }
 
 void daxfs_reply_name(fuse_req_t req, s64 r, const struct daxfs_stat *st)

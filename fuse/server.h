@@ -5,13 +5,15 @@
  * Notes: a handler takes a context of the mount, makes one call of the core,
  * gives the context back and replies; it never waits for anything that the
  * kernel or another process has to do. What must wait goes to the thread of
- * notify.c. The FUSE node number is the inode number.
+ * notify.c. The FUSE node number is the inode number, and for a directory one bit
+ * more: of an inode that is gone nobody else can say what it was.
  */
 #ifndef DAXFS_FUSE_SERVER_H
 #define DAXFS_FUSE_SERVER_H
 
 #include "session.h"
 #include "mount.h"
+#include "grace.h"
 #include "node.h"
 
 struct daxfs_notifier;
@@ -20,6 +22,7 @@ struct daxfs_server {
 	struct daxfs_mount *m;
 	struct daxfs_session session;
 	struct daxfs_nodes nodes;
+	struct daxfs_grace grace;
 	struct daxfs_notifier *notifier;
 	const char *region;	/* absolute path */
 	int constant;		/* static image: the kernel may keep it all */
@@ -34,6 +37,13 @@ static inline struct daxfs_server *daxfs_server_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
+#define DAXFS_NODE_DIR	(1ull << 62)
+
+static inline u64 daxfs_ino_of(fuse_ino_t node)
+{
+	return node & ~DAXFS_NODE_DIR;
+}
+
 /* log.c: to stderr in the foreground, else to syslog. */
 void daxfs_log_init(int foreground);
 void daxfs_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -46,13 +56,15 @@ struct daxfs_cx *daxfs_begin(struct daxfs_server *s);
 /* Gives cx back; r, or -EIO if the region was lost. */
 s64 daxfs_end(struct daxfs_server *s, struct daxfs_cx *cx, s64 r);
 /*
- * An inode number that the kernel knew and that is gone: the VFS looks the
- * path up again on ESTALE and takes ENOENT for the last word.
+ * The result r of a call on a node that the kernel knew. If it is gone, there
+ * may be another under its name by now: on ESTALE the VFS looks it up again,
+ * once. A directory was empty when it went, and nothing can be found in it.
  */
-s64 daxfs_stale(s64 r);
+s64 daxfs_stale(struct daxfs_server *s, fuse_ino_t node, s64 r);
 void daxfs_reply_status(fuse_req_t req, s64 r);
-/* Attributes or the error r of a call on an inode number. */
-void daxfs_reply_attr(fuse_req_t req, s64 r, const struct daxfs_stat *st);
+/* Attributes of a node, or the error r. */
+void daxfs_reply_attr(fuse_req_t req, fuse_ino_t node, s64 r,
+		      const struct daxfs_stat *st);
 /* A name's inode, or the error r. */
 void daxfs_reply_name(fuse_req_t req, s64 r, const struct daxfs_stat *st);
 void daxfs_fill_stat(struct stat *out, const struct daxfs_stat *st);
@@ -111,6 +123,8 @@ void daxfs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 int daxfs_notifier_start(struct daxfs_server *s);
 /* Requests still queued are answered without a notification. */
 void daxfs_notifier_stop(struct daxfs_server *s);
+/* A file was opened: it wants to be looked at. */
+void daxfs_notifier_opened(struct daxfs_server *s);
 /*
  * Drop the kernel's pages of node and answer req with its attributes. The
  * caller got a reference on node and its notifying mark for this.

@@ -3,9 +3,10 @@
  * A FUSE session: mount, serve with many threads, end on a signal.
  *
  * Notes: libfuse 3.14 mounts and dispatches, but its requests and replies pass
- * through two functions of ours. They add an INIT flag that libfuse knows and
- * does not hand on (lookups of one directory in parallel), they notice when
- * the mount answers, and they answer a read whose memory is gone. A thread of
+ * through two functions of ours. They add INIT flags that libfuse does not hand
+ * on (lookups of one directory in parallel, mapping of files that are open for
+ * direct_io), they notice when the mount answers, and they answer a read whose
+ * memory is gone. A thread of
  * its own waits for signals: handlers on any thread would have to wake the one
  * that waits for the end, which a handler cannot do without a race.
  */
@@ -22,9 +23,24 @@
 
 #define MAX_BACKGROUND	64	/* readahead of several files at once */
 
+/* Newer than the oldest <linux/fuse.h> that we build with: flags2. */
+#define INIT2_DIRECT_IO_ALLOW_MMAP	(1u << 4)
+
 static struct daxfs_session *current;
 
 /* ---- what goes over /dev/fuse ---- */
+
+/* Served by one thread before all else. */
+static void note_init(const struct fuse_in_header *head, const char *arg,
+		      size_t len)
+{
+	struct fuse_init_in in = { .flags = 0 };
+
+	memcpy(&in, arg, len < sizeof(in) ? len : sizeof(in));
+	current->offers_mmap = (in.flags & FUSE_INIT_EXT) &&
+			       (in.flags2 & INIT2_DIRECT_IO_ALLOW_MMAP);
+	__atomic_store_n(&current->init_unique, head->unique, __ATOMIC_RELAXED);
+}
 
 static ssize_t hook_read(int fd, void *buf, size_t len, void *userdata)
 {
@@ -36,12 +52,12 @@ static ssize_t hook_read(int fd, void *buf, size_t len, void *userdata)
 		return n;
 	memcpy(&in, buf, sizeof(in));
 	if (in.opcode == FUSE_INIT)
-		__atomic_store_n(&current->init_unique, in.unique,
-				 __ATOMIC_RELAXED);
+		note_init(&in, (const char *)buf + sizeof(in),
+			  (size_t)n - sizeof(in));
 	return n;
 }
 
-/* The answer to INIT, with the flag that libfuse keeps to itself. */
+/* The answer to INIT, with the flags that libfuse keeps to itself. */
 static ssize_t write_init(int fd, const struct iovec *iov, int count)
 {
 	struct fuse_init_out out;
@@ -55,6 +71,10 @@ static ssize_t write_init(int fd, const struct iovec *iov, int count)
 	memcpy(&out, iov[1].iov_base, iov[1].iov_len < sizeof(out) ?
 	       iov[1].iov_len : sizeof(out));
 	out.flags |= FUSE_PARALLEL_DIROPS;
+	if (current->offers_mmap && iov[1].iov_len == sizeof(out)) {
+		out.flags |= FUSE_INIT_EXT;
+		out.flags2 |= INIT2_DIRECT_IO_ALLOW_MMAP;
+	}
 	mine[0] = iov[0];
 	mine[1].iov_base = &out;
 	mine[1].iov_len = iov[1].iov_len;

@@ -31,6 +31,7 @@ struct daxfs_session {
 	pthread_t signal_thread;
 	int done;
 	uint64_t init_unique;		/* of the INIT request, 0 if answered */
+	int offers_mmap;		/* the kernel knows mmap with direct_io */
 };
 
 /* Block what ends a session, in this and all threads that it will start. */

@@ -388,8 +388,9 @@ static void replace_for_ever(const char *to)
 }
 
 /*
- * The name is always there, whatever inode is behind it. The VFS tries an open
- * again on ESTALE, but once.
+ * The name is always there, whatever inode is behind it. The VFS tries
+ * again on ESTALE, but once; the server sees to it that this is enough, within
+ * what a scheduler may do.
  */
 static void case_replaced(void)
 {
@@ -404,21 +405,23 @@ static void case_replaced(void)
 		replace_for_ever(path_b);
 	for (i = 0; i < 5000; i++) {
 		fd = open(path_a, O_RDONLY);
+		if (fd < 0 && errno != ESTALE)
+			break;
+		stale += fd < 0;
 		if (fd >= 0)
 			close(fd);
-		else if (errno == ESTALE)
-			stale++;	/* replaced twice in one call */
-		else
+		if (!stat(path_a, &st))
+			continue;
+		if (errno != ESTALE)
 			break;
-		if (stat(path_a, &st) && errno != ESTALE)
-			break;
+		stale++;
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	if (i < 5000)
 		fail("round %d: %s", i, strerror(errno));
-	if (stale > 2500)
-		fail("%d of 5000 opens gave ESTALE", stale);
+	if (stale > 5)
+		fail("%d of 5000 calls gave ESTALE", stale);
 }
 
 static void case_modes_seen(void)

@@ -178,7 +178,7 @@ size_t handmade_make(const struct handmade *h, uint8_t *buf)
 const struct handmade handmade_bad[] = {
 	/* the superblock */
 	{ "super-magic", -EINVAL, "not a daxfs region", P({ 0, 1, 'D' }) },
-	{ "super-short", -EINVAL, "too small", .len = 1000 },
+	{ "super-short", -EINVAL, "a daxfs region", .len = 1000 },
 	{ "super-version", -EPROTONOSUPPORT, "version", P({ 8, 4, 2 }) },
 	{ "super-len", -EUCLEAN, "checksum", P({ 12, 4, 512 }) },
 	{ "super-crc", -EUCLEAN, "checksum", P({ 72, 1, 'x' }), .keep = KEEP_SUPER_CRC },

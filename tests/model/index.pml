@@ -8,28 +8,41 @@
  * the retirement, nor reachable at the end, after recovery finished the dead
  * host's burial.
  *
- * Protocol: cells never move, buckets only refer to them; a bucket goes EMPTY
- * -> CELL -> MOVED or TOMB, and EMPTY -> SEALED or TOMB, never back. Processes:
- * 0 insert, delete (and insert) of K1, 1 insert of K1, 2 migrator of table T0
- * to T1, 3 lookups of K1 and K2. Each atomic block is one shared access.
+ * Protocol: cells never move, buckets only refer to them. A key goes into the
+ * first tomb of its own hash (here: of its key) in its run, else into the
+ * first EMPTY. In a table with a successor tombs are GONE and EMPTY is SEALED
+ * before a key may enter the successor, and the old run is looked at again
+ * after that. Processes: 0 insert, delete (and insert) of K1, 1 insert of K1
+ * (and delete, with DEL), 2 migrator of table T0 to T1, 3 lookups of K1 and K2.
+ * Each atomic block is one shared access.
  *
  * spin -a -DCRASH index.pml
  * -DCRASH: one process stops for ever at an arbitrary access.
- * -DTHIRD: process 0 inserts once more; -DTWO: a second migration T1 to T2
- * follows; -DNOLOOK, -DNOP1: without process 3, 1.
+ * -DTHIRD: process 0 inserts once more; -DDEL: process 1 deletes what it finds;
+ * -DTWO: a second migration T1 to T2 follows; -DNOLOOK, -DNOP1, -DNOMIG:
+ * without process 3, 1, 2; -DFIRST: process 0 has inserted K1 and deleted it
+ * before, so that there is a tomb.
  * Each of these leaves one measure out and must fail:
  * -DBUG1  a burial leaves no tomb in the table that cells move to
- * -DBUG2  insert into the new table does not seal the old run's end first
+ * -DBUG2  insert into the new table does not close the old run first
  * -DBUG3  (with TWO) a burial leaves no tomb in the first table
+ * -DBUG4  migration leaves tombs that can be used again
+ * -DBUG5  insert does not look at the old run again after closing it
+ * -DBUG6  insert passes a dead cell of its key without making it a tomb
+ * -DBUG7  put() does not look whether its cell died when it meets a tomb
+ * -DBUG8  nor when it meets a cell of the same hash, where a tomb may have been
  */
 #define NT 3
+#ifndef SZ
 #define SZ 5
+#endif
 #define NC 5			/* cells: 0 = K2, 1.. = K1 */
 #define EMPTY 0
 #define SEALED 1
+#define TOMB 2			/* + key */
+#define GONE 4			/* + key */
 #define CELL 16
 #define MOVED 32
-#define TOMB 48
 #define NONE 255
 #define LIVE 1
 #define DEAD 2
@@ -44,7 +57,7 @@ byte insec;
 bit pres[2];			/* ghost: key present */
 byte sawP[2], sawA[2];		/* ghost: masks of processes */
 byte ncrash; byte ndone;
-byte burying[4];		/* garbage field of the op record: cell+1 */
+byte burying[4];		/* garbage of the record: cell+1 */
 #ifdef CRASH
 #define S if :: skip :: ncrash < 1 && id < 4 -> ncrash++; goto stopped fi
 #else
@@ -53,12 +66,12 @@ byte burying[4];		/* garbage field of the op record: cell+1 */
 #define ME (1<<id)
 inline enter() { atomic { insec = insec | ME; } }
 inline leave() { atomic { insec = insec & ~ME; c = 0;
-	do :: c < NC -> waitset[c] = waitset[c] & ~ME; c++ :: else -> break od } }
+	do :: c < NC -> waitset[c] = waitset[c] & ~ME; c++ :: else -> break od; c = 0 } }
 inline deref(x) { assert(!(retired[x] && !(waitset[x] & ME) && !(burying[id] == x+1))) }
 inline begin(k) { atomic {
 	if :: pres[k] -> sawP[k] = sawP[k]|ME; sawA[k] = sawA[k]&~ME
 	:: else -> sawA[k] = sawA[k]|ME; sawP[k] = sawP[k]&~ME fi } }
-/* lookup(k): f = found cell or NONE. Each atomic block is one shared access. */
+/* lookup(k): f = found cell or NONE */
 inline lookup(k) {
 	begin(k); enter();
 	atomic { S; t = root; i = 0; f = NONE }
@@ -68,72 +81,113 @@ inline lookup(k) {
 		if
 		:: v == EMPTY -> break
 		:: v == SEALED -> t = nxt[t]; i = 0; v = 0
-		:: v >= CELL && v < TOMB -> x = v & 15; deref(x); if :: key[x] != k -> i++; v = 0 :: else fi
-		:: v >= TOMB -> i++; v = 0
+		:: v >= CELL -> x = v & 15; deref(x); if :: key[x] != k -> i++; v = 0 :: else fi
+		:: else -> i++; v = 0
 		fi }
 		atomic { if :: v -> S; if :: val[x] == LIVE -> f = x; break :: else -> i++ fi :: else fi }
 	od;
 	atomic { if :: f != NONE -> assert(sawP[k] & ME) :: else -> assert(sawA[k] & ME) fi;
 		v = 0; x = 0; t = 0; i = 0 }
 }
+/* w: what takes the place of the dead cell's (or empty) bucket value v */
+inline tomb_for(k) {
+	atomic { S; if :: v >= MOVED || nxt[t] -> w = GONE+k :: else -> w = TOMB+k fi }
+}
+/* scan(k): res 0 at the run's end (at, held: where the key may go), 1 SEALED, 2 EEXIST */
+inline scan(k) {
+	i = 0; at = NONE; res = 3;
+	do
+	:: atomic { res != 3 -> break }
+	:: atomic { res == 3 && i == SZ -> res = 0 }
+	:: atomic { res == 3 && i < SZ -> S; v = B[t*SZ+i]; c = 0;
+		if
+		:: v == SEALED -> res = 1
+		:: v == EMPTY -> res = 0; if :: at == NONE -> at = i; held = v :: else fi
+		:: v == TOMB+k -> if :: at == NONE -> at = i; held = v :: else fi; i++
+		:: v >= CELL -> x = v & 15; deref(x); if :: key[x] != k -> i++ :: else -> c = 1 fi
+		:: else -> i++
+		fi }
+		if :: c == 1 -> atomic { S; if :: val[x] == LIVE -> res = 2 :: else -> c = 2 fi } :: else fi;
+#ifdef BUG6
+		if :: c == 2 -> i++ :: else fi
+#else
+		if :: c == 2 -> tomb_for(k); atomic { S; if :: B[t*SZ+i] == v -> B[t*SZ+i] = w :: else fi; w = 0 }
+		:: else fi
+#endif
+	od;
+	v = 0; x = 0; i = 0; c = 0
+}
+/* close(k): the key can enter this table no more */
+inline close(k) {
+	i = 0;
+	do
+	:: atomic { i == SZ -> break }
+	:: atomic { i < SZ -> S; v = B[t*SZ+i]; w = 0;
+		if
+		:: v == SEALED -> break
+		:: v == EMPTY -> w = SEALED
+		:: v == TOMB+k -> w = GONE+k
+		:: else -> i++
+		fi }
+		if :: w -> atomic { S; if :: B[t*SZ+i] == v -> B[t*SZ+i] = w :: else fi } :: else fi
+	od;
+	v = 0; w = 0; i = 0
+}
 /* insert(k, nc): nc = private complete cell; ok */
 inline insert(k, nc) {
 	begin(k); enter();
-	atomic { S; t = root; i = 0; ok = 2 }
+	atomic { S; t = root; ok = 2 }
 	do
 	:: atomic { ok != 2 -> break }
-	:: atomic { ok == 2 && i == SZ -> S; assert(nxt[t]); t = nxt[t]; i = 0 }
-	:: atomic { ok == 2 && i < SZ -> S; v = B[t*SZ+i]; c = 0;
+	:: atomic { ok == 2 -> skip }
+		scan(k);
 		if
-		:: v == EMPTY -> c = 1
-		:: v == SEALED -> t = nxt[t]; i = 0
-		:: v >= CELL && v < TOMB -> x = v & 15; deref(x); if :: key[x] != k -> i++ :: else -> c = 2 fi
-		:: v >= TOMB -> i++
-		fi }
-		if
-		:: c == 1 -> atomic { S; c = nxt[t] }
-#ifdef BUG2
-			if :: c -> t = c; i = 0
-#else
-			if :: c -> atomic { S; if :: B[t*SZ+i] == EMPTY -> B[t*SZ+i] = SEALED :: else fi }
+		:: res == 2 -> ok = 0
+		:: else ->
+			atomic { S; if :: res == 0 -> res = (nxt[t] != 0) :: else fi }
+			if
+			:: res == 1 ->
+#ifndef BUG2
+				close(k);
 #endif
-			:: else -> atomic { S;
-				if :: B[t*SZ+i] == EMPTY -> B[t*SZ+i] = CELL+nc; ok = 1;
+#ifndef BUG5
+				scan(k);
+#endif
+				if :: res == 2 -> ok = 0
+				:: else -> atomic { S; assert(nxt[t]); t = nxt[t] } fi
+			:: else -> atomic { S; assert(at != NONE);
+				if :: B[t*SZ+at] == held -> B[t*SZ+at] = CELL+nc; ok = 1;
 					assert(!pres[k]); pres[k] = 1; sawP[k] = 15
 				:: else fi }
 			fi
-		:: c == 2 -> atomic { S; if :: val[x] == LIVE -> ok = 0 :: else -> i++ fi }
-		:: else
 		fi
 	od;
-	atomic { if :: ok == 0 -> assert(sawP[k] & ME); val[nc] = DEAD :: else fi; v = 0; x = 0; t = 0; i = 0; c = 0 }
+	atomic { if :: ok == 0 -> assert(sawP[k] & ME); val[nc] = DEAD :: else fi; t = 0; res = 0; at = 0; held = 0 }
 }
-/* bury(bc): bc is DEAD; leaves no reference that can be dereferenced. Every
- * table from the root on gets a tomb with bc's offset, so that a late put()
- * of bc finds it; also the first: the root may have moved under a late put(). */
-inline bury(bc) {
+/* bury(bc, k): bc is DEAD; nothing that can be followed refers to it, ever */
+inline bury(bc, k) {
 	atomic { S; t = root; t0 = t; i = 0; w = 0 }
 	do
-	:: atomic { i < SZ -> S; v = B[t*SZ+i];
+	:: atomic { i < SZ -> S; v = B[t*SZ+i]; c = 0;
 		if
-		:: v == CELL+bc || v == MOVED+bc -> w = TOMB+bc
-		:: v == TOMB+bc || v == SEALED -> i = SZ
+		:: v == CELL+bc || v == MOVED+bc -> c = 1
+		:: v == SEALED -> i = SZ
 		:: v == EMPTY ->
 #ifdef BUG1
 			i = SZ
 #else
 #ifdef BUG3
-			if :: t == t0 -> i = SZ :: else -> w = TOMB+bc fi
+			if :: t == t0 -> i = SZ :: else -> c = 1 fi
 #else
-			w = TOMB+bc
+			c = 1
 #endif
 #endif
 		:: else -> i++
 		fi }
-		if :: w -> atomic { S; if :: B[t*SZ+i] == v -> B[t*SZ+i] = w; i = SZ :: else fi; w = 0 } :: else fi
+		if :: c -> tomb_for(k); atomic { S; if :: B[t*SZ+i] == v -> B[t*SZ+i] = w; i = SZ :: else fi; w = 0; c = 0 } :: else fi
 	:: atomic { i == SZ -> S; if :: nxt[t] -> t = nxt[t]; i = 0 :: else -> break fi }
 	od;
-	atomic { S; if :: !retired[bc] -> retired[bc] = 1; waitset[bc] = insec & ~ME :: else fi; v = 0; t = 0; i = 0; t0 = 0 }
+	atomic { S; if :: !retired[bc] -> retired[bc] = 1; waitset[bc] = insec & ~ME :: else fi; v = 0; t = 0; i = 0; t0 = 0; c = 0 }
 }
 inline delete(k) {
 	lookup(k);
@@ -141,7 +195,7 @@ inline delete(k) {
 	:: else -> atomic { S; ok = 0; burying[id] = f+1 }
 		atomic { S; if :: val[f] == LIVE -> val[f] = DEAD; ok = 1;
 			assert(pres[k]); pres[k] = 0; sawA[k] = 15 :: else fi }
-		if :: ok -> n = f; bury(n) :: else fi;
+		if :: ok -> n = f; bury(n, k) :: else fi;
 		atomic { S; burying[id] = 0; n = 0; f = 0 }
 	fi }
 /* put(u, y): place cell y in table u */
@@ -149,37 +203,52 @@ inline put(u, y) {
 	j = 0;
 	do
 	:: atomic { j == SZ -> break }
-	:: atomic { j < SZ -> S; w = B[(u)*SZ+j];
+	:: atomic { j < SZ -> S; w = B[(u)*SZ+j]; c = 0;
 		if
-		:: w == SEALED || w == CELL+y || w == MOVED+y || w == TOMB+y -> break
-		:: w == EMPTY
+		:: w == SEALED || w == CELL+y || w == MOVED+y -> break
+		:: w == EMPTY -> c = 3
+		:: w == TOMB+key[y] || w == GONE+key[y] -> c = 4
+#ifndef BUG8
+		:: w >= CELL && w != CELL+y && w != MOVED+y && key[w & 15] == key[y] -> c = 4
+#endif
 		:: else -> j++
 		fi }
-		if :: w == EMPTY -> atomic { S; if :: B[(u)*SZ+j] == EMPTY -> B[(u)*SZ+j] = CELL+y; break :: else fi } :: else fi
+		if
+		:: c == 3 -> atomic { S; if :: B[(u)*SZ+j] == EMPTY -> B[(u)*SZ+j] = CELL+y; break :: else fi }
+#ifdef BUG7
+		:: c == 4 -> j++
+#else
+		:: c == 4 -> atomic { S; if :: val[y] == DEAD -> break :: else -> j++ fi }
+#endif
+		:: else
+		fi
 	od;
-	atomic { w = 0; j = 0 } }
+	atomic { w = 0; j = 0; c = 0 } }
 inline migrate(a) {
 	atomic { S; if :: !nxt[a] && root == a -> nxt[a] = a+1 :: else fi; i = 0 }
 	do
 	:: atomic { i == SZ -> break }
 	:: atomic { i < SZ -> S; v = B[(a)*SZ+i]; c = 0;
 		if
-		:: v == EMPTY -> c = 1
+		:: v == EMPTY -> c = 1; w = SEALED
+#ifndef BUG4
+		:: v == TOMB || v == TOMB+1 -> c = 1; w = v + GONE - TOMB
+#endif
 		:: v >= CELL && v < MOVED -> x = v & 15; deref(x); c = 2
 		:: else -> i++
 		fi }
 		if
-		:: c == 1 -> atomic { S; if :: B[(a)*SZ+i] == EMPTY -> B[(a)*SZ+i] = SEALED; i++ :: else fi }
+		:: c == 1 -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = w; i++ :: else fi; w = 0 }
 		:: c == 2 -> atomic { S; c = val[x] }
-			if :: c == DEAD -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = TOMB+x :: else fi; i++ }
-			:: else -> put(a+1, x); atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = MOVED+x :: else fi; i++ }
+			if :: c == DEAD -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = GONE+key[x] :: else fi }
+			:: else -> put(a+1, x); atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = MOVED+x :: else fi }
 			fi
 		:: else
 		fi
 	od;
-	atomic { S; if :: root == a -> root = a+1 :: else fi; v = 0; x = 0; i = 0; c = 0 } }
+	atomic { S; if :: root == a -> root = a+1 :: else fi; v = 0; x = 0; i = 0; c = 0; w = 0 } }
 proctype P(byte id) {
-	byte t, i, v, x, f, c, n, w, j, t0; byte ok;
+	byte t, i, v, x, f, c, n, w, j, t0, at, held, res; byte ok;
 	if
 	:: id == 0 ->
 		insert(1, 1); leave();
@@ -190,12 +259,17 @@ proctype P(byte id) {
 	:: id == 1 ->
 #ifndef NOP1
 		insert(1, 2); leave();
+#ifdef DEL
+		delete(1); leave();
+#endif
 #endif
 #ifdef TWO
 		enter(); migrate(0); leave()
 #endif
 	:: id == 2 ->
+#ifndef NOMIG
 		enter(); migrate(0); leave();
+#endif
 #ifdef TWO
 		enter(); migrate(1); leave()
 #endif
@@ -203,10 +277,13 @@ proctype P(byte id) {
 	fi;
 stopped: ndone++
 }
-init { byte k, m, cnt; byte id = 7, t, i, v, t0, n, w;
+init { byte k, m, cnt; byte id = 7, t, i, v, t0, n, w, c;
 	atomic { key[0] = 0; val[0] = LIVE; k = 1;
 		do :: k < NC -> key[k] = 1; val[k] = LIVE; k++ :: else -> break od;
 		B[0] = CELL+0; pres[0] = 1; insec = 0;
+#ifdef FIRST
+		B[1] = TOMB+1; val[3] = DEAD; retired[3] = 1;
+#endif
 		run P(0); run P(1); run P(2);
 #ifndef NOLOOK
 		run P(3)
@@ -218,15 +295,15 @@ init { byte k, m, cnt; byte id = 7, t, i, v, t0, n, w;
 	/* recovery of the dead host: finish its burial; then walk what is reachable */
 	m = 0;
 	do :: m < 4 -> if :: burying[m] && val[burying[m]-1] == DEAD ->
-			n = burying[m]-1; bury(n) :: else fi; m++
+			n = burying[m]-1; bury(n, 1) :: else fi; m++
 	:: else -> break od;
 	atomic { cnt = 0; t = root; n = 0;
 		m = 0;	/* live cells of K1 that can be reached: as many as there should be */
 		do
 		:: i = 0;
 		   do :: i < SZ -> v = B[t*SZ+i];
-			if :: v >= CELL && v < TOMB -> assert(!retired[v & 15]) :: else fi;
-			if :: v >= CELL && v < TOMB && val[v & 15] == LIVE && key[v & 15] == 1 && !(m & (1<<(v & 15))) -> cnt++; m = m | (1<<(v & 15)) :: else fi;
+			if :: v >= CELL -> assert(!retired[v & 15]) :: else fi;
+			if :: v >= CELL && val[v & 15] == LIVE && key[v & 15] == 1 && !(m & (1<<(v & 15))) -> cnt++; m = m | (1<<(v & 15)) :: else fi;
 			i++ :: else -> break od;
 		   if :: nxt[t] -> t = nxt[t] :: else -> break fi
 		od;

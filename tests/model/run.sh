@@ -18,7 +18,11 @@ ok  index   -DNOLOOK
 ok  index   -DCRASH -DNOP1
 bug index   -DBUG1
 bug index   -DBUG2
-bug index   -DTWO -DBUG3
+bug index   -DTHIRD -DFIRST -DNOLOOK -DBUG4
+bug index   -DFIRST -DBUG5
+bug index   -DTHIRD -DDEL -DNOMIG -DBUG6
+bug index   -DTHIRD -DFIRST -DNOLOOK -DBUG7
+bug index   -DNOLOOK -DBUG8
 ok  names   -DRENAME -DCRASH -DONEREC -DTRIES=1
 ok  names   -DRMDIR -DTRIES=2
 ok  names   -DMOVES -DTRIES=2
@@ -65,6 +69,8 @@ bug branch  -DBUG3
 bug branch  -DSAME -DBUG4
 '
 slow='
+bug index   -DTWO -DBUG3
+ok  index   -DFIRST -DNOLOOK
 ok  index   -DCRASH -DNOLOOK -DTHIRD
 ok  index   -DCRASH -DNOLOOK -DTWO
 ok  names   -DRENAME

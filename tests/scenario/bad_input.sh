@@ -116,7 +116,7 @@ missing_region() {
 
 a_directory() {
 	refuses 32 'directory|not a' daxfs-fuse "$WORK/src" "$WORK/m" &&
-		refuses 1 'directory|not a' daxfs-inspect status -r "$WORK/src"
+		refuses 1 'directory|not a|neither' daxfs-inspect status -r "$WORK/src"
 }
 
 t "not a region" not_a_region

@@ -57,12 +57,12 @@ static u64 from_env(const char *name, u64 fallback)
 
 u64 harness_runs(u64 nr)
 {
-	return nr * from_env("DAXFS_SIM_RUNS", 1);
+	return nr * from_env("SIM_RUNS", 1) * (getenv("SIM_LONG") ? 20 : 1);
 }
 
 u64 harness_seed(void)
 {
-	return from_env("DAXFS_SIM_SEED", 1);
+	return from_env("SIM_SEED", 1);
 }
 
 static int run_one(const struct test *test)

@@ -25,9 +25,9 @@ int harness_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Added to the line of the test that runs: "12 crash points". */
 void harness_covered(u64 nr, const char *what);
-/* Factor on the number of random runs: DAXFS_SIM_RUNS, 1 by default. */
+/* nr times SIM_RUNS (1 by default), and 20 times that with SIM_LONG. */
 u64 harness_runs(u64 nr);
-/* First seed: DAXFS_SIM_SEED, 1 by default. */
+/* First seed: SIM_SEED, 1 by default. */
 u64 harness_seed(void);
 /*
  * Run those whose name contains the first argument of the command line, or

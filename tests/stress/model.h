@@ -9,8 +9,11 @@
 
 #include "stress.h"
 
-/* dir: an empty directory, ours alone. */
-void model_init(u64 dir);
+/*
+ * dir: an empty directory, ours alone. early: ENOSPC is no failure, because
+ * memory waits for hosts that are dead and not recovered yet.
+ */
+void model_init(u64 dir, int early);
 void model_step(void);
 /* Compare everything, let go of open files. */
 void model_finish(void);

@@ -24,6 +24,27 @@ static int passed, failed;
 
 /* ---- reports ---- */
 
+/* Who else is there, for whoever has to find out what happened. */
+static void print_hosts(void)
+{
+	struct daxfs_host_info info;
+	struct daxfs_statfs sf;
+	u32 i;
+
+	for (i = 0; i < DAXFS_HOSTS; i++) {
+		if (daxfs_host_info(daxfs_mount_region(mnt), i, &info))
+			continue;
+		printf("# slot %u: state %u, process %u%s, epoch %llu\n", i,
+		       info.state, info.id.pid,
+		       daxfs_host_is_gone(&info) ? " (gone)" : "",
+		       (unsigned long long)info.oldest_epoch);
+	}
+	if (cx && !daxfs_statfs(cx, &sf))
+		printf("# %llu of %llu pages free\n",
+		       (unsigned long long)sf.pages_free,
+		       (unsigned long long)sf.pool_pages);
+}
+
 void wrong_at(const char *file, int line, const char *fmt, ...)
 {
 	const char *base = strrchr(file, '/');
@@ -35,6 +56,8 @@ void wrong_at(const char *file, int line, const char *fmt, ...)
 	va_end(ap);
 	printf("not ok %s: %s:%d: %s\n", who, base ? base + 1 : file, line,
 	       text);
+	if (mnt)
+		print_hosts();
 	fflush(stdout);
 	if (getpid() == region_owner) {
 		failed++;
@@ -112,6 +135,8 @@ const char *region_make(u64 size, u64 buckets)
 	region_owner = getpid();
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
+	signal(SIGHUP, on_signal);
+	signal(SIGPIPE, on_signal);
 	r = posix_fallocate(fd, 0, size);
 	if (r)
 		WRONG("%s: no room for %llu MiB: %s", region_path,

@@ -49,13 +49,11 @@ inspect_ends() { # NAME COMMAND...
 
 make_bad_images "$top" >"$top/list" || exit 1
 while read -r name errno says; do
-	if [ "$name" = good ]; then
-		fsck_says "$name" 0 ""
-	elif [ "$errno" -ne 0 ]; then
-		fsck_says "$name" 8 "$says"
-	else
-		fsck_says "$name" 4 "$says"
-	fi
+	case $name,$errno in
+	good,*) fsck_says "$name" 0 "" ;;
+	*,0 | *,61 | *,117) fsck_says "$name" 4 "$says" ;; # damaged
+	*) fsck_says "$name" 8 "$says" ;;	# another version, or no region
+	esac
 	inspect_ends "$name" status
 	inspect_ends "$name" ls -R -l
 done <"$top/list"

@@ -151,23 +151,24 @@ t "a mountpoint that is a file" refuses 1 "not a directory" \
 t "a source that changes" refuses 1 "/sys/kernel/" \
 	mkdaxfs -d /sys/kernel --exclude '*/*' -o "$img"
 denied() {
-	chmod 0 "$tree/dir/file"
-	refuses 1 "$tree/dir/file: cannot read: Permission denied" \
+	chmod 0 "$tree/dir/sub/big"
+	refuses 1 "$tree/dir/sub/big: cannot read: Permission denied" \
 		mkdaxfs -d "$tree" -o "$img"
 }
 if [ "$(id -u)" -ne 0 ]; then
 	t "a file that may not be read" denied
-	chmod 644 "$tree/dir/file"
-elif as=$(command -v setpriv); then
+	chmod 644 "$tree/dir/sub/big"
+else
 	nobody() {
 		chmod 755 "$top"
 		chmod 1777 "$shm"
-		refuses 1 "Permission denied" "$as" --reuid 65534 --regid 65534 \
-			--clear-groups "$BUILD/mkdaxfs" -d "$tree" -o "$img"
+		refuses 1 "$tree/dir/sub/big: cannot read: Permission denied" \
+			setpriv --reuid 65534 --regid 65534 --clear-groups \
+			"$BUILD/mkdaxfs" -d "$tree" -o "$img"
 	}
-	chmod 600 "$tree/dir/file"
+	chmod 600 "$tree/dir/sub/big"
 	t "a file that may not be read" nobody
-	chmod 644 "$tree/dir/file"
+	chmod 644 "$tree/dir/sub/big"
 fi
 
 # ---- an image ----
@@ -331,10 +332,29 @@ done
 mounted() {
 	status 0 mkdaxfs -q -d "$tree" -r "$reg" -m "$mnt" &&
 		mountpoint -q "$mnt" && cmp "$tree/dir/sub/big" "$mnt/dir/sub/big" &&
-		refuses 1 "is in use" mkdaxfs -E -r "$reg" -f &&
-		{ fusermount3 -u "$mnt" || umount "$mnt"; }
+		status 1 mkdaxfs -E -r "$reg" -f && [[ $err == *"is in use"* ]]
 }
-t "-m" mounted
+# FUSE has no O_TMPFILE: the new file has a temporary name there.
+named() {
+	status 0 mkdaxfs -q -V -d "$tree" -o "$mnt/image" &&
+		status 0 mkdaxfs -q -V -d "$tree" -o "$mnt/image" -f &&
+		status 0 fsck.daxfs -n "$mnt/image" &&
+		status 1 mkdaxfs -q -d /sys/kernel --exclude '*/*' -o "$mnt/other" &&
+		status 1 mkdaxfs -q -E -r "$mnt/other" -s 1G &&
+		timeout -s INT 0.1 mkdaxfs -q -f -d /usr/include -o "$mnt/image"
+	rm "$mnt/image"
+	diff <(ls -A "$tree") <(ls -A "$mnt")
+}
+unmounted() {
+	fusermount3 -u "$mnt" || umount "$mnt"
+}
+if [ -w /dev/fuse ]; then
+	t "-m" mounted
+	t "a place without O_TMPFILE" named
+	t "... is unmounted" unmounted
+else
+	skip "-m" "may not open /dev/fuse"
+fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -36,7 +36,6 @@ struct env {
 	struct daxfs_image *image;
 	struct daxfs_image_options opt;
 	struct daxfs_geometry g;
-	struct daxfs_cx cx;
 	int fd;
 	u8 *base;
 	struct daxfs_region rg;
@@ -339,8 +338,7 @@ static void build(struct env *e)
 	make_region(e);
 	if (daxfs_image_write(e->image, e->base, e->fd, &e->g.super))
 		fail_msg("write: %s", daxfs_image_error(e->image));
-	assert_int_equal(daxfs_format(&e->g, e->base, e->g.region_len,
-				      &e->cx), 0);
+	assert_int_equal(daxfs_format(&e->g, e->base, e->g.region_len), 0);
 	if (daxfs_region_open(&e->rg, e->base, e->g.region_len, 0, why,
 			      sizeof(why)))
 		fail_msg("open: %s", why);
@@ -541,8 +539,7 @@ static void a_mapping_is_enough(void **state)
 	make_region(e);
 	assert_int_equal(daxfs_image_write(e->image, e->base, -1, &e->g.super),
 			 0);
-	assert_int_equal(daxfs_format(&e->g, e->base, e->g.region_len,
-				      &e->cx), 0);
+	assert_int_equal(daxfs_format(&e->g, e->base, e->g.region_len), 0);
 	assert_int_equal(daxfs_region_open(&e->rg, e->base, e->g.region_len, 0,
 					   NULL, 0), 0);
 	check(e);

@@ -1,0 +1,703 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A host that stops for ever after step k of an operation, for every k.
+ *
+ * Notes: host 0 executes the operation, hosts 1 to 3 are the others. Three
+ * courses per k, each from a fresh copy of the region:
+ *   recover  1 declares 0 dead, recovers it, and works on the same names;
+ *   go on    1 works on the same names beside the stopped host, then recovers;
+ *   relay    1 stops inside the recovery, 2 recovers both and goes on.
+ * In each the tree is that before or after the operation, and does not change
+ * by recovery; the work has the results that it has in that state without any
+ * crash; nobody waits beyond a bound; the index is clean; and when everything
+ * is deleted exactly the memory of an empty region is owned.
+ */
+#include <stdlib.h>
+
+#include "world.h"
+
+#define PAUSE_MAX	20000000ull	/* ns: 1 ms for each word of a record */
+#define RELAYS		2u		/* stops inside the recovery per k */
+
+struct scenario {
+	const char *name;
+	void (*setup)(struct world *w);
+	s64 (*op)(struct daxfs_cx *cx, struct world *w);
+	s64 result;		/* of op when nobody stops */
+	u64 buckets;
+};
+
+enum { BEFORE, AFTER, SIDES };
+
+struct reference {
+	struct log tree[SIDES];	/* what a dump shows */
+	struct log work[SIDES];	/* what the others' work gives in that state */
+	struct log owned;	/* when all is deleted */
+	u64 steps;
+};
+
+struct job {			/* of one host in one run */
+	struct world *w;
+	const struct scenario *sc;
+	u32 host;
+	struct log *log;
+	s64 result;
+	u32 victim[2];		/* hosts to recover, in this order */
+	u32 victim_nr;
+};
+
+static struct world world;
+static struct reference ref;
+static struct log scratch[4];
+
+/* ---- what hosts do ---- */
+
+static void do_op(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = j->sc->op(&j->w->cx[j->host], j->w);
+}
+
+static void do_dump(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = world_dump(&j->w->cx[j->host], j->log);
+}
+
+static void do_check(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = world_check(&j->w->cx[j->host], j->log);
+}
+
+/* State that the victim is dead. -ENOENT: it was recovered before. */
+static int declare_dead(struct daxfs_region *rg, u32 slot)
+{
+	struct daxfs_host_info info;
+	int r = daxfs_host_info(rg, slot, &info);
+
+	if (!r && info.state == DAXFS_H_ALIVE)
+		r = daxfs_host_mark_dead(rg, slot, info.incarnation);
+	return r;
+}
+
+static void do_recover(void *arg)
+{
+	struct job *j = arg;
+	struct daxfs_cx *cx = &j->w->cx[j->host];
+	int r[2] = { 0, 0 };
+	u32 i;
+
+	for (i = 0; i < j->victim_nr; i++)
+		r[i] = declare_dead(cx->rg, j->w->rg[j->victim[i]].host);
+	for (i = 0; i < j->victim_nr; i++) {
+		if (!r[i])
+			r[i] = daxfs_host_recover(cx,
+					j->w->rg[j->victim[i]].host);
+		if (r[i] && r[i] != -ENOENT)
+			j->result = r[i];
+	}
+}
+
+static void do_empty_and_part(void *arg)
+{
+	struct job *j = arg;
+	u32 i;
+
+	j->result = world_empty(&j->w->cx[j->host]);
+	for (i = 0; i < WORLD_HOSTS && !j->result; i++)
+		if (i != j->host && !daxfs_host_check(&j->w->rg[i]))
+			j->result = daxfs_host_leave(&j->w->cx[i]);
+	if (!j->result)
+		j->result = daxfs_host_leave(&j->w->cx[j->host]);
+}
+
+#define WORK(call) log_add(j->log, "%s: %lld\n", #call, (long long)(call))
+
+/* The same for all scenarios: on names that any of them changes. */
+static void do_work(void *arg)
+{
+	struct job *j = arg;
+	struct daxfs_cx *cx = &j->w->cx[j->host];
+	struct daxfs_stat st;
+
+	WORK(w_lookup(cx, "d1/a", &st));
+	WORK(w_lookup(cx, "d1/new", &st));
+	WORK(w_lookup(cx, "d2/a", &st));
+	WORK(w_append(cx, "d1/a", 3, 'p'));
+	WORK(w_write(cx, "d1/a", 9000, 100, 'q'));
+	WORK(w_truncate(cx, "d1/b", 4000));
+	WORK(w_truncate(cx, "d1/b", 6000));
+	WORK(w_create(cx, "d1/new"));
+	WORK(w_write(cx, "d1/new", 0, 10, 'n'));
+	WORK(w_create(cx, "d2/a"));
+	WORK(w_link(cx, "d1/b", "d2/link"));
+	WORK(w_rename(cx, "d2/link", "d2/hard", 0));
+	WORK(w_rename(cx, "d1/b", "d1/c", 0));
+	WORK(w_unlink(cx, "d1/a"));
+	WORK(w_mkdir(cx, "d2/empty/x"));
+	WORK(w_mkdir(cx, "d2/empty"));
+	WORK(w_rmdir(cx, "d1/sub"));
+	WORK(w_rmdir(cx, "d2/sub"));
+	WORK(w_rename(cx, "d2/sub", "d1/sub2", 0));
+	WORK(w_rename(cx, "d2/dir", "d1/dir", 0));
+	WORK(w_rmdir(cx, "d1/dir"));
+	WORK(w_create(cx, "d1/dir"));
+	log_add(j->log, "dump: %d\n", world_dump(cx, j->log));
+}
+
+/* ---- scenarios ---- */
+
+#define SETUP(call) do { \
+	s64 r_ = (call); \
+	if (r_ < 0) { \
+		fprintf(stderr, "setup: %s: %s\n", #call, strerror((int)-r_)); \
+		exit(1); \
+	} \
+} while (0)
+
+/* Made by both hosts in turn, so that either works on the other's memory. */
+static void setup_tree(struct world *w)
+{
+	struct daxfs_cx *a = &w->cx[0], *b = &w->cx[1];
+
+	SETUP(w_mkdir(a, "d1"));
+	SETUP(w_mkdir(b, "d2"));
+	SETUP(w_create(b, "d1/a"));
+	SETUP(w_write(a, "d1/a", 0, 5000, 'a'));
+	SETUP(w_create(a, "d1/b"));
+	SETUP(w_write(b, "d1/b", 0, 9000, 'b'));
+	SETUP(w_mkdir(a, "d1/sub"));
+	SETUP(w_mkdir(b, "d1/dir"));
+	SETUP(w_create(b, "d2/c"));
+	SETUP(w_write(b, "d2/c", 0, 100, 'c'));
+	SETUP(w_mkdir(a, "d2/empty"));
+	SETUP(w_symlink(b, "d1/short", 2));
+	SETUP(w_symlink(a, "d1/long", 200));
+}
+
+static void setup_linked(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_link(&w->cx[1], "d1/a", "d2/other"));
+}
+
+static void setup_held(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_open(&w->cx[0], "d1/a", &w->held));
+	SETUP(w_unlink(&w->cx[1], "d1/a"));
+}
+
+static void setup_held_here(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_open(&w->cx[0], "d1/a", &w->held));
+}
+
+static void setup_big(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_write(&w->cx[1], "d1/b", 9000, 90000, 'B'));
+}
+
+/* Up to the insert that makes the index grow, and a bit into the growth. */
+static void setup_full_index(struct world *w, u32 extra)
+{
+	struct daxfs_index_stat st;
+	char name[16];
+	u32 i;
+
+	setup_tree(w);
+	for (i = 0; i < 1000; i++) {
+		SETUP(daxfs_index_stat(&w->cx[0], &st));
+		if (st.migrating && !extra--)
+			return;
+		snprintf(name, sizeof(name), "d2/f%u", i);
+		SETUP(w_create(&w->cx[i % 2], name));
+	}
+	fprintf(stderr, "setup: the index never grew\n");
+	exit(1);
+}
+
+/* One name before growth starts: found by trying. */
+static void setup_before_growth(struct world *w)
+{
+	struct daxfs_index_stat st;
+	char name[16];
+	u32 n;
+
+	world_freeze(w);
+	for (n = 0; ; n++) {
+		u32 i;
+
+		world_reset(w);
+		setup_tree(w);
+		for (i = 0; i < n; i++) {
+			snprintf(name, sizeof(name), "d2/f%u", i);
+			SETUP(w_create(&w->cx[i % 2], name));
+		}
+		SETUP(w_create(&w->cx[0], "d1/new"));
+		SETUP(daxfs_index_stat(&w->cx[0], &st));
+		if (st.migrating)
+			break;
+	}
+	world_thaw(w);
+	setup_tree(w);
+	while (n--) {
+		snprintf(name, sizeof(name), "d2/f%u", n);
+		SETUP(w_create(&w->cx[n % 2], name));
+	}
+}
+
+static void setup_in_growth(struct world *w)
+{
+	setup_full_index(w, 1);
+}
+
+static s64 op_create(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_create(cx, "d1/new");
+}
+
+static s64 op_create_long(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_create(cx, "d1/a-name-that-does-not-fit-into-the-smallest-cell");
+}
+
+static s64 op_mkdir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_mkdir(cx, "d1/new");
+}
+
+static s64 op_symlink(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_symlink(cx, "d1/new", 300);
+}
+
+static s64 op_link(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_link(cx, "d1/a", "d2/a");
+}
+
+static s64 op_unlink(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_unlink(cx, "d1/a");
+}
+
+static s64 op_close(struct daxfs_cx *cx, struct world *w)
+{
+	return daxfs_close(cx, w->held.ino);
+}
+
+static s64 op_open(struct daxfs_cx *cx, struct world *w)
+{
+	return w_open(cx, "d1/a", &w->held);
+}
+
+static s64 op_rename_same_dir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/new", 0);
+}
+
+static s64 op_rename_replace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/b", 0);
+}
+
+static s64 op_rename_across(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/a", 0);
+}
+
+static s64 op_rename_across_replace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/c", 0);
+}
+
+static s64 op_move_dir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d2/sub", 0);
+}
+
+static s64 op_move_dir_replace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d2/empty", 0);
+}
+
+static s64 op_rmdir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rmdir(cx, "d1/sub");
+}
+
+static s64 op_truncate_down(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_truncate(cx, "d1/b", 5000);
+}
+
+static s64 op_truncate_to_0(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_truncate(cx, "d1/b", 0);
+}
+
+static s64 op_truncate_up(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_truncate(cx, "d1/b", 50000);
+}
+
+static s64 op_write_new(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_write(cx, "d1/a", 12288, 8192, 'w');
+}
+
+static s64 op_write_far(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_write(cx, "d1/a", 4ull << 20, 5000, 'w');
+}
+
+static s64 op_append(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_append(cx, "d1/a", 6000, 'p');
+}
+
+static s64 op_setattr(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_setattr sa = { .set = DAXFS_SET_MODE, .mode = 0600 };
+	struct daxfs_stat st;
+	int r = w_lookup(cx, "d1/a", &st);
+
+	(void)w;
+	return r ? r : daxfs_setattr(cx, st.ino, &sa, NULL);
+}
+
+static const struct scenario scenarios[] = {
+	{ "create", setup_tree, op_create, 0, 512 },
+	{ "create, long name", setup_tree, op_create_long, 0, 512 },
+	{ "create that starts growth", setup_before_growth, op_create, 0, 512 },
+	{ "create during growth", setup_in_growth, op_create, 0, 512 },
+	{ "mkdir", setup_tree, op_mkdir, 0, 512 },
+	{ "symlink", setup_tree, op_symlink, 0, 512 },
+	{ "link", setup_tree, op_link, 0, 512 },
+	{ "unlink", setup_tree, op_unlink, 0, 512 },
+	{ "unlink, one of two", setup_linked, op_unlink, 0, 512 },
+	{ "unlink, held by itself", setup_held_here, op_unlink, 0, 512 },
+	{ "unlink during growth", setup_in_growth, op_unlink, 0, 512 },
+	{ "open", setup_tree, op_open, 0, 512 },
+	{ "last close", setup_held, op_close, 0, 512 },
+	{ "rename", setup_tree, op_rename_same_dir, 0, 512 },
+	{ "rename, replace", setup_tree, op_rename_replace, 0, 512 },
+	{ "rename, across", setup_tree, op_rename_across, 0, 512 },
+	{ "rename, across, replace", setup_tree, op_rename_across_replace, 0, 512 },
+	{ "rename, two links", setup_linked, op_rename_across, 0, 512 },
+	{ "move directory", setup_tree, op_move_dir, 0, 512 },
+	{ "move directory, replace", setup_tree, op_move_dir_replace, 0, 512 },
+	{ "rmdir", setup_tree, op_rmdir, 0, 512 },
+	{ "truncate down", setup_tree, op_truncate_down, 0, 512 },
+	{ "truncate to 0, many pages", setup_big, op_truncate_to_0, 0, 512 },
+	{ "truncate up", setup_tree, op_truncate_up, 0, 512 },
+	{ "write new pages", setup_tree, op_write_new, 8192, 512 },
+	{ "write far behind the end", setup_tree, op_write_far, 5000, 512 },
+	{ "append", setup_tree, op_append, 6000, 512 },
+	{ "chmod", setup_tree, op_setattr, 0, 512 },
+};
+
+/* ---- courses ---- */
+
+static struct job job_of(const struct scenario *sc, u32 host, struct log *log)
+{
+	struct job j = { .w = &world, .sc = sc, .host = host, .log = log };
+
+	if (log)
+		log->len = 0;
+	return j;
+}
+
+/* Let one host run to its end. 0, or -1 with what went wrong said. */
+static int run(struct job *j, void (*fn)(void *), const char *what, u64 k)
+{
+	struct sim_host h;
+	int r;
+
+	sim_host_init(&h, fn, j);
+	r = sim_run_one(&h, WORLD_MAX_STEPS);
+	if (r)
+		return FAIL("%s, k %llu: %s does not end", j->sc->name,
+			    (unsigned long long)k, what);
+	if (j->result < 0)
+		return FAIL("%s, k %llu: %s: %s", j->sc->name,
+			    (unsigned long long)k, what,
+			    strerror((int)-j->result));
+	if (h.paused_ns > PAUSE_MAX)
+		return FAIL("%s, k %llu: %s waits %llu ns", j->sc->name,
+			    (unsigned long long)k, what,
+			    (unsigned long long)h.paused_ns);
+	return 0;
+}
+
+/* Host 0 begins the operation and stops after k steps. */
+static void run_op(const struct scenario *sc, u64 k)
+{
+	struct job j = job_of(sc, 0, NULL);
+	struct sim_host h;
+
+	world_reset(&world);
+	sim_host_init(&h, do_op, &j);
+	sim_stop_after(&h, k);
+	sim_run_one(&h, WORLD_MAX_STEPS);
+}
+
+/* The side that the tree shows; -1 and said if neither. */
+static int side(const struct scenario *sc, u32 host, u64 k, const char *when)
+{
+	struct job j = job_of(sc, host, &scratch[0]);
+	int i;
+
+	if (run(&j, do_dump, when, k))
+		return -1;
+	for (i = 0; i < SIDES; i++)
+		if (log_same(&scratch[0], &ref.tree[i]))
+			return i;
+	FAIL("%s, k %llu, %s: neither before nor after: %s", sc->name,
+	     (unsigned long long)k, when, log_diff(&scratch[0], &ref.tree[AFTER]));
+	return -1;
+}
+
+/* Others work on the same names: the results are those of that side. */
+static int work(const struct scenario *sc, u32 host, u64 k, int at,
+		struct log *log)
+{
+	struct job j = job_of(sc, host, log);
+
+	if (run(&j, do_work, "work", k))
+		return -1;
+	if (!log_same(log, &ref.work[at]))
+		return FAIL("%s, k %llu: work on the %s state: %s", sc->name,
+			    (unsigned long long)k, at ? "new" : "old",
+			    log_diff(log, &ref.work[at]));
+	return 0;
+}
+
+static int recover(const struct scenario *sc, u32 host, u64 k)
+{
+	struct job j = job_of(sc, host, NULL);
+
+	j.victim_nr = 1;
+	return run(&j, do_recover, "recovery", k);
+}
+
+static int check(const struct scenario *sc, u32 host, u64 k)
+{
+	struct job j = job_of(sc, host, &scratch[0]);
+	int r = run(&j, do_check, "check of the index", k);
+
+	if (r)
+		FAIL("%s, k %llu: %.*s", sc->name, (unsigned long long)k,
+		     (int)strcspn(scratch[0].text, "\n"), scratch[0].text);
+	return r;
+}
+
+/* Delete all, all hosts leave: what is owned then. */
+static int account(const struct scenario *sc, u32 host, u64 k,
+		   const struct log *want)
+{
+	struct job j = job_of(sc, host, NULL);
+
+	if (run(&j, do_empty_and_part, "deleting everything", k))
+		return -1;
+	scratch[0].len = 0;
+	world_owned(&world, &scratch[0]);
+	if (want && !log_same(&scratch[0], want))
+		return FAIL("%s, k %llu: owned when all is deleted: %s", sc->name,
+			    (unsigned long long)k, log_diff(&scratch[0], want));
+	return 0;
+}
+
+static int course_recover(const struct scenario *sc, u64 k)
+{
+	int at;
+
+	run_op(sc, k);
+	if (recover(sc, 1, k))
+		return -1;
+	at = side(sc, 1, k, "after recovery");
+	if (at < 0 || check(sc, 1, k) || work(sc, 1, k, at, &scratch[1]))
+		return -1;
+	return account(sc, 2, k, &ref.owned);
+}
+
+static int course_go_on(const struct scenario *sc, u64 k)
+{
+	struct job j = job_of(sc, 2, &scratch[2]);
+	int at;
+
+	run_op(sc, k);
+	at = side(sc, 1, k, "beside the stopped host");
+	if (at < 0 || work(sc, 1, k, at, &scratch[1]) || recover(sc, 1, k) ||
+	    check(sc, 1, k))
+		return -1;
+	scratch[2].len = scratch[3].len = 0;
+	if (run(&j, do_dump, "dump", k))
+		return -1;
+	log_add(&scratch[2], "dump: 0\n");
+	/* the dump at the end of the work must be as recovery left it */
+	if (scratch[2].len > scratch[1].len ||
+	    memcmp(scratch[2].text, scratch[1].text + scratch[1].len -
+		   scratch[2].len, scratch[2].len))
+		return FAIL("%s, k %llu: recovery has changed the tree", sc->name,
+			    (unsigned long long)k);
+	return account(sc, 2, k, &ref.owned);
+}
+
+/* Host 1 stops after step n of the recovery; 2 recovers both. */
+static int course_relay(const struct scenario *sc, u64 k, u64 n, u32 first)
+{
+	struct job j = job_of(sc, 1, NULL);
+	struct sim_host h;
+	int before, after;
+
+	run_op(sc, k);
+	j.victim_nr = 1;
+	sim_host_init(&h, do_recover, &j);
+	sim_stop_after(&h, n);
+	sim_run_one(&h, WORLD_MAX_STEPS);
+	before = side(sc, 2, k, "during recovery");
+	j = job_of(sc, 2, NULL);
+	j.victim[0] = first;
+	j.victim[1] = !first;
+	j.victim_nr = h.end == SIM_STOPPED ? 2 : 0;
+	if (before < 0 || run(&j, do_recover, "second recovery", k))
+		goto said;
+	after = side(sc, 2, k, "after second recovery");
+	if (after < 0 || check(sc, 2, k) || work(sc, 2, k, after, &scratch[1]))
+		goto said;
+	if (before != after) {
+		FAIL("%s, k %llu: recovery has changed the tree", sc->name,
+		     (unsigned long long)k);
+		goto said;
+	}
+	if (!account(sc, 3, k, &ref.owned))
+		return 0;
+said:
+	return FAIL("%s, k %llu: recovery stopped after step %llu, host %u first",
+		    sc->name, (unsigned long long)k, (unsigned long long)n, first);
+}
+
+/* ---- the reference: the same without a crash ---- */
+
+static int make_reference(const struct scenario *sc)
+{
+	struct job j;
+	u32 i;
+
+	for (i = 0; i < SIDES; i++) {
+		world_reset(&world);
+		if (i == AFTER) {
+			j = job_of(sc, 0, NULL);
+			if (run(&j, do_op, "operation", SIM_NEVER))
+				return -1;
+			ref.steps = sim_steps(0);
+			if (j.result != sc->result)
+				return FAIL("%s: result %lld", sc->name,
+					    (long long)j.result);
+		}
+		j = job_of(sc, 1, &ref.tree[i]);
+		if (run(&j, do_dump, "dump", 0))
+			return -1;
+		j = job_of(sc, 1, &ref.work[i]);
+		if (run(&j, do_work, "work", 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* What an empty region owns: the root directory and its slots. */
+static int make_owned(const struct scenario *sc)
+{
+	static const char want[] = "slots: 1\ninode: 1\n";
+
+	run_op(sc, 0);
+	if (recover(sc, 1, 0) || account(sc, 2, 0, NULL))
+		return -1;
+	ref.owned = scratch[0];
+	if (ref.owned.len != strlen(want) ||
+	    memcmp(ref.owned.text, want, ref.owned.len))
+		return FAIL("%s: without a crash these stay: %.*s", sc->name,
+			    (int)ref.owned.len, ref.owned.text);
+	return 0;
+}
+
+/* ---- all k ---- */
+
+static int relays(const struct scenario *sc, u64 k, u64 recover_steps, u64 nr)
+{
+	u64 seed = harness_seed() * 1000003 + k, i;
+	int r = 0;
+
+	for (i = 0; i < nr; i++) {
+		u64 n = sim_rand(&seed) % recover_steps;
+
+		r |= course_relay(sc, k, n, (u32)(sim_rand(&seed) & 1));
+	}
+	return r;
+}
+
+static int test_scenario(const void *arg)
+{
+	const struct scenario *sc = arg;
+	u64 k, nr = harness_runs(RELAYS), recover_steps;
+	int r = 0;
+
+	world_make(&world, sc->buckets);
+	sc->setup(&world);
+	world_freeze(&world);
+	if (make_reference(sc) || make_owned(sc)) {
+		world_free(&world);
+		return -1;
+	}
+	for (k = 0; k <= ref.steps; k++) {
+		run_op(sc, k);
+		r |= recover(sc, 1, k);
+		recover_steps = sim_steps(0);
+		r |= course_recover(sc, k);
+		r |= course_go_on(sc, k);
+		r |= relays(sc, k, recover_steps, nr);
+	}
+	world_free(&world);
+	harness_covered(ref.steps + 1, "crash points");
+	harness_covered((ref.steps + 1) * (2 + nr), "courses");
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	enum { NR = sizeof(scenarios) / sizeof(scenarios[0]) };
+	struct test test[NR];
+	u32 i;
+
+	for (i = 0; i < NR; i++)
+		test[i] = (struct test){ scenarios[i].name, test_scenario,
+					 &scenarios[i] };
+	return harness_main(argc, argv, test, NR);
+}

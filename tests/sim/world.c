@@ -1,0 +1,604 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A small region and its hosts, for tests that run them step by step.
+ *
+ * Notes: the region lies in a memfd. Setup writes to it through a shared
+ * mapping; freezing replaces that by a private one at the same address, so a
+ * reset only drops the pages that were written since. The accounting walk
+ * reads info words itself and does not ask the code that it checks.
+ */
+#define _GNU_SOURCE		/* memfd_create() */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "world.h"
+#include "word.h"
+
+#define POOL_LEN	(1536u << 10)
+#define EPOCH_NS	1700000000000000000ull
+#define DIR_MAX		1024u		/* names in one directory */
+#define DEPTH		8u
+
+static struct daxfs_region saved_rg[WORLD_HOSTS];
+static struct daxfs_cx saved_cx[WORLD_HOSTS];
+
+__attribute__((noreturn))
+static void die(const char *what, int err)
+{
+	fprintf(stderr, "cannot make the region of a test: %s: %s\n", what,
+		strerror(err < 0 ? -err : err));
+	exit(1);
+}
+
+static void join(struct world *w, u32 i)
+{
+	struct daxfs_host_id id = { .kind = DAXFS_HOST_TOOL, .pid = 100 + i };
+	char why[256] = "";
+	int r;
+
+	r = daxfs_region_open(&w->rg[i], w->base, w->len, 1, why, sizeof(why));
+	if (r)
+		die(why, r);
+	r = daxfs_host_join(&w->rg[i], &id);
+	if (!r)
+		r = daxfs_cx_init(&w->cx[i], &w->rg[i], 0);
+	if (r)
+		die("join", r);
+}
+
+static void *map(struct world *w, void *at, int flags)
+{
+	void *p = mmap(at, w->len, PROT_READ | PROT_WRITE, flags, w->fd, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap", errno);
+	return p;
+}
+
+void world_make(struct world *w, u64 buckets)
+{
+	struct daxfs_geometry g = {
+		.overlay = 1, .mode = DAXFS_MODE_EMPTY, .buckets = buckets,
+		.overlay_len = POOL_LEN, .root_mode = 0755, .uuid = { 1, 2, 3 },
+		.created_ns = EPOCH_NS,
+	};
+	u64 needed = 0;
+	u32 i;
+	int r;
+
+	memset(w, 0, sizeof(*w));
+	sim_clock_set(EPOCH_NS);
+	r = daxfs_plan(&g, &needed);
+	if (r)
+		die("daxfs_plan", r);
+	w->len = g.region_len;
+	w->fd = memfd_create("daxfs-sim", MFD_CLOEXEC);
+	if (w->fd < 0 || ftruncate(w->fd, (off_t)w->len))
+		die("memfd", errno);
+	w->base = map(w, NULL, MAP_SHARED);
+	r = daxfs_format(&g, w->base, w->len);
+	if (r)
+		die("daxfs_format", r);
+	for (i = 0; i < WORLD_HOSTS; i++)
+		join(w, i);
+}
+
+void world_freeze(struct world *w)
+{
+	memcpy(saved_rg, w->rg, sizeof(saved_rg));
+	memcpy(saved_cx, w->cx, sizeof(saved_cx));
+	map(w, w->base, MAP_PRIVATE | MAP_FIXED);
+}
+
+void world_reset(struct world *w)
+{
+	if (madvise(w->base, w->len, MADV_DONTNEED))
+		die("madvise", errno);
+	memcpy(w->rg, saved_rg, sizeof(saved_rg));
+	memcpy(w->cx, saved_cx, sizeof(saved_cx));
+	sim_clock_set(EPOCH_NS + 1000000000ull);
+}
+
+void world_thaw(struct world *w)
+{
+	world_reset(w);
+	map(w, w->base, MAP_SHARED | MAP_FIXED);
+}
+
+void world_free(struct world *w)
+{
+	munmap(w->base, w->len);
+	close(w->fd);
+}
+
+/* ---- logs ---- */
+
+void log_add(struct log *log, const char *format, ...)
+{
+	u32 room = WORLD_LOG - log->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(log->text + log->len, room, format, ap);
+	va_end(ap);
+	if (n < 0 || (u32)n >= room)
+		die("a log is too small", ENOSPC);
+	log->len += (u32)n;
+}
+
+int log_same(const struct log *a, const struct log *b)
+{
+	return a->len == b->len && !memcmp(a->text, b->text, a->len);
+}
+
+static u32 line_len(const char *s)
+{
+	return (u32)strcspn(s, "\n");
+}
+
+const char *log_diff(const struct log *got, const struct log *want)
+{
+	static char text[400];
+	u32 i = 0, start = 0;
+
+	while (i < got->len && i < want->len && got->text[i] == want->text[i])
+		if (got->text[i++] == '\n')
+			start = i;
+	snprintf(text, sizeof(text), "got '%.*s', want '%.*s'",
+		 (int)line_len(got->text + start), got->text + start,
+		 (int)line_len(want->text + start), want->text + start);
+	return text;
+}
+
+/* ---- paths ---- */
+
+/* The directory of a path, and its last part. */
+static int split(struct daxfs_cx *cx, const char *path, u64 *dir,
+		 const char **name, u32 *len)
+{
+	struct daxfs_stat st;
+	const char *slash;
+	int r = 0;
+
+	*dir = DAXFS_ROOT_INO;
+	while (!r && (slash = strchr(path, '/'))) {
+		r = daxfs_lookup(cx, *dir, path, (u32)(slash - path), &st);
+		*dir = st.ino;
+		path = slash + 1;
+	}
+	*name = path;
+	*len = (u32)strlen(path);
+	return r;
+}
+
+int w_lookup(struct daxfs_cx *cx, const char *path, struct daxfs_stat *st)
+{
+	const char *name;
+	u64 dir;
+	u32 len;
+	int r = split(cx, path, &dir, &name, &len);
+
+	return r ? r : daxfs_lookup(cx, dir, name, len, st);
+}
+
+static int make(struct daxfs_cx *cx, const char *path,
+		const struct daxfs_new *what)
+{
+	struct daxfs_stat st;
+	const char *name;
+	u64 dir;
+	u32 len;
+	int r = split(cx, path, &dir, &name, &len);
+
+	return r ? r : daxfs_create(cx, dir, name, len, what, &st);
+}
+
+int w_create(struct daxfs_cx *cx, const char *path)
+{
+	return make(cx, path, &(struct daxfs_new){ .mode = S_IFREG | 0644 });
+}
+
+int w_mkdir(struct daxfs_cx *cx, const char *path)
+{
+	return make(cx, path, &(struct daxfs_new){ .mode = S_IFDIR | 0755 });
+}
+
+int w_symlink(struct daxfs_cx *cx, const char *path, u32 target_len)
+{
+	static const char target[DAXFS_TARGET_MAX] = "to/somewhere/else";
+
+	return make(cx, path, &(struct daxfs_new){ .mode = S_IFLNK | 0777,
+						   .target = target,
+						   .target_len = target_len });
+}
+
+int w_link(struct daxfs_cx *cx, const char *from, const char *to)
+{
+	struct daxfs_stat st;
+	const char *name;
+	u64 dir;
+	u32 len;
+	int r = w_lookup(cx, from, &st);
+
+	if (!r)
+		r = split(cx, to, &dir, &name, &len);
+	return r ? r : daxfs_link(cx, st.ino, dir, name, len, NULL);
+}
+
+int w_unlink(struct daxfs_cx *cx, const char *path)
+{
+	const char *name;
+	u64 dir;
+	u32 len;
+	int r = split(cx, path, &dir, &name, &len);
+
+	return r ? r : daxfs_unlink(cx, dir, name, len);
+}
+
+int w_rmdir(struct daxfs_cx *cx, const char *path)
+{
+	const char *name;
+	u64 dir;
+	u32 len;
+	int r = split(cx, path, &dir, &name, &len);
+
+	return r ? r : daxfs_rmdir(cx, dir, name, len);
+}
+
+int w_rename(struct daxfs_cx *cx, const char *from, const char *to, u32 flags)
+{
+	const char *name[2];
+	u64 dir[2];
+	u32 len[2];
+	int r = split(cx, from, &dir[0], &name[0], &len[0]);
+
+	if (!r)
+		r = split(cx, to, &dir[1], &name[1], &len[1]);
+	return r ? r : daxfs_rename(cx, dir[0], name[0], len[0], dir[1],
+				    name[1], len[1], flags);
+}
+
+int w_open(struct daxfs_cx *cx, const char *path, struct daxfs_file *f)
+{
+	struct daxfs_stat st;
+	int r = w_lookup(cx, path, &st);
+
+	memset(f, 0, sizeof(*f));
+	return r ? r : daxfs_open(cx, st.ino, 0, f);
+}
+
+/* Host 0 may hold the file from the setup on: then only the handle is new. */
+static s64 closed(struct daxfs_cx *cx, struct daxfs_file *f, s64 r)
+{
+	int err = daxfs_close(cx, f->ino);
+
+	return r < 0 || !err ? r : err;
+}
+
+/* A buffer of each host's own: others run while it is being copied. */
+static u8 *filled(u64 len, u8 fill)
+{
+	static u8 buf[SIM_HOSTS + 1][128 << 10];
+	u8 *mine = buf[sim_self()];
+
+	if (len > sizeof(buf[0]))
+		die("a write is too long", E2BIG);
+	memset(mine, fill, len);
+	return mine;
+}
+
+s64 w_write(struct daxfs_cx *cx, const char *path, u64 off, u64 len, u8 fill)
+{
+	struct daxfs_file f;
+	s64 r = w_open(cx, path, &f);
+
+	if (r)
+		return r;
+	return closed(cx, &f, daxfs_write(cx, &f, off, filled(len, fill), len));
+}
+
+s64 w_append(struct daxfs_cx *cx, const char *path, u64 len, u8 fill)
+{
+	struct daxfs_file f;
+	s64 r = w_open(cx, path, &f);
+
+	if (r)
+		return r;
+	return closed(cx, &f, daxfs_append(cx, &f, filled(len, fill), len, NULL));
+}
+
+int w_truncate(struct daxfs_cx *cx, const char *path, u64 size)
+{
+	struct daxfs_file f;
+	int r = w_open(cx, path, &f);
+
+	return r ? r : (int)closed(cx, &f, daxfs_truncate(cx, &f, size));
+}
+
+/* ---- the tree as text ---- */
+
+struct names {
+	u32 nr;
+	struct daxfs_dirent de[DIR_MAX];
+};
+
+static struct names names_of[DEPTH];	/* one per level, too big for stacks */
+
+struct dump {
+	struct daxfs_cx *cx;
+	struct log *log;
+	u64 first[DIR_MAX];	/* inodes seen, for hard links */
+	u32 first_nr;
+};
+
+static int collect(void *arg, const struct daxfs_dirent *de)
+{
+	struct names *n = arg;
+
+	if (!strcmp(de->name, ".") || !strcmp(de->name, ".."))
+		return 0;
+	if (n->nr == DIR_MAX)
+		return 1;
+	n->de[n->nr++] = *de;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct daxfs_dirent *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static int list_sorted(struct daxfs_cx *cx, u64 dir, struct names *n)
+{
+	int r;
+
+	n->nr = 0;
+	r = daxfs_readdir(cx, dir, 0, collect, n);
+	qsort(n->de, n->nr, sizeof(n->de[0]), by_name);
+	return r;
+}
+
+/* FNV-1a */
+static u64 hash(u64 h, const u8 *p, u64 len)
+{
+	while (len--)
+		h = (h ^ *p++) * 0x100000001b3ull;
+	return h;
+}
+
+static s64 content_hash(struct daxfs_cx *cx, u64 ino, u64 *h)
+{
+	struct daxfs_file f = { .ino = ino };
+	u8 buf[4096];
+	u64 off = 0;
+	s64 n;
+
+	*h = 0xcbf29ce484222325ull;
+	while ((n = daxfs_read(cx, &f, off, buf, sizeof(buf))) > 0) {
+		*h = hash(*h, buf, (u64)n);
+		off += (u64)n;
+	}
+	return n < 0 ? n : (s64)off;
+}
+
+/* A number for the inode: that of the first name met. */
+static u32 link_nr(struct dump *d, u64 ino)
+{
+	u32 i;
+
+	for (i = 0; i < d->first_nr; i++)
+		if (d->first[i] == ino)
+			return i;
+	if (d->first_nr < DIR_MAX)
+		d->first[d->first_nr++] = ino;
+	return i;
+}
+
+static int dump_content(struct dump *d, const struct daxfs_stat *st)
+{
+	char target[64];
+	u64 h = 0;
+	s64 r;
+
+	if (S_ISLNK(st->mode)) {
+		r = daxfs_readlink(d->cx, st->ino, target, sizeof(target));
+		if (r >= 0)
+			log_add(d->log, " -> %.*s", (int)strnlen(target,
+				(size_t)r), target);
+		return r < 0 ? (int)r : 0;
+	}
+	r = content_hash(d->cx, st->ino, &h);
+	if (r >= 0)
+		log_add(d->log, " size %llu read %lld content %016llx",
+			(unsigned long long)st->size, (long long)r,
+			(unsigned long long)h);
+	return r < 0 ? (int)r : 0;
+}
+
+static int dump_dir(struct dump *d, u64 dir, const char *path, u32 depth);
+
+static int dump_one(struct dump *d, u64 dir, const struct daxfs_dirent *de,
+		    const char *path, u32 depth)
+{
+	struct daxfs_stat st, up;
+	char sub[DEPTH * 64];
+	int r = daxfs_lookup(d->cx, dir, de->name, de->name_len, &st);
+
+	if (r)
+		return r;
+	log_add(d->log, "%s/%s mode %o links %u inode %u%s", path, de->name,
+		st.mode, st.nlink, link_nr(d, st.ino),
+		st.ino != de->ino || st.mode >> 12 != de->d_type ?
+		" LISTED AS ANOTHER" : "");
+	if (!S_ISDIR(st.mode)) {
+		r = dump_content(d, &st);
+		log_add(d->log, "\n");
+		return r;
+	}
+	r = daxfs_lookup(d->cx, st.ino, "..", 2, &up);
+	log_add(d->log, "%s\n", !r && up.ino != dir ? " WRONG PARENT" : "");
+	snprintf(sub, sizeof(sub), "%s/%.60s", path, de->name);
+	return r ? r : dump_dir(d, st.ino, sub, depth + 1);
+}
+
+static int dump_dir(struct dump *d, u64 dir, const char *path, u32 depth)
+{
+	struct names *n = &names_of[depth];
+	u32 i;
+	int r;
+
+	if (depth == DEPTH)
+		return -ELOOP;
+	r = list_sorted(d->cx, dir, n);
+	for (i = 0; i < n->nr && !r; i++) {
+		if (i && !strcmp(n->de[i].name, n->de[i - 1].name))
+			log_add(d->log, "LISTED TWICE ");
+		r = dump_one(d, dir, &n->de[i], path, depth);
+	}
+	return r;
+}
+
+int world_dump(struct daxfs_cx *cx, struct log *log)
+{
+	struct dump d = { .cx = cx, .log = log };
+	struct daxfs_stat st;
+	int r = daxfs_getattr(cx, DAXFS_ROOT_INO, &st);
+
+	log_add(log, "/ links %u\n", st.nlink);
+	return r ? r : dump_dir(&d, DAXFS_ROOT_INO, "", 0);
+}
+
+static int empty_dir(struct daxfs_cx *cx, u64 dir, u32 depth)
+{
+	struct names *n = &names_of[depth];
+	u32 i;
+	int r;
+
+	if (depth == DEPTH)
+		return -ELOOP;
+	r = list_sorted(cx, dir, n);
+	for (i = 0; i < n->nr && !r; i++) {
+		const struct daxfs_dirent *de = &n->de[i];
+
+		if (de->d_type != S_IFDIR >> 12) {
+			r = daxfs_unlink(cx, dir, de->name, de->name_len);
+			continue;
+		}
+		r = empty_dir(cx, de->ino, depth + 1);
+		if (!r)
+			r = daxfs_rmdir(cx, dir, de->name, de->name_len);
+	}
+	return r;
+}
+
+int world_empty(struct daxfs_cx *cx)
+{
+	return empty_dir(cx, DAXFS_ROOT_INO, 0);
+}
+
+static void report(void *arg, const char *where, u64 id, const char *what)
+{
+	log_add(arg, "%s %llu: %s\n", where, (unsigned long long)id, what);
+}
+
+int world_check(struct daxfs_cx *cx, struct log *log)
+{
+	struct daxfs_check ck = { .report = report, .arg = log };
+
+	return daxfs_check_index(cx, &ck);
+}
+
+/* ---- accounting ---- */
+
+static const char *const type_name[16] = {
+	"none", "data", "map", "slots", "slab64", "slab128", "slab256",
+	"slab320", "table", "tabdir", "segment", "entries", "dirent", "inode",
+	"attr", "15",
+};
+static const u32 slab_size[4] = { 64, 128, 256, 320 };
+static const u32 slab_nr[4] = { 64, 32, 16, 12 };
+
+static struct daxfs_a64 *at(struct world *w, u64 off)
+{
+	return (struct daxfs_a64 *)(w->base + off);
+}
+
+static struct daxfs_a64 *page_info(struct world *w, u64 off)
+{
+	const struct daxfs_span *info = &w->rg[0].area[DAXFS_AREA_PAGE_INFO];
+
+	return at(w, info->off + ((off - w->rg[0].pool_base) >>
+				  DAXFS_PAGE_SHIFT) * 8);
+}
+
+/* Pages of the tables that the root reaches (of one level: small tests). */
+static u64 table_pages(struct world *w)
+{
+	const struct daxfs_span *layers = &w->rg[0].area[DAXFS_AREA_LAYERS];
+	struct daxfs_layer *top = (struct daxfs_layer *)(w->base + layers->off) + 1;
+	u64 off = top->root_off.raw, nr = 0;
+	u32 i;
+
+	while (off) {
+		struct daxfs_table *t = (struct daxfs_table *)at(w, off);
+
+		if (t->levels.raw != 1)
+			die("a table of more levels", ENOTSUP);
+		nr++;
+		for (i = 0; i < DAXFS_TABLE_FANOUT; i++)
+			nr += t->dir[i].raw != 0;
+		off = t->next.raw;
+	}
+	return nr;
+}
+
+static void count_slab(struct world *w, u64 off, u32 class, u64 *count)
+{
+	u32 i;
+
+	for (i = 0; i < slab_nr[class]; i++) {
+		u64 v = at(w, off + i * slab_size[class])->raw;
+
+		if (DAXFS_KIND(v) == DAXFS_I_OWNED)
+			count[info_type(v)]++;
+		else if (DAXFS_KIND(v) == DAXFS_I_RESERVED)
+			count[DAXFS_T_NONE]++;
+	}
+}
+
+void world_owned(struct world *w, struct log *log)
+{
+	const struct daxfs_span *pool = &w->rg[0].area[DAXFS_AREA_POOL];
+	u64 count[16] = { 0 }, i, tables;
+
+	for (i = 0; i < pool->nr; i++) {
+		u64 off = pool->off + (i << DAXFS_PAGE_SHIFT);
+		u64 v = page_info(w, off)->raw;
+		u32 type = info_type(v);
+
+		if (DAXFS_KIND(v) == DAXFS_I_RESERVED)
+			count[DAXFS_T_NONE]++;
+		if (DAXFS_KIND(v) != DAXFS_I_OWNED)
+			continue;
+		if (type >= DAXFS_T_SLAB64 && type <= DAXFS_T_SLAB320)
+			count_slab(w, off, type - DAXFS_T_SLAB64, count);
+		else
+			count[type]++;
+	}
+	tables = count[DAXFS_T_TABLE] + count[DAXFS_T_TABDIR] +
+		 count[DAXFS_T_SEGMENT] - table_pages(w);
+	if (tables)
+		log_add(log, "lost table: %lld\n", (long long)tables);
+	if (count[DAXFS_T_NONE])
+		log_add(log, "reserved: %llu\n", (unsigned long long)count[0]);
+	for (i = 1; i < 16; i++)
+		if (count[i] && i != DAXFS_T_TABLE && i != DAXFS_T_TABDIR &&
+		    i != DAXFS_T_SEGMENT)
+			log_add(log, "%s: %llu\n", type_name[i],
+				(unsigned long long)count[i]);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A small region and its hosts, for tests that run them step by step.
+ *
+ * Notes: a world is made once per case, then frozen; world_reset() brings
+ * region and hosts back to that state at the cost of the pages that a run
+ * touched. One world at a time. Calls of the core go through small functions
+ * that take paths from the root ("d1/a").
+ */
+#ifndef DAXFS_TESTS_SIM_WORLD_H
+#define DAXFS_TESTS_SIM_WORLD_H
+
+#include "core.h"
+#include "harness.h"
+
+#define WORLD_HOSTS	4u
+#define WORLD_LOG	(32u << 10)
+#define WORLD_MAX_STEPS	5000000ull	/* of one run: more is a hang */
+
+struct log {			/* text, compared as a whole */
+	u32 len;
+	char text[WORLD_LOG];
+};
+
+struct world {
+	u8 *base;
+	u64 len;
+	int fd;
+	struct daxfs_region rg[WORLD_HOSTS];
+	struct daxfs_cx cx[WORLD_HOSTS];
+	struct daxfs_file held;	/* a file that the setup left open on host 0 */
+};
+
+/* Format, and join all hosts. buckets: of the index. Exits on failure. */
+void world_make(struct world *w, u64 buckets);
+/* What the region and the hosts are now is what resets bring back. */
+void world_freeze(struct world *w);
+void world_reset(struct world *w);
+/* Reset, and go on with the setup: what was frozen is changed from here on. */
+void world_thaw(struct world *w);
+void world_free(struct world *w);
+
+__attribute__((format(printf, 2, 3)))
+void log_add(struct log *log, const char *format, ...);
+int log_same(const struct log *a, const struct log *b);
+/* The first line that differs, for messages; a static buffer. */
+const char *log_diff(const struct log *got, const struct log *want);
+
+/* ---- the core by paths; each returns what the core returns ---- */
+
+int w_lookup(struct daxfs_cx *cx, const char *path, struct daxfs_stat *st);
+int w_create(struct daxfs_cx *cx, const char *path);
+int w_mkdir(struct daxfs_cx *cx, const char *path);
+int w_symlink(struct daxfs_cx *cx, const char *path, u32 target_len);
+int w_link(struct daxfs_cx *cx, const char *from, const char *to);
+int w_unlink(struct daxfs_cx *cx, const char *path);
+int w_rmdir(struct daxfs_cx *cx, const char *path);
+int w_rename(struct daxfs_cx *cx, const char *from, const char *to, u32 flags);
+int w_open(struct daxfs_cx *cx, const char *path, struct daxfs_file *f);
+/* Open, do, close. Content is the byte fill. */
+s64 w_write(struct daxfs_cx *cx, const char *path, u64 off, u64 len, u8 fill);
+s64 w_append(struct daxfs_cx *cx, const char *path, u64 len, u8 fill);
+int w_truncate(struct daxfs_cx *cx, const char *path, u64 size);
+
+/* ---- the whole ---- */
+
+/* All that a user can see but times: names, types, links, sizes, content. */
+int world_dump(struct daxfs_cx *cx, struct log *log);
+/* Remove every name. */
+int world_empty(struct daxfs_cx *cx);
+/* daxfs_check_index(): what it reports is added to log. */
+int world_check(struct daxfs_cx *cx, struct log *log);
+/*
+ * What is owned in the pool, by type: pages, and objects in slab pages.
+ * Pages of tables that the index no longer reaches count as "lost table".
+ * Nothing else but the state of info words is looked at.
+ */
+void world_owned(struct world *w, struct log *log);
+
+#endif
