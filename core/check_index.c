@@ -48,16 +48,19 @@ static void check_dirent(struct daxfs_cx *cx, struct daxfs_check *ck, u64 off,
 			 u64 value)
 {
 	struct daxfs_dirent_cell *c = daxfs_at(cx->rg, off, 64, 64);
-	u64 dir = DAXFS_KEY_INO(a64_load_relaxed(&c->cell.key));
-	struct daxfs_key k;
 	struct daxfs_iref ref;
 	struct daxfs_stat st;
+	struct daxfs_key k;
+	u32 len = c ? c->name_len : 0;	/* once */
+	u64 dir;
 
-	if (!cell_memory_ok(cx, off, DAXFS_T_DIRENT)) {
+	if (!c || !cell_memory_ok(cx, off, DAXFS_T_DIRENT) ||
+	    !daxfs_at(cx->rg, off, DAXFS_DIRENT_NAME_OFF + len, 64)) {
 		say(ck, "index", off, "bucket refers to memory that is no name");
 		return;
 	}
-	k = daxfs_key_dirent(cx->rg, dir, (const char *)c->name, c->name_len);
+	dir = DAXFS_KEY_INO(a64_load_relaxed(&c->cell.key));
+	k = daxfs_key_dirent(cx->rg, dir, (const char *)c->name, len);
 	if (a64_load_relaxed(&c->cell.hash) != k.hash)
 		say(ck, "index", off, "hash of a name is wrong");
 	else if (!found_by_key(cx, &k, off))

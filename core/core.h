@@ -115,7 +115,6 @@ struct daxfs_cx {
 	/* hints of the index and of directories */
 	u64 table;			/* table that the counts below are of */
 	u32 used_add;
-	int dead_add;
 	u64 ino_next, ino_end;
 	u32 slot_nr;
 	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];
@@ -150,6 +149,12 @@ struct daxfs_host_info {	/* one row of the host table */
 
 /* Take a free host slot. -EUSERS: all DAXFS_HOSTS are in use. */
 int daxfs_host_join(struct daxfs_region *rg, const struct daxfs_host_id *id);
+/*
+ * When all slots are taken: become the host of a slot whose host is dead, and
+ * recover it. cx is bound to one of its contexts. -EBUSY: not that one now.
+ */
+int daxfs_host_take_over(struct daxfs_region *rg, struct daxfs_cx *cx,
+			 const struct daxfs_host_id *id, u32 slot);
 /* Give back everything this host holds. cx: a context of it. */
 int daxfs_host_leave(struct daxfs_cx *cx);
 void daxfs_host_beat(struct daxfs_region *rg);

@@ -142,6 +142,9 @@ static int slot_page_add(struct daxfs_cx *cx, struct daxfs_inode *in,
 	full_fence();	/* the page before the state; [SLT] in daxfs_drop_finish() */
 	r = daxfs_word_read(cx->rg, &in->dirstate, &ds);
 	if (!r && (ds & DAXFS_DIR_DEAD)) {
+		/* The page itself first: the node that it hangs in may have
+		 * been retired before, then nobody goes there again. */
+		daxfs_page_retire(cx, off, daxfs_retire_epoch(cx), 0);
 		r = daxfs_map_retire(cx, in);
 		return r ? r : -ENOENT;
 	}
@@ -175,22 +178,26 @@ int daxfs_slot_word(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 static int slot_try(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 		    u64 cell_off)
 {
+	struct daxfs_dirent_cell *cell = daxfs_at(cx->rg, cell_off, 64, 64);
 	struct daxfs_a64 *word;
 	int r = daxfs_slot_word(cx, in, slot, 1, &word);
 
-	if (r)
-		return r;
+	if (r || !cell)
+		return r ? r : -EUCLEAN;
 	if (a64_load_relaxed(word))
 		return -EBUSY;
+	/* The cell says where it is before it is there: for recovery. */
+	a64_store_relaxed(&cell->dslot, slot);
 	return a64_cas(word, 0, cell_off) ? -EBUSY : 0;	/* [PUB] the cell */
 }
 
 static void slot_remember(struct daxfs_cx *cx, u64 dir, u64 slot)
 {
-	if (cx->slot_nr == DAXFS_CX_SLOTS)
-		return;		/* found again by probing */
-	cx->slot[cx->slot_nr].dir = dir;
-	cx->slot[cx->slot_nr++].slot = slot;
+	u32 at = cx->slot_nr < DAXFS_CX_SLOTS ? cx->slot_nr++ :
+		 (u32)slot % DAXFS_CX_SLOTS;	/* forget another, of any directory */
+
+	cx->slot[at].dir = dir;
+	cx->slot[at].slot = slot;
 }
 
 static int slot_from_list(struct daxfs_cx *cx, struct daxfs_iref *dir,

@@ -28,7 +28,7 @@ static void store_name(struct daxfs_host *h, const char *name)
 	}
 }
 
-static void store_identity(struct daxfs_host *h, const struct daxfs_host_id *id)
+void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id)
 {
 	/* All relaxed: published by the state, [HST] in daxfs_host_join(). */
 	a64_store_relaxed(&h->kind, id->kind);
@@ -54,7 +54,7 @@ static int join_slot(struct daxfs_region *rg, u32 slot,
 	mine = host_make(DAXFS_H_JOINING, 0, id->pid, inc);
 	if (a64_cas(&h->state, v, mine) != v)
 		return -EBUSY;
-	store_identity(h, id);
+	daxfs_host_put_id(h, id);
 	/* Seen before our first epoch. Pairs with [EPO] in
 	 * daxfs_epoch_advance(). */
 	a64_or(&daxfs_globals(rg)->hosts_used.word, 1ull << slot);
@@ -85,10 +85,12 @@ int daxfs_host_check(const struct daxfs_region *rg)
 	/* A look, not a lock: relaxed is as good as any order. */
 	u64 v = a64_load_relaxed(&daxfs_host(rg, rg->host)->state);
 
-	if (!rg->joined || DAXFS_KIND(v) != DAXFS_H_ALIVE ||
-	    host_incarnation(v) != rg->incarnation)
+	if (!rg->joined || host_incarnation(v) != rg->incarnation)
 		return -ESTALE;
-	return 0;
+	/* RECOVERING itself: daxfs_host_take_over(). */
+	return DAXFS_KIND(v) == DAXFS_H_ALIVE ||
+	       (DAXFS_KIND(v) == DAXFS_H_RECOVERING &&
+		host_recoverer(v) == rg->host) ? 0 : -ESTALE;
 }
 
 void daxfs_host_beat(struct daxfs_region *rg)
@@ -151,7 +153,8 @@ int daxfs_host_mark_dead(struct daxfs_region *rg, u32 slot, u32 incarnation)
 	u64 v = a64_load_acquire(&h->state);	/* pairs with [HST] */
 
 	if (host_incarnation(v) != incarnation ||
-	    (DAXFS_KIND(v) != DAXFS_H_ALIVE && DAXFS_KIND(v) != DAXFS_H_JOINING))
+	    (DAXFS_KIND(v) != DAXFS_H_ALIVE && DAXFS_KIND(v) != DAXFS_H_JOINING &&
+	     !(DAXFS_KIND(v) == DAXFS_H_RECOVERING && host_recoverer(v) == slot)))
 		return -ESTALE;
 	if (a64_cas(&h->state, v, (v & ~7ull) | DAXFS_H_DEAD) != v)
 		return -ESTALE;

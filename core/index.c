@@ -31,7 +31,8 @@
 #include "region.h"
 #include "word.h"
 
-#define CHAIN_MAX	8u	/* tables behind the root: two in fact */
+#define CHAIN_MAX	4096u	/* tables behind a root that is long replaced */
+#define LONG_RUN	512u	/* buckets: a table with such runs is too full */
 #define MIGRATE_STEP	16u	/* buckets per insert */
 #define SEG_SHIFT	9u	/* buckets per segment page */
 #define SEG_MASK	511u
@@ -389,33 +390,43 @@ int daxfs_table_retire(struct daxfs_cx *cx, u64 off)
 
 /* ---- growing and migrating ---- */
 
-/* Buckets for the keys that live: load at most 1/3 at the beginning. */
-static u32 next_shift(const struct table *tb)
+/*
+ * Size of the table that replaces tb. The cells are counted, not estimated:
+ * the new table must take them all, one insert for each 16 buckets of tb that
+ * migrate, and tombs of cells that die meanwhile.
+ */
+static int next_shift(struct daxfs_cx *cx, const struct table *tb, u32 *shift)
 {
-	u64 used = a64_load_relaxed(&tb->t->used);	/* estimates */
-	u64 dead = a64_load_relaxed(&tb->t->dead);
-	u64 live = dead < used ? used - dead : 0;
-	u32 shift = tb->shift > DAXFS_TABLE_MIN_SHIFT + 2 ?
-		    tb->shift - 2 : DAXFS_TABLE_MIN_SHIFT;
+	u64 cells = 0, need;
 
-	if (live > tb->mask)
-		live = tb->mask;
-	while (shift < DAXFS_TABLE_MAX_SHIFT && 1ull << shift < live * 3)
-		shift++;
-	return shift;
+	for (u64 i = 0; i <= tb->mask; i += SEG_MASK + 1) {
+		struct daxfs_a64 *seg = segment(cx->rg, tb, i);
+
+		if (!seg)
+			return -EUCLEAN;
+		for (u32 k = 0; k <= SEG_MASK; k++)
+			cells += is_cell(a64_load_relaxed(&seg[k]));
+	}
+	need = cells * 3 + (tb->mask + 1) / 4;
+	*shift = DAXFS_TABLE_MIN_SHIFT;
+	while (*shift < DAXFS_TABLE_MAX_SHIFT && 1ull << *shift < need)
+		++*shift;
+	return 0;
 }
 
-/* Publish an empty table behind tb. Only while tb is the root. */
-static int grow(struct daxfs_cx *cx, const struct table *tb)
+/* Publish an empty table behind tb. */
+static int append_table(struct daxfs_cx *cx, const struct table *tb)
 {
 	u64 off;
+	u32 shift;
 	int r;
 
-	if (a64_load_acquire(root_word(cx)) != tb->off ||	/* [PUB] */
-	    a64_load_acquire(&tb->t->next))			/* [PUB] */
+	if (a64_load_acquire(&tb->t->next))	/* pairs with [PUB] below */
 		return 0;
-	r = daxfs_table_make(cx, next_shift(tb), daxfs_off(cx->rg, &tb->t->next),
-			     &off);
+	r = next_shift(cx, tb, &shift);
+	if (!r)
+		r = daxfs_table_make(cx, shift, daxfs_off(cx->rg, &tb->t->next),
+				     &off);
 	if (r)
 		return r;
 	/* Publishes the table. Pairs with [PUB] in table_next(). */
@@ -435,6 +446,14 @@ static int cell_lives(struct daxfs_cx *cx, u64 cell_off)
 	int r = daxfs_word_read(cx->rg, &cell_at(cx->rg, cell_off)->value, &v);
 
 	return r ? r : value_state(v) != DAXFS_V_DEAD;
+}
+
+/* Only the root gets a successor: two migrations at once are enough. */
+static int grow(struct daxfs_cx *cx, const struct table *tb)
+{
+	if (a64_load_acquire(root_word(cx)) != tb->off)		/* [PUB] */
+		return 0;
+	return append_table(cx, tb);
 }
 
 /*
@@ -473,6 +492,31 @@ static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 has
 	return -ENOSPC;
 }
 
+/*
+ * As put(), into the first table behind that has room. The first has it, by
+ * its size, unless deaths during the migration have filled it with tombs.
+ */
+static int put_behind(struct daxfs_cx *cx, const struct table *u, u64 cell_off,
+		      u64 hash)
+{
+	struct table tb = *u;
+
+	for (u32 i = 0; i < CHAIN_MAX; i++) {
+		int r = put(cx, &tb, cell_off, hash);
+
+		if (r > 0)
+			a64_add_relaxed(&tb.t->used, 1);	/* an estimate */
+		if (r != -ENOSPC)
+			return r;
+		r = append_table(cx, &tb);
+		if (!r)
+			r = table_next(cx, &tb, &tb);
+		if (r <= 0)
+			return r ? r : -EUCLEAN;
+	}
+	return -EUCLEAN;
+}
+
 static int migrate_cell(struct daxfs_cx *cx, const struct table *next,
 			struct daxfs_a64 *bucket, u64 b)
 {
@@ -490,11 +534,9 @@ static int migrate_cell(struct daxfs_cx *cx, const struct table *next,
 					     a64_load_relaxed(&c->hash)));
 		return 0;
 	}
-	r = put(cx, next, bucket_off(b), a64_load_relaxed(&c->hash));
+	r = put_behind(cx, next, bucket_off(b), a64_load_relaxed(&c->hash));
 	if (r < 0)
 		return r;
-	if (r)
-		a64_add_relaxed(&next->t->used, 1);	/* an estimate */
 	a64_cas(bucket, b, bucket_as(b, DAXFS_B_MOVED));
 	return 0;
 }
@@ -592,15 +634,11 @@ static int count_used(struct daxfs_cx *cx, const struct table *tb)
 	if (cx->table != tb->off) {
 		cx->table = tb->off;
 		cx->used_add = 0;
-		cx->dead_add = 0;
 	}
 	if (++cx->used_add < batch)
 		return 0;
 	used = a64_add_relaxed(&tb->t->used, cx->used_add) + cx->used_add;
-	if (cx->dead_add)
-		a64_add_relaxed(&tb->t->dead, (u64)(s64)cx->dead_add);
 	cx->used_add = 0;
-	cx->dead_add = 0;
 	return used > (tb->mask + 1) / 8 * 5 ? grow(cx, tb) : 0;
 }
 
@@ -621,12 +659,14 @@ static u64 tomb_for(const struct table *tb, u64 b, u64 hash)
  */
 static int insert_scan(struct daxfs_cx *cx, const struct table *tb,
 		       const struct daxfs_key *k, struct daxfs_a64 **at, u64 *held,
-		       u64 *found_off, u64 *value)
+		       int *long_run, u64 *found_off, u64 *value)
 {
 	struct probe p;
+	u32 retries = 0;
 
 	*at = NULL;
-	for (probe_start(&p, tb, k->hash); p.left; ) {
+	*long_run = 0;
+	for (probe_start(&p, tb, k->hash); p.left && retries < RETRIES; ) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
 		u64 b;
 		int r;
@@ -653,11 +693,13 @@ static int insert_scan(struct daxfs_cx *cx, const struct table *tb,
 				return -EEXIST;
 			/* Dead: a tomb before we may choose; see it again. */
 			a64_cas(bucket, b, tomb_for(tb, b, k->hash));
+			retries++;
 			continue;
 		}
 		probe_next(&p);
+		*long_run |= tb->mask - p.left >= LONG_RUN && p.left <= tb->mask;
 	}
-	return 0;
+	return p.left ? -EUCLEAN : 0;
 }
 
 /*
@@ -668,12 +710,13 @@ static int insert_close(struct daxfs_cx *cx, const struct table *tb,
 			const struct daxfs_key *k)
 {
 	struct probe p;
+	u64 changes = 0;
 
 	for (probe_start(&p, tb, k->hash); p.left; ) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
 		u64 b;
 
-		if (!bucket)
+		if (!bucket || changes++ > tb->mask + RETRIES)
 			return -EUCLEAN;
 		b = a64_load_acquire(bucket);	/* [PUB] in insert_in() */
 		if (bucket_kind(b) == DAXFS_B_SEALED)
@@ -701,7 +744,9 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 	for (u32 i = 0; i < RETRIES; i++) {
 		struct daxfs_a64 *at;
 		u64 held;
-		int r = insert_scan(cx, tb, k, &at, &held, found_off, value);
+		int long_run;
+		int r = insert_scan(cx, tb, k, &at, &held, &long_run, found_off,
+				    value);
 
 		if (r < 0)
 			return r;
@@ -712,14 +757,18 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 			if (r < 0)
 				return r;
 			/* What came in until the run was closed is seen now. */
-			r = insert_scan(cx, tb, k, &at, &held, found_off, value);
+			r = insert_scan(cx, tb, k, &at, &held, &long_run,
+					found_off, value);
 			return r < 0 ? r : 1;
 		}
 		if (!at)
 			return 2;
 		/* Publication. Pairs with [PUB] in find_in(). */
-		if (a64_cas(at, held, new) == held)
+		if (a64_cas(at, held, new) == held) {
+			if (long_run)
+				grow(cx, tb);	/* without room: later */
 			return held == DAXFS_B_EMPTY ? 0 : 3;
+		}
 	}
 	return -EUCLEAN;
 }
@@ -738,12 +787,10 @@ int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
 			/* Room is a matter of later inserts: this one is done. */
 			if (!r)
 				count_used(cx, &tb);
-			else if (cx->table == tb.off)
-				cx->dead_add--;	/* a tomb came to life */
 			return 0;
 		}
 		if (r == 2) {
-			r = grow(cx, &tb);
+			r = append_table(cx, &tb);
 			if (r)
 				return r;
 		}
@@ -762,18 +809,19 @@ int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
 
 /*
  * In one table, from the cell's hash on: make its bucket a tomb, or leave one
- * at the end of the run for a late put(). 1: its bucket was there.
+ * at the end of the run for a late put().
  */
 static int bury_in(struct daxfs_cx *cx, const struct table *tb, u64 cell_off,
 		   u64 hash)
 {
 	struct probe p;
+	u64 looks = 0;
 
 	for (probe_start(&p, tb, hash); p.left; ) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
 		u64 b;
 
-		if (!bucket)
+		if (!bucket || looks++ > tb->mask + RETRIES)
 			return -EUCLEAN;
 		b = a64_load_acquire(bucket);	/* pairs with [PUB] */
 		if (bucket_kind(b) == DAXFS_B_SEALED)
@@ -782,9 +830,11 @@ static int bury_in(struct daxfs_cx *cx, const struct table *tb, u64 cell_off,
 		    (is_cell(b) && bucket_off(b) == cell_off &&
 		     bucket_tag_is(b, hash))) {
 			/* [BUR] in put() */
-			if (a64_cas(bucket, b, tomb_for(tb, b, hash)) == b)
-				return b != DAXFS_B_EMPTY;
-			continue;
+			if (a64_cas(bucket, b, tomb_for(tb, b, hash)) != b)
+				continue;
+			if (b == DAXFS_B_EMPTY)
+				a64_add_relaxed(&tb->t->used, 1); /* an estimate */
+			return 0;
 		}
 		probe_next(&p);
 	}
@@ -803,11 +853,9 @@ int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off)
 	hash = a64_load_relaxed(&c->hash);
 	full_fence();	/* DEAD before the tables; pairs with [BUR] in migrate_cell() */
 	r = table_root(cx, &tb);
-	if (!r && cx->table == tb.off)
-		cx->dead_add++;
 	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
 		r = bury_in(cx, &tb, cell_off, hash);
-		if (r < 0)
+		if (r)
 			return r;
 		r = table_next(cx, &tb, &tb);
 		if (r <= 0)
@@ -862,5 +910,5 @@ int daxfs_index_walk(struct daxfs_cx *cx,
 			return r;
 		r = 0;
 	}
-	return r;
+	return r ? r : -EUCLEAN;
 }

@@ -38,6 +38,21 @@ static struct daxfs_inode *inode_at(const struct daxfs_region *rg, u64 off)
 
 /* ---- finding ---- */
 
+/* Bytes of a file may look like anything: it must be an object in a slab. */
+static int is_inode_memory(struct daxfs_cx *cx, u64 off)
+{
+	struct daxfs_a64 *page = daxfs_page_info(cx->rg,
+						 off & ~(DAXFS_PAGE_SIZE - 1));
+	struct daxfs_inode *in = inode_at(cx->rg, off);
+	u64 v;
+
+	if (!page || !in || daxfs_slab_class(a64_load_acquire(page)) !=	/* [SLB] */
+			    DAXFS_CLASS256)
+		return 0;
+	v = a64_load_relaxed(&in->cell.info);
+	return DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == DAXFS_T_INODE;
+}
+
 /* Is there an inode of that number, alive, where the hint says? */
 static int hint_is_right(struct daxfs_cx *cx, u64 ino, u64 hint,
 			 struct daxfs_iref *ref)
@@ -50,6 +65,8 @@ static int hint_is_right(struct daxfs_cx *cx, u64 ino, u64 hint,
 	/* A number is never used again, so key and LIVE say enough. */
 	v = a64_load_acquire(&in->cell.value);		/* pairs with [PUB] */
 	if (is_ref(v) || value_state(v) != DAXFS_V_LIVE || value_ino(v) != ino)
+		return 0;
+	if (!is_inode_memory(cx, hint))
 		return 0;
 	ref->off = hint;
 	ref->in = in;
@@ -366,7 +383,7 @@ static void touch_time(struct daxfs_a64 *word, u64 now)
 	/* A time far ahead was set by somebody: take the clock's. */
 	if (old >= now && old - now < SECOND_NS)
 		now = old + 1;
-	a64_store_relaxed(word, now);
+	a64_cas(word, old, now);	/* who set it meanwhile knows better */
 }
 
 static void change_raise(struct daxfs_inode *in)
@@ -611,6 +628,14 @@ int daxfs_close(struct daxfs_cx *cx, u64 ino)
 
 /* ---- dropping ---- */
 
+/* Only the owner of the context writes it. */
+void daxfs_count_inodes(struct daxfs_cx *cx, u64 n)
+{
+	a64_store_relaxed(&cx->sh->inodes_made,
+			  a64_load_relaxed(&cx->sh->inodes_made) + n);
+}
+
+
 int daxfs_cell_dispose(struct daxfs_cx *cx, u64 cell_off)
 {
 	int r = daxfs_index_bury(cx, cell_off);
@@ -676,11 +701,14 @@ int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	if (r <= 0)
 		return r;
 	a64_store_relaxed(&cx->sh->drop_ino, ref->ino);
+	a64_store_relaxed(&cx->sh->drop_off, ref->off);
 	full_fence();	/* the note before the CAS; pairs with [OPN] in recovery */
-	if (a64_cas(&ref->in->nlink, nlink, nlink | DAXFS_NLINK_DROPPING) == nlink)
+	if (a64_cas(&ref->in->nlink, nlink, nlink | DAXFS_NLINK_DROPPING) == nlink) {
 		r = daxfs_drop_finish(cx, ref);
-	else
+		daxfs_count_inodes(cx, (u64)-1);
+	} else {
 		r = 0;		/* another drops it, or it is claimed: retried */
+	}
 	a64_store_release(&cx->sh->drop_ino, 0);	/* [OPN] */
 	return r;
 }

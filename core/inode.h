@@ -42,6 +42,8 @@ int daxfs_inode_make(struct daxfs_cx *cx, u64 ino, u64 parent,
 		     const struct daxfs_new *what, u64 *off);
 /* Give back a new inode that was never published. */
 void daxfs_inode_give(struct daxfs_cx *cx, u64 off);
+/* Statistics of this context. */
+void daxfs_count_inodes(struct daxfs_cx *cx, u64 n);
 /* A number that was never used. */
 int daxfs_ino_take(struct daxfs_cx *cx, u64 *ino);
 

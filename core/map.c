@@ -34,6 +34,12 @@ static u64 root_off(u64 root)
 	return root & 0xfffffffff000ull;
 }
 
+static int root_is_bad(u64 root)
+{
+	return root && (!root_height(root) ||
+			root_height(root) > DAXFS_MAP_HEIGHTS);
+}
+
 static int reaches(u32 height, u64 idx)
 {
 	return height >= DAXFS_MAP_HEIGHTS || !(idx >> (DAXFS_MAP_SHIFT * height));
@@ -65,7 +71,7 @@ static int map_root(struct daxfs_cx *cx, struct daxfs_inode *in, u64 idx,
 		int r;
 
 		*root = a64_load_acquire(&in->map);	/* [PUB] in raise_root() */
-		if (root_height(*root) > DAXFS_MAP_HEIGHTS)
+		if (root_is_bad(*root))
 			return -EUCLEAN;
 		if (*root && reaches(root_height(*root), idx))
 			return 0;
@@ -201,21 +207,27 @@ int daxfs_map_next(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *idx,
 		return 0;
 	}
 	root = a64_load_acquire(&in->map);	/* pairs with [PUB] in raise_root() */
+	if (root_is_bad(root))
+		return -EUCLEAN;
 	if (!root || !reaches(root_height(root), *idx))
 		return -ENOENT;
-	if (root_height(root) > DAXFS_MAP_HEIGHTS)
-		return -EUCLEAN;
 	r = node_is_of(cx, in, &in->map, 0, root_off(root));
 	if (r <= 0)
 		return r ? r : -ENOENT;
 	return next_in(cx, in, root_off(root), root_height(root), 0, idx, word);
 }
 
-int daxfs_inode_mapped(struct daxfs_inode *in)
+int daxfs_inode_mapped(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
+	u64 ino = DAXFS_KEY_INO(a64_load_relaxed(&in->cell.key));
+	struct daxfs_a64 *opens = daxfs_base_opens(cx->rg, ino);
+
 	full_fence();	/* the slot is cleared before; pairs with [MAP] in
 			 * daxfs_map_begin() */
-	return a64_load_relaxed(&in->mapped) != 0;
+	/* A pin may have begun when the base inode had no copy to note it on;
+	 * whoever pins a file holds it, too. */
+	return a64_load_relaxed(&in->mapped) ||
+	       (opens && a64_load_relaxed(opens));
 }
 
 struct retirement {
@@ -272,13 +284,13 @@ int daxfs_map_retire(struct daxfs_cx *cx, struct daxfs_inode *in)
 	u64 root;
 	int r;
 
-	how.mapped = daxfs_inode_mapped(in);
+	how.mapped = daxfs_inode_mapped(cx, in);
 	how.g = daxfs_retire_epoch(cx);
 	r = retire_word(cx, &in->page0, &how);
 	root = a64_load_acquire(&in->map);	/* pairs with [PUB] in raise_root() */
 	if (r || !root)
 		return r;
-	if (root_height(root) > DAXFS_MAP_HEIGHTS)
+	if (root_is_bad(root))
 		return -EUCLEAN;
 	r = node_is_of(cx, in, &in->map, 0, root_off(root));
 	if (r <= 0)

@@ -28,6 +28,6 @@ int daxfs_map_next(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *idx,
  */
 int daxfs_map_retire(struct daxfs_cx *cx, struct daxfs_inode *in);
 /* May pages of this inode be mapped or pinned? Issues a full fence. */
-int daxfs_inode_mapped(struct daxfs_inode *in);
+int daxfs_inode_mapped(struct daxfs_cx *cx, struct daxfs_inode *in);
 
 #endif

@@ -146,7 +146,6 @@ static int born_publish(struct daxfs_cx *cx, struct born *b)
 		if (r)
 			return r;
 		b->has_slot = 1;
-		a64_store_relaxed(&b->cell->dslot, b->slot);
 	}
 	r = daxfs_index_insert(cx, &b->n->key, b->off, &found, &value);
 	b->in_bucket = !r;
@@ -253,7 +252,7 @@ static int call_fn(struct daxfs_cx *cx, void *p)
 	daxfs_patience_reset(cx);
 	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
 		r = c->fn(cx, c->arg);
-	return r == -EAGAIN ? -EUCLEAN : r;
+	return r == -EAGAIN ? -EBUSY : r;	/* others are always faster */
 }
 
 /* frees: the operation may use the reserve, for it gives memory back. */
@@ -360,6 +359,7 @@ static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 		return r;
 	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
 	a64_store_relaxed(&cx->sh->made_ino, 0);	/* before the end below */
+	daxfs_count_inodes(cx, 1);
 	daxfs_op_end(cx);
 	return a->st ? daxfs_ref_stat(cx, &a->made, a->st) : 0;
 }
@@ -395,7 +395,7 @@ int daxfs_create(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 static int link_check(struct daxfs_cx *cx, struct name_arg *a,
 		      struct daxfs_iref *ref, u64 *nlink)
 {
-	u32 mode;
+	u32 mode = 0;
 	int r = daxfs_iget(cx, a->ino, 0, ref);
 
 	if (!r)

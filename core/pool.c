@@ -70,7 +70,11 @@ static void count_pages(struct daxfs_cx *cx, u64 n)
 	a64_store_relaxed(&cx->sh->pages_taken, v + n);
 }
 
-/* Set while a reclaim found nothing and nothing was retired since. */
+#define STARVING_MASK	3ull
+#define STARVING_LOOK	1ull	/* a search goes on */
+#define STARVING_NONE	2ull	/* it found nothing, and nothing was retired since */
+
+/* A search, counted in the upper bits so that no two look alike. */
 static struct daxfs_a64 *starving(struct daxfs_cx *cx)
 {
 	return &daxfs_globals(cx->rg)->starving.word;
@@ -80,14 +84,16 @@ static struct daxfs_a64 *starving(struct daxfs_cx *cx)
 static void chunk_has_room(struct daxfs_cx *cx, u64 off)
 {
 	struct daxfs_a64 *hint = daxfs_chunk_hint(cx->rg, chunk_of(cx->rg, off));
+	u64 v;
 
 	/* Info before hints. Pairs with [HNT] in chunk_mark_full() and
 	 * daxfs_reclaim(). */
 	full_fence();
 	if (a64_load_relaxed(hint) == DAXFS_CH_FULL)
 		a64_cas(hint, DAXFS_CH_FULL, 0);
-	if (a64_load_relaxed(starving(cx)))
-		a64_store_relaxed(starving(cx), 0);
+	v = a64_load_relaxed(starving(cx));
+	if (v & STARVING_MASK)
+		a64_cas(starving(cx), v, (v | STARVING_MASK) + 1);
 }
 
 static int reusable(struct daxfs_cx *cx, u64 info, u64 g)
@@ -106,7 +112,7 @@ static int page_try(struct daxfs_cx *cx, u64 off, u64 owned)
 	struct daxfs_a64 *info = daxfs_page_info(cx->rg, off);
 
 	if (!info || (!cx->full && off >= cx->rg->pool_end))
-		return 0;
+		return 0;	/* the reserve */
 	if (a64_load_relaxed(info) != DAXFS_I_FREE)
 		return 0;	/* the CAS decides; this saves its cost */
 	if (a64_cas(info, DAXFS_I_FREE, owned) != DAXFS_I_FREE)
@@ -121,16 +127,18 @@ static u64 chunk_page_off(const struct daxfs_region *rg, u64 chunk, u32 page)
 	       ((u64)page << DAXFS_PAGE_SHIFT);
 }
 
-/* Nothing free, nothing retired, among the pages that we may take. */
+/* Nothing free, nothing retired, among the pages that everybody may take. */
 static int chunk_is_full(struct daxfs_cx *cx, u64 chunk)
 {
 	for (u32 i = 0; i < DAXFS_CHUNK_PAGES; i++) {
 		struct daxfs_a64 *info;
 		u64 v;
 
-		info = daxfs_page_info(cx->rg, chunk_page_off(cx->rg, chunk, i));
-		if (!info)
-			continue;
+		u64 off = chunk_page_off(cx->rg, chunk, i);
+
+		info = daxfs_page_info(cx->rg, off);
+		if (!info || off >= cx->rg->pool_end)
+			continue;	/* the reserve is searched without hints */
 		v = a64_load_relaxed(info);
 		if (v == DAXFS_I_FREE || info_is_retired(v))
 			return 0;
@@ -176,14 +184,14 @@ static u64 chunk_mine(const struct daxfs_cx *cx)
 }
 
 /* Go on to a chunk that nobody takes from (alone), or that is not full. */
-static int chunk_next(struct daxfs_cx *cx, int alone)
+static int chunk_next(struct daxfs_cx *cx, int alone, u64 *left)
 {
-	u64 mine = chunk_mine(cx), nr = chunk_nr(cx->rg);
+	u64 mine = chunk_mine(cx), nr = chunk_nr(cx->rg), start = cx->chunk;
 
 	if (a64_load_relaxed(daxfs_chunk_hint(cx->rg, cx->chunk)) == mine)
 		a64_cas(daxfs_chunk_hint(cx->rg, cx->chunk), mine, 0);
-	for (u64 i = 1; i <= nr; i++) {
-		u64 chunk = (cx->chunk + i) % nr;
+	for (u64 i = 1; *left; i++, --*left) {
+		u64 chunk = (start + i) % nr;
 		struct daxfs_a64 *hint = daxfs_chunk_hint(cx->rg, chunk);
 		u64 v = a64_load_relaxed(hint);
 
@@ -193,22 +201,35 @@ static int chunk_next(struct daxfs_cx *cx, int alone)
 			continue;
 		cx->chunk = chunk;
 		cx->chunk_page = 0;
+		--*left;
 		return 1;
 	}
 	return 0;
 }
 
-/* Look through chunks until one gives a page. */
+/* Look through chunks, once round, until one gives a page. */
 static int chunks_search(struct daxfs_cx *cx, u64 owned, u64 *off, int alone)
 {
-	u64 nr = chunk_nr(cx->rg);
+	u64 left = chunk_nr(cx->rg);
 
-	for (u64 i = 0; i <= nr; i++) {
-		if (!chunk_next(cx, alone))
-			break;
+	while (left && chunk_next(cx, alone, &left)) {
 		if (!chunk_take(cx, owned, off))
 			return 0;
 		chunk_mark_full(cx, cx->chunk);
+	}
+	return -ENOSPC;
+}
+
+/* From the end, where the reserve lies; only for those who give back more. */
+static int reserve_take(struct daxfs_cx *cx, u64 owned, u64 *off)
+{
+	const struct daxfs_span *pool = &cx->rg->area[DAXFS_AREA_POOL];
+
+	*off = pool->off + pool->len;
+	while (cx->full && *off > cx->rg->pool_end) {
+		*off -= DAXFS_PAGE_SIZE;
+		if (page_try(cx, *off, owned))
+			return 0;
 	}
 	return -ENOSPC;
 }
@@ -225,7 +246,9 @@ static int page_take_any(struct daxfs_cx *cx, u64 owned, u64 *off)
 	chunk_mark_full(cx, cx->chunk);
 	if (!chunks_search(cx, owned, off, 1))
 		return 0;
-	return chunks_search(cx, owned, off, 0);
+	if (!chunks_search(cx, owned, off, 0))
+		return 0;
+	return reserve_take(cx, owned, off);
 }
 
 /*
@@ -591,12 +614,16 @@ static u64 reclaim_pass(struct daxfs_cx *cx, int *waiting)
 {
 	u64 nr = pool_page_nr(cx->rg), found = 0, g;
 
-	if (daxfs_enter(cx))
-		return 0;
-	g = daxfs_epoch_now(cx);
-	for (u64 i = 0; i < nr; i++)
-		found += page_reclaim(cx, pool_page_off(cx->rg, i), g, waiting);
-	daxfs_leave(cx);
+	for (u64 i = 0; i < nr; i += DAXFS_CHUNK_PAGES) {
+		/* Short sections: a long one would hold the epoch. */
+		if (daxfs_enter(cx))
+			return found;
+		g = daxfs_epoch_now(cx);
+		for (u64 k = i; k < i + DAXFS_CHUNK_PAGES && k < nr; k++)
+			found += page_reclaim(cx, pool_page_off(cx->rg, k), g,
+					      waiting);
+		daxfs_leave(cx);
+	}
 	return found;
 }
 
@@ -619,19 +646,21 @@ static void advance_twice(struct daxfs_cx *cx)
 u64 daxfs_reclaim(struct daxfs_cx *cx)
 {
 	int waiting = 0;
-	u64 found;
+	u64 found, v, look;
 
-	if (a64_load_relaxed(starving(cx)))
-		return 0;	/* a hint; who retires something clears it */
-	a64_store_relaxed(starving(cx), 1);
+	v = a64_load_relaxed(starving(cx));
+	if ((v & STARVING_MASK) == STARVING_NONE)
+		return 0;	/* a hint; who retires something changes it */
+	look = ((v | STARVING_MASK) + 1) | STARVING_LOOK;
+	a64_cas(starving(cx), v, look);
 	full_fence();	/* before the looks; pairs with [HNT] in chunk_has_room() */
 	advance_twice(cx);
 	found = reclaim_pass(cx, &waiting);
 	advance_twice(cx);	/* for slab pages retired by the first pass */
 	waiting = 0;
 	found += reclaim_pass(cx, &waiting);
-	if (found || waiting)
-		a64_store_relaxed(starving(cx), 0);
+	if (!found && !waiting)
+		a64_cas(starving(cx), look, look + 1);	/* to STARVING_NONE */
 	return found;
 }
 
@@ -654,12 +683,13 @@ int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg)
 	return r;
 }
 
-static void unreserve(struct daxfs_a64 *info, u32 host)
+/* 1: it was reserved by that host and is free now. */
+static int unreserve(struct daxfs_a64 *info, u32 host)
 {
 	u64 v = a64_load_relaxed(info);
 
-	if (DAXFS_KIND(v) == DAXFS_I_RESERVED && info_host(v) == host)
-		a64_cas(info, v, DAXFS_I_FREE);
+	return DAXFS_KIND(v) == DAXFS_I_RESERVED && info_host(v) == host &&
+	       a64_cas(info, v, DAXFS_I_FREE) == v;
 }
 
 void daxfs_pool_unreserve(struct daxfs_cx *cx, u32 host)
@@ -673,7 +703,8 @@ void daxfs_pool_unreserve(struct daxfs_cx *cx, u32 host)
 
 		v = a64_load_acquire(info);	/* pairs with [SLB] in slab_new() */
 		class = daxfs_slab_class(v);
-		unreserve(info, host);
+		if (unreserve(info, host))
+			page_freed(cx, off);
 		for (u32 k = 0; class != DAXFS_NO_CLASS && k < classes[class].nr; k++)
 			unreserve(daxfs_at(cx->rg, off + (u64)k * classes[class].size,
 					   64, 64), host);

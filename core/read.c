@@ -79,11 +79,28 @@ static int lower_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 	return r;
 }
 
+/* Where the overlay has nothing, up to its next page. */
+static int hole_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		    u64 len, struct daxfs_run *run)
+{
+	u64 idx = off >> DAXFS_PAGE_SHIFT;
+	struct daxfs_a64 *word;
+	int r = daxfs_map_next(cx, ref->in, &idx, &word);
+
+	if (r && r != -ENOENT)
+		return r;
+	if (!r && idx << DAXFS_PAGE_SHIFT <= off)
+		len = 1;	/* it came just now: a short run, the next sees it */
+	else if (!r && len > (idx << DAXFS_PAGE_SHIFT) - off)
+		len = (idx << DAXFS_PAGE_SHIFT) - off;
+	return lower_run(cx, ref, off, len, run);
+}
+
 /* The run that begins at off, within one page of the overlay or below it. */
 static int page_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 		    u64 len, struct daxfs_run *run)
 {
-	u64 in_page = off & (DAXFS_PAGE_SIZE - 1);
+	u64 in_page = off & (DAXFS_PAGE_SIZE - 1), whole = len;
 	struct daxfs_a64 *word = NULL;
 	u64 v = 0;
 	int r = 0;
@@ -98,7 +115,7 @@ static int page_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 	if (r)
 		return r;
 	if (!v)
-		return lower_run(cx, ref, off, len, run);
+		return hole_run(cx, ref, off, whole, run);
 	run->file_off = off;
 	run->len = len;
 	run->off = pslot_is_page(v) ? pslot_off(v) + in_page : 0;

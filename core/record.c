@@ -26,6 +26,7 @@
 #include "region.h"
 
 #define READ_TRIES	100000u	/* rereads of a word whose record moves on */
+#define SETTLE_TRIES	4096u	/* claims of one word that are ended in a row */
 #define PATIENCE_MIN	1000ull
 #define PATIENCE_MAX	1000000ull
 
@@ -109,11 +110,18 @@ int daxfs_word_read_ref(const struct daxfs_region *rg,
 static void be_patient(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh, u64 v)
 {
 	u64 active = status_make(ref_seq(v), DAXFS_S_ACTIVE);
+	u64 ns = a64_load_relaxed(&sh->patience_ns);	/* a wish, bounded below */
+
+	/* Who was aborted often asks for more: long operations finish, too. */
+	if (ns < cx->patience)
+		ns = cx->patience;
+	if (ns > PATIENCE_MAX)
+		ns = PATIENCE_MAX;
 
 	for (u32 i = 0; i < 8; i++) {
 		if (a64_load_relaxed(&sh->status) != active)
 			return;		/* the caller looks again with acquire */
-		port_pause_ns(cx->patience / 8);
+		port_pause_ns(ns / 8);
 	}
 	a64_cas(&sh->status, active,
 		status_make(ref_seq(v), DAXFS_S_ABORTED));
@@ -140,7 +148,7 @@ int daxfs_word_resolve(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 v)
 
 int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value)
 {
-	for (u32 i = 0; i < READ_TRIES; i++) {
+	for (u32 i = 0; i < SETTLE_TRIES; i++) {
 		u64 v = a64_load_acquire(word);	/* pairs with [REC], [PUB] */
 		int r;
 
@@ -152,7 +160,7 @@ int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value)
 		if (r)
 			return r;
 	}
-	return -EUCLEAN;
+	return -EBUSY;		/* others are always faster */
 }
 
 void daxfs_op_begin(struct daxfs_cx *cx)
@@ -214,6 +222,7 @@ void daxfs_op_activate(struct daxfs_cx *cx)
 	if (cx->garbage_nr < DAXFS_GARBAGE)
 		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr], 0);
 	a64_store_relaxed(&cx->sh->entry_nr, cx->entry_nr);
+	a64_store_relaxed(&cx->sh->patience_ns, cx->patience);
 	/* Entries before status. Pairs with [REC] in daxfs_op_recover(). */
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_ACTIVE));
 	full_fence();	/* pairs with [FRZ]: status before the words are claimed */
@@ -232,7 +241,7 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 	int r;
 
 	word = daxfs_at(cx->rg, a64_load_relaxed(&e->word_off), 8, 8);
-	for (u32 k = 0; word && k < READ_TRIES; k++) {
+	for (u32 k = 0; word && k < SETTLE_TRIES; k++) {
 		/* Publishes the record. Pairs with [REC] in daxfs_word_read(). */
 		v = a64_cas(word, old, daxfs_op_ref(cx));
 		if (v == old)
@@ -248,7 +257,7 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 		    status_make(cx->seq, DAXFS_S_ACTIVE))
 			return -EAGAIN;		/* commit would fail anyway */
 	}
-	return -EUCLEAN;
+	return word ? -EAGAIN : -EUCLEAN;
 }
 
 int daxfs_op_claim(struct daxfs_cx *cx, u32 from, u32 to)

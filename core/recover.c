@@ -59,6 +59,35 @@ static int recover_garbage(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 	return 0;
 }
 
+/* The number is gone, but perhaps not the cell: DEAD, and not buried. */
+static int bury_dropped(struct daxfs_cx *cx, u64 off, u64 ino)
+{
+	struct daxfs_cell *c = daxfs_at(cx->rg, off, 64, 64);
+	u64 v;
+
+	if (!c || a64_load_relaxed(&c->key) != (DAXFS_KEY_INODE | ino))
+		return 0;
+	v = a64_load_acquire(&c->value);	/* pairs with [PUB] */
+	if (v != value_make(DAXFS_V_DEAD, 0, ino))
+		return 0;
+	return daxfs_cell_dispose(cx, off);
+}
+
+/* Readers must not trust what they cached of a file that was being written. */
+static int raise_written(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
+{
+	u64 ino = a64_load_relaxed(&sh->write_ino);
+	struct daxfs_iref ref;
+	int r;
+
+	if (!ino)
+		return 0;
+	r = daxfs_iget(cx, ino, 0, &ref);
+	if (!r && ref.in)
+		daxfs_touch(ref.in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
+	return r == -ENOENT ? 0 : r;
+}
+
 static int finish_drop(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 {
 	u64 ino = a64_load_acquire(&sh->drop_ino), nlink;	/* pairs with [OPN] */
@@ -68,8 +97,10 @@ static int finish_drop(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 	if (!ino)
 		return 0;
 	r = daxfs_iget(cx, ino, 0, &ref);
+	if (r == -ENOENT)
+		return bury_dropped(cx, a64_load_relaxed(&sh->drop_off), ino);
 	if (r || !ref.in)
-		return r == -ENOENT ? 0 : r;
+		return r;
 	r = daxfs_word_settle(cx, &ref.in->nlink, &nlink);
 	if (r)
 		return r;
@@ -103,6 +134,8 @@ static int recover_record(struct daxfs_cx *cx, u32 id)
 	} else if (!r) {
 		r = forget_made(cx, sh);
 	}
+	if (!r)
+		r = raise_written(cx, sh);
 	return r ? r : finish_drop(cx, sh);
 }
 
@@ -118,10 +151,11 @@ static int sweep_inode(struct daxfs_cx *cx, struct daxfs_iref *ref,
 	u64 cut;
 	int r;
 
-	a64_and(&ref->in->mapped, ~s->bit);
+	if (a64_load_relaxed(&ref->in->mapped) & s->bit)
+		a64_and(&ref->in->mapped, ~s->bit);
 	if (a64_load_relaxed(daxfs_opens_word(cx, ref)) & s->bit)
 		a64_and(daxfs_opens_word(cx, ref), ~s->bit);
-	r = daxfs_word_settle(cx, &ref->in->cut, &cut);
+	r = daxfs_word_read(cx->rg, &ref->in->cut, &cut);
 	if (!r && (cut & DAXFS_CUT_PURGE))
 		r = daxfs_purge(cx, ref);
 	return r ? r : daxfs_drop_if_unused(cx, ref);
@@ -137,7 +171,7 @@ static int sweep_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
 	(void)bucket;
 	if (!(key & DAXFS_KEY_INODE))
 		return 0;
-	r = daxfs_word_settle(cx, &cell->value, &v);
+	r = daxfs_word_read(cx->rg, &cell->value, &v);
 	if (r || value_state(v) != DAXFS_V_LIVE)
 		return r;
 	r = daxfs_iget(cx, DAXFS_KEY_INO(key), daxfs_off(cx->rg, cell), &ref);
@@ -259,32 +293,47 @@ static int attr_is_known(struct daxfs_cx *cx, u64 off, u64 info)
 	return word && a64_load_acquire(word) == off;	/* pairs with [PUB] */
 }
 
-static int dirent_is_known(struct daxfs_cx *cx, u64 off)
+/*
+ * The value of a cell that the dead host had taken. Its records are all
+ * decided and clean, so a reference to one is of a cell that was never seen.
+ */
+static int settle_dead(struct daxfs_cx *cx, struct daxfs_a64 *word, u32 host,
+		       u64 *value)
+{
+	u64 v = a64_load_acquire(word);		/* pairs with [REC] */
+
+	if (is_ref(v) && ref_cx(v) / DAXFS_CTXS == host)
+		a64_cas(word, v, value_make(DAXFS_V_DEAD, 0, 0));
+	return daxfs_word_settle(cx, word, value);
+}
+
+static int dirent_is_known(struct daxfs_cx *cx, u64 off, u32 host)
 {
 	struct daxfs_dirent_cell *c = daxfs_at(cx->rg, off, 64, 64);
 	struct daxfs_key k;
 	u64 v, found;
-	int r = daxfs_word_settle(cx, &c->cell.value, &v);
+	u32 len = c->name_len;	/* once */
+	int r = settle_dead(cx, &c->cell.value, host, &v);
 
-	if (r)
-		return 1;
+	if (r || !daxfs_at(cx->rg, off, DAXFS_DIRENT_NAME_OFF + len, 64))
+		return 1;	/* in doubt it stays; fsck tells */
 	if (value_state(v) != DAXFS_V_LIVE && value_state(v) != DAXFS_V_WHITEOUT)
 		return 0;
 	k = daxfs_key_dirent(cx->rg, DAXFS_KEY_INO(a64_load_relaxed(&c->cell.key)),
-			     (const char *)c->name, c->name_len);
+			     (const char *)c->name, len);
 	r = daxfs_index_find(cx, &k, &found, &v);
 	return r ? r != -ENOENT : found == off;
 }
 
-static int check_obj(struct daxfs_cx *cx, u64 off, u64 info)
+static int check_obj(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
 {
 	struct daxfs_inode *in;
 	int r = 0;
 
 	switch (info_type(info)) {
 	case DAXFS_T_DIRENT:
-		if (!dirent_is_known(cx, off))
-			r = daxfs_cell_dispose(cx, off);
+		if (!dirent_is_known(cx, off, host))
+			r = dispose_dirent(cx, off);
 		break;
 	case DAXFS_T_INODE:
 		in = daxfs_at(cx->rg, off, sizeof(*in), 64);
@@ -312,7 +361,7 @@ static int check_slab(struct daxfs_cx *cx, u64 page, enum daxfs_class class,
 		u64 v = a64_load_acquire(info);		/* pairs with [PUB] */
 
 		if (DAXFS_KIND(v) == DAXFS_I_OWNED && info_host(v) == host)
-			r = check_obj(cx, off, v);
+			r = check_obj(cx, off, v, host);
 	}
 	return r;
 }
@@ -346,9 +395,12 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 		u64 s = a64_load_relaxed(&sh->status), more;
 
 		more = a64_load_relaxed(&sh->more_off);
+		/* First forget, then retire: if we die in between, the page
+		 * is one that nothing refers to. */
+		a64_store_relaxed(&sh->more_off, 0);
 		if (more)
 			daxfs_page_retire(cx, more, daxfs_retire_epoch(cx), 0);
-		a64_store_relaxed(&sh->more_off, 0);
+		a64_store_relaxed(&sh->write_ino, 0);
 		a64_store_relaxed(&sh->drop_ino, 0);
 		a64_store_relaxed(&sh->made_ino, 0);
 		a64_store_relaxed(&sh->window_nr, 0);
@@ -374,6 +426,20 @@ static void release_chunks(struct daxfs_cx *cx, u32 host)
 	}
 }
 
+/* Whom the dead host was recovering is simply dead again. */
+static void release_recoverers(struct daxfs_cx *cx, u32 host)
+{
+	for (u32 i = 0; i < DAXFS_HOSTS; i++) {
+		struct daxfs_a64 *state = &daxfs_host(cx->rg, i)->state;
+		u64 v = a64_load_acquire(state);	/* pairs with [HST] */
+
+		if (i != host && DAXFS_KIND(v) == DAXFS_H_RECOVERING &&
+		    host_recoverer(v) == host)
+			a64_cas(state, v, host_make(DAXFS_H_DEAD, 0, host_pid(v),
+						    host_incarnation(v)));
+	}
+}
+
 static int recover_fn(struct daxfs_cx *cx, void *p)
 {
 	u32 host = *(u32 *)p;
@@ -386,8 +452,10 @@ static int recover_fn(struct daxfs_cx *cx, void *p)
 	sweep_base_opens(cx, s.bit);
 	if (!r)
 		r = daxfs_index_walk(cx, sweep_cell, &s);
-	if (!r)
+	/* Twice: what refers to a unit may have gone in the first round. */
+	for (u32 i = 0; i < 2 && !r; i++)
 		r = sweep_memory(cx, host);
+	release_recoverers(cx, host);
 	cx->full = 0;
 	if (r)
 		return r;
@@ -414,6 +482,10 @@ static void slot_free(struct daxfs_region *rg, u32 slot, u64 from)
 
 	a64_and(&daxfs_globals(rg)->hosts_used.word, ~(1ull << slot));
 	a64_store_relaxed(&h->ctx_used, 0);
+	/* A slot that is being joined must not show its former owner. */
+	a64_store_relaxed(&h->boot_id[0], 0);
+	a64_store_relaxed(&h->boot_id[1], 0);
+	a64_store_relaxed(&h->start_time, 0);
 	a64_cas(&h->state, from,
 		host_make(DAXFS_H_FREE, 0, 0, host_incarnation(from)));
 }
@@ -428,16 +500,11 @@ int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
 		return -EINVAL;
 	h = daxfs_host(cx->rg, slot);
 	v = a64_load_acquire(&h->state);	/* pairs with [HST] */
-	if (DAXFS_KIND(v) == DAXFS_H_RECOVERING) {
-		u64 by = a64_load_acquire(&daxfs_host(cx->rg,	/* [HST] */
-				host_recoverer(v) % DAXFS_HOSTS)->state);
-
-		if (DAXFS_KIND(by) == DAXFS_H_ALIVE &&
-		    host_recoverer(v) != cx->rg->host)
-			return -EBUSY;
-	} else if (DAXFS_KIND(v) != DAXFS_H_DEAD) {
+	/* One whose recoverer died becomes DEAD when that one is recovered. */
+	if (DAXFS_KIND(v) == DAXFS_H_RECOVERING)
+		return -EBUSY;
+	if (DAXFS_KIND(v) != DAXFS_H_DEAD)
 		return -EINVAL;
-	}
 	mine = host_make(DAXFS_H_RECOVERING, cx->rg->host, host_pid(v),
 			 host_incarnation(v));
 	if (a64_cas(&h->state, v, mine) != v)
@@ -445,6 +512,54 @@ int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
 	r = daxfs_section(cx, recover_fn, &slot);
 	if (!r)
 		slot_free(cx->rg, slot, mine);
+	return r;
+}
+
+/* A context of the dead host in which nothing was going on. */
+static int idle_context(struct daxfs_region *rg, u32 slot, u32 *nr)
+{
+	for (u32 i = DAXFS_CTXS; i-- > 0; ) {
+		struct daxfs_shared_ctx *sh = daxfs_shared_ctx(rg,
+						slot * DAXFS_CTXS + i);
+
+		if (!a64_load_acquire(&sh->epoch) &&	/* pairs with [EPO] */
+		    status_state(a64_load_relaxed(&sh->status)) == DAXFS_S_IDLE &&
+		    !a64_load_relaxed(&sh->made_ino) &&
+		    !a64_load_relaxed(&sh->drop_ino)) {
+			*nr = i;
+			return 0;
+		}
+	}
+	return -EBUSY;
+}
+
+int daxfs_host_take_over(struct daxfs_region *rg, struct daxfs_cx *cx,
+			 const struct daxfs_host_id *id, u32 slot)
+{
+	struct daxfs_host *h = daxfs_host(rg, slot);
+	u64 v = a64_load_acquire(&h->state), mine, alive;	/* [HST] */
+	u32 inc = (host_incarnation(v) + 1) & 0x7fffffff, nr;
+	int r;
+
+	if (DAXFS_KIND(v) != DAXFS_H_DEAD || idle_context(rg, slot, &nr))
+		return -EBUSY;
+	mine = host_make(DAXFS_H_RECOVERING, slot, id->pid, inc);
+	alive = host_make(DAXFS_H_ALIVE, 0, id->pid, inc);
+	if (a64_cas(&h->state, v, mine) != v)
+		return -EBUSY;
+	daxfs_host_put_id(h, id);
+	rg->host = slot;
+	rg->incarnation = inc;
+	rg->joined = 1;
+	r = daxfs_cx_init(cx, rg, nr);
+	if (!r)
+		r = daxfs_section(cx, recover_fn, &slot);
+	if (!r && a64_cas(&h->state, mine, alive) != mine)	/* [HST] */
+		r = -ESTALE;
+	if (r) {
+		a64_cas(&h->state, mine, (mine & ~7ull) | DAXFS_H_DEAD);
+		rg->joined = 0;
+	}
 	return r;
 }
 

@@ -232,6 +232,8 @@ struct daxfs_a64 *daxfs_page_info(const struct daxfs_region *rg, u64 off)
 
 struct daxfs_a64 *daxfs_base_opens(const struct daxfs_region *rg, u64 ino)
 {
+	if (!ino || ino > rg->super.base_inode_nr)
+		return NULL;
 	return entry_at(rg, DAXFS_AREA_BASE_OPENS, ino - 1,
 			sizeof(struct daxfs_a64));
 }

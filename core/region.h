@@ -13,6 +13,8 @@
 struct daxfs_globals *daxfs_globals(const struct daxfs_region *rg);
 /* host < DAXFS_HOSTS */
 struct daxfs_host *daxfs_host(const struct daxfs_region *rg, u32 host);
+/* Who the owner of a slot is; published by the state, later. */
+void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id);
 /* id = host * DAXFS_CTXS + context; NULL beyond the table */
 struct daxfs_shared_ctx *daxfs_shared_ctx(const struct daxfs_region *rg, u32 id);
 /* The layer that is written to. */

@@ -21,6 +21,15 @@ static u64 pages_taken(const struct daxfs_region *rg)
 	return sum;
 }
 
+static u64 inodes_made(const struct daxfs_region *rg)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < DAXFS_HOSTS * DAXFS_CTXS; i++)
+		sum += a64_load_relaxed(&daxfs_shared_ctx(rg, i)->inodes_made);
+	return sum >> 63 ? 0 : sum;	/* a stale sum */
+}
+
 static u64 top_table(const struct daxfs_region *rg, struct daxfs_table **t)
 {
 	u64 off = a64_load_acquire(&daxfs_top_layer(rg)->root_off);	/* [PUB] */
@@ -32,7 +41,6 @@ static u64 top_table(const struct daxfs_region *rg, struct daxfs_table **t)
 static void stat_overlay(const struct daxfs_region *rg, struct daxfs_statfs *st)
 {
 	u64 used = pages_taken(rg), reserve = rg->super.reserve_nr;
-	struct daxfs_table *t;
 
 	st->pool_pages = rg->area[DAXFS_AREA_POOL].nr;
 	if (used > st->pool_pages)
@@ -42,11 +50,7 @@ static void stat_overlay(const struct daxfs_region *rg, struct daxfs_statfs *st)
 	st->pages_avail = st->pages_free > reserve ? st->pages_free - reserve : 0;
 	/* An empty file takes less than 512 bytes. */
 	st->inodes_free = st->pages_avail * (DAXFS_PAGE_SIZE / 512);
-	if (top_table(rg, &t) && t) {
-		u64 u = a64_load_relaxed(&t->used), d = a64_load_relaxed(&t->dead);
-
-		st->inodes += u > d ? (u - d) / 2 : 0;
-	}
+	st->inodes += inodes_made(rg);
 }
 
 int daxfs_statfs(struct daxfs_cx *cx, struct daxfs_statfs *st)

@@ -31,7 +31,7 @@
 
 #define BATCH_PAGES	128u		/* per record of new pages */
 #define PURGE_PAGES	160u
-#define TRIES		1000000u
+#define TRIES		100000u
 #define PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
 
 struct write {
@@ -360,7 +360,7 @@ static int write_some(struct daxfs_cx *cx, struct write *w, u64 *done)
 		if (r != -EAGAIN)
 			return r;
 	}
-	return -EUCLEAN;
+	return -EBUSY;
 }
 
 struct write_arg {
@@ -371,6 +371,13 @@ struct write_arg {
 	u64 size;	/* truncate */
 };
 
+/* Content, times and counter are in place. */
+static void written(struct daxfs_cx *cx, struct daxfs_inode *in)
+{
+	daxfs_touch(in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
+	a64_store_relaxed(&cx->sh->write_ino, 0);
+}
+
 static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
 			    struct daxfs_iref *ref)
 {
@@ -380,9 +387,12 @@ static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
 		r = daxfs_regular(cx, ref);
 	if (!r)
 		r = daxfs_copy_up(cx, ref);
-	if (!r)
-		f->inode_off = ref->off;
-	return r;
+	if (r)
+		return r;
+	f->inode_off = ref->off;
+	/* If we die now, recovery tells the readers of this file. */
+	a64_store_relaxed(&cx->sh->write_ino, ref->ino);
+	return 0;
 }
 
 /* Up to 2 MiB per section, so that long writes hold nothing back. */
@@ -405,7 +415,7 @@ static int write_fn(struct daxfs_cx *cx, void *p)
 			a->done += done;
 	}
 	if (a->done && ref.in)
-		daxfs_touch(ref.in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
+		written(cx, ref.in);
 	return r;
 }
 
@@ -536,7 +546,7 @@ static int append_once(struct daxfs_cx *cx, struct write *w)
 	if (r)
 		give_new_pages(cx);
 	else
-		daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(in));
+		daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(cx, in));
 	daxfs_op_end(cx);
 	if (r == -EAGAIN)
 		daxfs_patience_grow(cx);
@@ -558,14 +568,13 @@ static int append_fn(struct daxfs_cx *cx, void *p)
 		if (!r) {
 			a->off = w.off;
 			pages_add(ref.in, w.new_pages);
-			daxfs_touch(ref.in, DAXFS_TOUCH_MTIME |
-				    DAXFS_TOUCH_CONTENT);
+			written(cx, ref.in);
 			return 0;
 		}
 		if (r == -EAGAIN)
 			r = 0;
 	}
-	return r ? r : -EUCLEAN;
+	return r ? r : -EBUSY;
 }
 
 s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
@@ -686,7 +695,7 @@ static int purge_once(struct daxfs_cx *cx, struct write *w, u32 *more)
 		give_new_pages(cx);
 		return r;
 	}
-	daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(in));
+	daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(cx, in));
 	daxfs_op_end(cx);
 	pages_add(in, -(u64)*more);
 	return 0;
@@ -714,7 +723,7 @@ int daxfs_purge(struct daxfs_cx *cx, struct daxfs_iref *ref)
 			break;
 	}
 	cx->full = full;
-	return r == -EAGAIN ? -EUCLEAN : r;
+	return r == -EAGAIN ? -EBUSY : r;
 }
 
 static int set_size(struct daxfs_cx *cx, struct write *w, u64 size)
@@ -757,11 +766,10 @@ static int truncate_fn(struct daxfs_cx *cx, void *p)
 		if (r == -ENOSPC)
 			r = 0;	/* the size is new; only the memory waits */
 		if (!r)
-			daxfs_touch(ref.in, DAXFS_TOUCH_MTIME |
-				    DAXFS_TOUCH_CONTENT);
+			written(cx, ref.in);
 		return r;
 	}
-	return r ? r : -EUCLEAN;
+	return r ? r : -EBUSY;
 }
 
 int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size)

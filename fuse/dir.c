@@ -5,7 +5,8 @@
  * Notes: an open directory is held, so that one which was removed meanwhile
  * lists as empty instead of failing. Entries with attributes (readdirplus) are
  * for static images alone: elsewhere the kernel may not trust them for any
- * time at all, asks again for each, and the listing costs twice as much.
+ * time at all and asks again for each, so that they were measured to gain
+ * nothing.
  */
 #include <stdlib.h>
 

@@ -163,6 +163,22 @@ static void beat_end(struct daxfs_mount *m)
 
 /* ---- host ---- */
 
+static int take_over(struct daxfs_mount *m, const struct daxfs_host_id *id)
+{
+	struct daxfs_cx *cx = malloc(sizeof(*cx));
+	int r = -EUSERS;
+
+	if (!cx)
+		return -ENOMEM;
+	for (u32 i = 0; i < DAXFS_HOSTS && r; i++) {
+		r = daxfs_host_take_over(&m->rg, cx, id, i);
+		if (r && r != -EBUSY)
+			break;
+	}
+	free(cx);
+	return r == -EBUSY ? -EUSERS : r;
+}
+
 static int join(struct daxfs_mount *m)
 {
 	struct daxfs_host_id id;
@@ -172,9 +188,9 @@ static int join(struct daxfs_mount *m)
 	r = daxfs_host_join(&m->rg, &id);
 	if (r != -EUSERS)
 		return r;
-	/* Slots of processes that are gone are slots. */
+	/* Slots of processes that are gone are slots: mark them, take one. */
 	daxfs_hosts_reap(m, NULL);
-	return daxfs_host_join(&m->rg, &id);
+	return take_over(m, &id);
 }
 
 static void leave(struct daxfs_mount *m)

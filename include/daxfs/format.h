@@ -167,7 +167,8 @@ struct daxfs_globals {
 	struct daxfs_line head;		/* HEAD word: layer of main, version */
 	struct daxfs_line hosts_used;	/* bitmap of host slots with a host */
 	struct daxfs_line layer_next;	/* hint: next free layer entry */
-	struct daxfs_line starving;	/* hint: no page to be found at present */
+	struct daxfs_line starving;	/* hint: [1:0] 1 a search for free pages goes
+					 * on, 2 it found none; [63:2] searches */
 	struct daxfs_line pcache_hand;	/* CLOCK */
 	struct daxfs_line spare[57];
 };
@@ -295,7 +296,11 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_a64 status;
 	struct daxfs_a64 entry_nr;
 	struct daxfs_a64 made_ino;	/* inode that no committed record names */
-	struct daxfs_a64 spare[5];
+	struct daxfs_a64 inodes_made;	/* minus inodes dropped; wraps; statistics */
+	struct daxfs_a64 patience_ns;	/* what others grant this record */
+	struct daxfs_a64 drop_off;	/* cell of drop_ino */
+	struct daxfs_a64 write_ino;	/* file whose content is being changed */
+	struct daxfs_a64 spare[1];
 	struct daxfs_a64 garbage[DAXFS_GARBAGE]; /* cells that commit kills */
 	struct daxfs_entry entry[DAXFS_ENTRIES];
 	__u8 reserved[128];
@@ -373,8 +378,7 @@ struct daxfs_table {
 	struct daxfs_a64 cursor;	/* hint: next bucket to migrate */
 	struct daxfs_a64 done;		/* buckets below were seen final */
 	struct daxfs_a64 used;		/* about: buckets not EMPTY */
-	struct daxfs_a64 dead;		/* about: buckets of dead keys */
-	struct daxfs_a64 spare[19];
+	struct daxfs_a64 spare[20];
 	struct daxfs_a64 dir[DAXFS_TABLE_FANOUT];
 };
 

@@ -122,7 +122,8 @@ odd_name() {
 t "a region with a comma, a backslash and a space" odd_name
 
 relative() {
-	(cd "$WORK" && daxfs-fuse "$(realpath --relative-to=. "$R")" m) && same "$(cat "$M/kept")" kept &&
+	(cd "$WORK" && daxfs-fuse "$(realpath --relative-to=. "$R")" m) &&
+		same "$(cat "$M/kept")" kept &&
 		unmount "$M"
 }
 t "relative paths" relative

@@ -8,6 +8,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 MAX=$((1 << 44))	# largest file of daxfs
+LOG=$WORK/suite.log
 NOBODY=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
 # Run it; every case passes, and none is skipped but for want of root.
@@ -20,11 +21,11 @@ suite() { # USER-PREFIX... -- ARGUMENTS
 	done
 	shift
 	${as[@]+"${as[@]}"} "$BUILD/posix_test" -m "$MAX" "$@" \
-		>"$WORK/suite.log" 2>&1
+		>"$LOG" 2>&1
 	local rc=$?
-	grep -v '^ok ' "$WORK/suite.log"
+	grep -v '^ok ' "$LOG"
 	[ "$rc" -eq 0 ] || return 1
-	! grep '^skip' "$WORK/suite.log" | grep -qv 'needs root'
+	! grep '^skip' "$LOG" | grep -qv 'needs root'
 }
 
 as_root() { # NAME OPTIONS
@@ -44,18 +45,25 @@ as_user_of_roots_mount() {
 
 # Region, server and mount are the user's own: root is not needed at all.
 as_user_alone() {
-	local me=("${NOBODY[@]}")
-
-	[ "$(id -u)" -eq 0 ] || me=()
-	mkdir "$WORK/u" "$SHM/u"
-	if [ "$(id -u)" -eq 0 ]; then
-		chown 65534:65534 "$WORK/u" "$SHM/u"
-	fi
-	${me[@]+"${me[@]}"} mkdaxfs --empty -q -r "$SHM/u/r" -s 512M &&
-		${me[@]+"${me[@]}"} daxfs-fuse "$SHM/u/r" "$WORK/u" &&
-		suite ${me[@]+"${me[@]}"} -- "$WORK/u"
+	mkdaxfs --empty -q -r "$SHM/u/r" -s 512M &&
+		daxfs-fuse "$SHM/u/r" "$WORK/u" && suite -- "$WORK/u"
 	local rc=$?
-	${me[@]+"${me[@]}"} fusermount3 -u "$WORK/u" && return "$rc"
+	fusermount3 -u "$WORK/u" && return "$rc"
+}
+
+# Where /dev/fuse is root's alone (Debian's udev opens it to all), root gives
+# the user one in a mount namespace of its own.
+root_becomes_user() {
+	local give=:
+
+	mkdir "$WORK/u" "$SHM/u" && chown 65534:65534 "$WORK/u" "$SHM/u" ||
+		return 1
+	if ! "${NOBODY[@]}" test -w /dev/fuse; then
+		mknod -m 666 "$WORK/fuse" c 10 229 || return 1
+		give="mount --bind $WORK/fuse /dev/fuse"
+	fi
+	unshare -m sh -c "$give"' && exec "$@"' sh "${NOBODY[@]}" \
+		bash "$0" --as-user "$WORK" "$SHM"
 }
 
 # A directory of the image: what is changed has to be copied up first.
@@ -70,6 +78,18 @@ over_an_image() {
 	unmount "$WORK/m" && return "$rc"
 }
 
+# Called by root_becomes_user(): the folders are those of the caller, and so is
+# the cleaning up.
+if [ "${1:-}" = --as-user ]; then
+	rmdir "$WORK" "$SHM"
+	WORK=$2
+	SHM=$3
+	LOG=$SHM/u/log
+	trap - EXIT
+	as_user_alone
+	exit
+fi
+
 need "a region" empty_region r 512M
 if [ "$(id -u)" -eq 0 ]; then
 	t "root" as_root r allow_other
@@ -79,7 +99,12 @@ if [ "$(id -u)" -eq 0 ]; then
 else
 	skip "root's cases" "not root"
 fi
-t "a user's own region and mount" as_user_alone
+if [ "$(id -u)" -eq 0 ]; then
+	t "a user's own region and mount" root_becomes_user
+else
+	mkdir "$WORK/u" "$SHM/u"
+	t "a user's own region and mount" as_user_alone
+fi
 t "the region is clean" clean_region r
 t "the user's region is clean" clean_region u/r
 finish
