@@ -258,23 +258,27 @@ static int find_in(struct daxfs_cx *cx, const struct table *tb,
 
 	for (probe_start(&p, tb, k->hash); p.left; probe_next(&p)) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
-		u64 b;
+		u64 b, v;
 		int r;
 
 		if (!bucket)
 			return -EUCLEAN;
-		b = a64_load_acquire(bucket);	/* pairs with [PUB] in insert_at() */
+		b = a64_load_acquire(bucket);	/* pairs with [PUB] in insert_in() */
 		if (b == DAXFS_B_EMPTY)
 			return -ENOENT;		/* linearization point */
 		if (bucket_kind(b) == DAXFS_B_SEALED)
 			return 1;
 		if (is_tomb(b) || !cell_is(cx->rg, b, k))
 			continue;
-		*cell_off = bucket_off(b);
-		r = daxfs_word_read(cx->rg, &cell_at(cx->rg, *cell_off)->value,
-				    value);
-		if (r || value_counts(*value))
+		r = daxfs_word_read(cx->rg, &cell_at(cx->rg, bucket_off(b))->value,
+				    &v);
+		if (r)
 			return r;
+		if (value_counts(v)) {
+			*cell_off = bucket_off(b);
+			*value = v;
+			return 0;
+		}
 	}
 	return 1;
 }
@@ -383,9 +387,11 @@ int daxfs_table_retire(struct daxfs_cx *cx, u64 off)
 	struct table tb;
 	int r = table_open(cx->rg, off, &tb);
 
-	if (!r)
+	if (r)		/* not made so far that it has a size: no others */
+		daxfs_page_retire(cx, off, daxfs_retire_epoch(cx), 0);
+	else
 		each_page(cx, &tb, daxfs_retire_epoch(cx), retire_page);
-	return r;
+	return 0;
 }
 
 /* ---- growing and migrating ---- */

@@ -559,9 +559,10 @@ struct daxfs_a64 *daxfs_opens_word(struct daxfs_cx *cx,
 
 static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
+	struct daxfs_a64 *opens = daxfs_opens_word(cx, ref);
 	int unlinked = 0, r;
 
-	a64_or(daxfs_opens_word(cx, ref), host_bit(cx));
+	a64_or(opens, host_bit(cx));
 	/* The bit before the count. Pairs with [OPN] in
 	 * daxfs_drop_if_unused(). */
 	full_fence();
@@ -570,8 +571,8 @@ static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 		r = is_unlinked(cx, ref->in, &unlinked);
 	if (!r && !unlinked)
 		return 0;
-	a64_and(daxfs_opens_word(cx, ref), ~host_bit(cx));
-	if (!r)
+	a64_and(opens, ~host_bit(cx));
+	if (!r && ref->in)
 		r = daxfs_drop_if_unused(cx, ref);
 	return r ? r : -ENOENT;
 }

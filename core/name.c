@@ -349,6 +349,10 @@ static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 		return r;
 	if (S_ISDIR(a->what->mode))
 		add += DIRSTATE_SUBDIR;
+	/* Now: once it has a name, others may drop it. */
+	r = a->st ? daxfs_ref_stat(cx, &a->made, a->st) : 0;
+	if (r)
+		return r;
 	daxfs_op_begin(cx);
 	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE,
 			type_of(a->what->mode), a->made.ino), a->made.off);
@@ -361,7 +365,7 @@ static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 	a64_store_relaxed(&cx->sh->made_ino, 0);	/* before the end below */
 	daxfs_count_inodes(cx, 1);
 	daxfs_op_end(cx);
-	return a->st ? daxfs_ref_stat(cx, &a->made, a->st) : 0;
+	return 0;
 }
 
 static int create_fn(struct daxfs_cx *cx, struct name_arg *a)
@@ -432,6 +436,9 @@ static int link_fn(struct daxfs_cx *cx, struct name_arg *a)
 		r = dir_counts(cx, &dir, &ds);
 	if (r)
 		return r;
+	r = a->st ? daxfs_ref_stat(cx, &ref, a->st) : 0;
+	if (r)
+		return r == -ENOENT ? -EAGAIN : r;
 	daxfs_op_begin(cx);
 	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE, a->flags,
 			a->ino), ref.off);
@@ -445,7 +452,9 @@ static int link_fn(struct daxfs_cx *cx, struct name_arg *a)
 	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
 	daxfs_touch(ref.in, DAXFS_TOUCH_CTIME);
 	daxfs_op_end(cx);
-	return a->st ? daxfs_ref_stat(cx, &ref, a->st) : 0;
+	if (a->st)
+		a->st->nlink = nlink_count(nlink) + 1;
+	return 0;
 }
 
 int daxfs_link(struct daxfs_cx *cx, u64 ino, u64 dir, const char *name,
@@ -493,6 +502,16 @@ static int victim_get(struct daxfs_cx *cx, const struct daxfs_name *n,
 	return r == -ENOENT ? -EAGAIN : r;	/* the name has gone, too */
 }
 
+/* What is said of the inode is true of the name only if it has it still. */
+static int still_named(struct daxfs_cx *cx, struct daxfs_iref *dir,
+		       const struct daxfs_name *n)
+{
+	struct daxfs_name again;
+
+	return !daxfs_name_find(cx, dir, n->key.name, n->key.len, &again) &&
+	       again.found && again.ino == n->ino;
+}
+
 static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 {
 	struct names_op op = { .born_nr = 0 };
@@ -525,6 +544,8 @@ static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 	if (!r)
 		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds - less);
 	r = names_run(cx, &op, r);
+	if (r == -ENOTEMPTY)
+		return still_named(cx, &dir, &n) ? r : -EAGAIN;
 	if (r)
 		return r;
 	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
@@ -625,6 +646,49 @@ static int rename_types(struct rename *m)
 	return !m->is_dir && victim_dir ? -EISDIR : 0;
 }
 
+/*
+ * Were both names as they were found, at one instant? A record that changes
+ * nothing tells. Base names without a cell have none to claim; cells of base
+ * names stay, so none afterwards means none then. 0 yes, -EAGAIN.
+ */
+static int rename_holds(struct daxfs_cx *cx, struct rename *m)
+{
+	struct daxfs_name again;
+	int r = 0;
+
+	daxfs_op_begin(cx);
+	for (u32 i = 0; i < 2 && !r; i++)
+		if (m->n[i].cell_off && (!i || m->n[0].cell_off != m->n[1].cell_off))
+			r = daxfs_op_add(cx, &m->n[i].cell->cell.value,
+					 m->n[i].value, m->n[i].value);
+	if (!r)
+		r = daxfs_op_run(cx);
+	if (r)
+		return r;
+	daxfs_op_end(cx);
+	for (u32 i = 0; i < 2 && !r; i++) {
+		if (m->n[i].cell_off)
+			continue;
+		r = daxfs_name_find(cx, &m->dir[i], m->n[i].key.name,
+				    m->n[i].key.len, &again);
+		if (!r && again.cell_off)
+			r = -EAGAIN;
+	}
+	return r;
+}
+
+/* Both names seem to be links of one inode. */
+static int rename_same(struct daxfs_cx *cx, struct name_arg *a, struct rename *m)
+{
+	int r;
+
+	if (m->n[0].d_type == type_of(S_IFDIR) &&
+	    (!m->same_dir || a->len != a->len2 || memcmp(a->name, a->name2, a->len)))
+		return -EAGAIN;		/* a directory has one name */
+	r = rename_holds(cx, m);
+	return r ? r : 1;
+}
+
 /* 1: the two names are links of one inode, nothing is to be done. */
 static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
 			  struct rename *m)
@@ -634,7 +698,7 @@ static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
 	if (r)
 		return r;
 	if (m->n[1].found && m->n[0].ino == m->n[1].ino)
-		return 1;
+		return rename_same(cx, a, m);
 	r = rename_types(m);
 	if (!r && m->moves) {
 		r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove,
@@ -767,17 +831,30 @@ static int rename_post(struct daxfs_cx *cx, struct rename *m)
 	return daxfs_drop_if_unused(cx, &m->victim);
 }
 
+/* Errors that are true only if both names were there at one instant. */
+static int is_about_both(int r)
+{
+	return r == -EEXIST || r == -EISDIR || r == -ENOTDIR || r == -EINVAL ||
+	       r == -ENOTEMPTY;
+}
+
 static int rename_fn(struct daxfs_cx *cx, struct name_arg *a)
 {
 	struct names_op op = { .born_nr = 0 };
 	struct rename m = { .same_dir = 0 };
-	int r = rename_prepare(cx, a, &m);
+	int r = rename_prepare(cx, a, &m), e;
 
-	if (r)
-		return r > 0 ? 0 : r;
-	daxfs_op_begin(cx);
-	r = rename_fill(cx, &m, &op);
-	r = names_run(cx, &op, r);
+	if (!r) {
+		daxfs_op_begin(cx);
+		r = rename_fill(cx, &m, &op);
+		r = names_run(cx, &op, r);
+	} else if (r > 0) {
+		return 0;
+	}
+	if (is_about_both(r)) {
+		e = rename_holds(cx, &m);
+		return e ? e : r;
+	}
 	if (r)
 		return r;
 	r = rename_post(cx, &m);

@@ -306,7 +306,6 @@ int daxfs_page_take_zero(struct daxfs_cx *cx, u32 type, u64 back_off, u64 *off)
 
 static void page_freed(struct daxfs_cx *cx, u64 off)
 {
-	count_pages(cx, (u64)-1);
 	if (cx->page_nr < DAXFS_CX_PAGES)
 		cx->page[cx->page_nr++] = off;
 	chunk_has_room(cx, off);
@@ -320,9 +319,11 @@ void daxfs_page_give(struct daxfs_cx *cx, u64 off)
 	if (!info)
 		return;
 	v = a64_load_relaxed(info);
-	if (DAXFS_KIND(v) == DAXFS_I_OWNED &&
-	    a64_cas(info, v, DAXFS_I_FREE) == v)
-		page_freed(cx, off);
+	if (DAXFS_KIND(v) != DAXFS_I_OWNED ||
+	    a64_cas(info, v, DAXFS_I_FREE) != v)
+		return;
+	count_pages(cx, (u64)-1);
+	page_freed(cx, off);
 }
 
 /* ---- retirement ---- */
@@ -353,6 +354,7 @@ void daxfs_page_retire(struct daxfs_cx *cx, u64 off, u64 g, int mapped)
 
 	if (!info || !retire(info, g, mapped))
 		return;
+	count_pages(cx, (u64)-1);	/* it will be free by itself */
 	remember(cx, off, g);
 	chunk_has_room(cx, off);
 }
@@ -703,8 +705,10 @@ void daxfs_pool_unreserve(struct daxfs_cx *cx, u32 host)
 
 		v = a64_load_acquire(info);	/* pairs with [SLB] in slab_new() */
 		class = daxfs_slab_class(v);
-		if (unreserve(info, host))
+		if (unreserve(info, host)) {
+			count_pages(cx, (u64)-1);
 			page_freed(cx, off);
+		}
 		for (u32 k = 0; class != DAXFS_NO_CLASS && k < classes[class].nr; k++)
 			unreserve(daxfs_at(cx->rg, off + (u64)k * classes[class].size,
 					   64, 64), host);

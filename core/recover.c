@@ -332,8 +332,11 @@ static int check_obj(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
 
 	switch (info_type(info)) {
 	case DAXFS_T_DIRENT:
-		if (!dirent_is_known(cx, off, host))
-			r = dispose_dirent(cx, off);
+		if (dirent_is_known(cx, off, host))
+			break;
+		r = dispose_dirent(cx, off);
+		if (!r)		/* it may not have got as far as a value */
+			daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
 		break;
 	case DAXFS_T_INODE:
 		in = daxfs_at(cx->rg, off, sizeof(*in), 64);
@@ -490,6 +493,19 @@ static void slot_free(struct daxfs_region *rg, u32 slot, u64 from)
 		host_make(DAXFS_H_FREE, 0, 0, host_incarnation(from)));
 }
 
+/*
+ * Only while that slot says so: once it is recovered and taken by another
+ * host, release_recoverers() has made its victims DEAD.
+ */
+static int recoverer_is_dead(const struct daxfs_region *rg, u64 state)
+{
+	u32 by = host_recoverer(state);
+
+	return by < DAXFS_HOSTS && by != rg->host &&
+	       DAXFS_KIND(a64_load_acquire(&daxfs_host(rg, by)->state)) ==
+	       DAXFS_H_DEAD;		/* pairs with [HST] */
+}
+
 int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
 {
 	struct daxfs_host *h;
@@ -500,10 +516,9 @@ int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
 		return -EINVAL;
 	h = daxfs_host(cx->rg, slot);
 	v = a64_load_acquire(&h->state);	/* pairs with [HST] */
-	/* One whose recoverer died becomes DEAD when that one is recovered. */
-	if (DAXFS_KIND(v) == DAXFS_H_RECOVERING)
+	if (DAXFS_KIND(v) == DAXFS_H_RECOVERING && !recoverer_is_dead(cx->rg, v))
 		return -EBUSY;
-	if (DAXFS_KIND(v) != DAXFS_H_DEAD)
+	if (DAXFS_KIND(v) != DAXFS_H_DEAD && DAXFS_KIND(v) != DAXFS_H_RECOVERING)
 		return -EINVAL;
 	mine = host_make(DAXFS_H_RECOVERING, cx->rg->host, host_pid(v),
 			 host_incarnation(v));

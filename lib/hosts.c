@@ -139,6 +139,9 @@ int daxfs_host_is_gone(const struct daxfs_host_info *info)
 		return 0;
 	if (kill((pid_t)info->id.pid, 0) && errno == ESRCH)
 		return 1;
+	/* While it joins, its start time may still be its predecessor's. */
+	if (info->state == DAXFS_H_JOINING)
+		return 0;
 	snprintf(path, sizeof(path), "/proc/%u/stat", info->id.pid);
 	if (!proc_is_ours() || read_stat(path, &ps))
 		return 0;

@@ -163,18 +163,19 @@ static void beat_end(struct daxfs_mount *m)
 
 /* ---- host ---- */
 
+#define JOIN_TRIES	8	/* -ESTALE: somebody took us for dead meanwhile */
+
+/* Every slot is taken: become the host of one whose process is gone. */
 static int take_over(struct daxfs_mount *m, const struct daxfs_host_id *id)
 {
 	struct daxfs_cx *cx = malloc(sizeof(*cx));
-	int r = -EUSERS;
+	int r = -EBUSY;
 
 	if (!cx)
 		return -ENOMEM;
-	for (u32 i = 0; i < DAXFS_HOSTS && r; i++) {
+	daxfs_hosts_reap(m, NULL);
+	for (u32 i = 0; i < DAXFS_HOSTS && r == -EBUSY; i++)
 		r = daxfs_host_take_over(&m->rg, cx, id, i);
-		if (r && r != -EBUSY)
-			break;
-	}
 	free(cx);
 	return r == -EBUSY ? -EUSERS : r;
 }
@@ -182,15 +183,13 @@ static int take_over(struct daxfs_mount *m, const struct daxfs_host_id *id)
 static int join(struct daxfs_mount *m)
 {
 	struct daxfs_host_id id;
-	int r;
+	int r, tries = JOIN_TRIES;
 
 	daxfs_host_identify(&id, m->kind);
-	r = daxfs_host_join(&m->rg, &id);
-	if (r != -EUSERS)
-		return r;
-	/* Slots of processes that are gone are slots: mark them, take one. */
-	daxfs_hosts_reap(m, NULL);
-	return take_over(m, &id);
+	do
+		r = daxfs_host_join(&m->rg, &id);
+	while (r == -ESTALE && --tries);
+	return r == -EUSERS ? take_over(m, &id) : r;
 }
 
 static void leave(struct daxfs_mount *m)

@@ -143,7 +143,7 @@ int daxfs_walk(struct daxfs_cx *cx, u64 start, const char *path, u32 how,
 	struct walker wk = { .cx = cx, .depth = 1, .dir = start };
 	const char *name;
 	size_t len;
-	int r = 0;
+	int r;
 
 	w->len = 0;
 	w->slash = 0;
@@ -152,6 +152,9 @@ int daxfs_walk(struct daxfs_cx *cx, u64 start, const char *path, u32 how,
 	if (*path == '/')
 		wk.dir = DAXFS_ROOT_INO;
 	wk.frame[0] = (struct frame){ .buf = NULL, .at = path };
+	r = daxfs_enter(cx);	/* one section for all lookups: one fence */
+	if (r)
+		return r;
 	while (!r) {
 		len = next_name(&wk, &name);
 		if (!len)
@@ -160,6 +163,7 @@ int daxfs_walk(struct daxfs_cx *cx, u64 start, const char *path, u32 how,
 	}
 	if (!r)
 		r = whole(&wk, how, w);
+	daxfs_leave(cx);
 	while (wk.depth)
 		pop(&wk);
 	return r < 0 ? r : 0;

@@ -6,7 +6,8 @@
 # are written for the sake of a partner. A CAS is ordered in any case, so one
 # without a tag is only counted. The tag stands on the line of the access, on
 # the line below, or in the eight lines above. Each tag has at least two sites
-# and is defined in docs/memory-ordering.md; what is defined there is used.
+# and is defined in docs/memory-ordering.md; what is defined there is used. A
+# tag may wait for its other side if that file says "its other side comes with".
 # Exit 0 if so, else 1. -v lists the CASes without a tag.
 set -eu
 cd "$(dirname "$0")/.."
@@ -26,6 +27,7 @@ function tags_of(line,    t) {
 		t = substr(line, RSTART, RLENGTH)
 		line = substr(line, RSTART + RLENGTH)
 		if (FILENAME == doc) {
+			if (line ~ /its other side comes with/) waits[t] = 1
 			if (!(t in defined)) defined[t] = FILENAME ":" FNR
 		} else {
 			uses[t]++
@@ -55,7 +57,7 @@ END {
 	for (t in uses) {
 		if (!(t in defined))
 			print "undefined\t" first[t] ": " t " is not defined in " doc
-		if (uses[t] < 2)
+		if (uses[t] < 2 && !(t in waits))
 			print "lonely\t" first[t] ": " t " has one side only"
 	}
 	for (t in defined)

@@ -2,11 +2,12 @@
 /*
  * A host that stops for ever after step k of an operation, for every k.
  *
- * Notes: host 0 executes the operation, hosts 1 to 3 are the others. Three
+ * Notes: host 0 executes the operation, hosts 1 to 3 are the others. Four
  * courses per k, each from a fresh copy of the region:
  *   recover  1 declares 0 dead, recovers it, and works on the same names;
  *   go on    1 works on the same names beside the stopped host, then recovers;
- *   relay    1 stops inside the recovery, 2 recovers both and goes on.
+ *   relay    1 stops inside the recovery, 2 recovers both and goes on;
+ *   return   a new host takes the slot of 0 over, and may stop while it does.
  * In each the tree is that before or after the operation, and does not change
  * by recovery; the work has the results that it has in that state without any
  * crash; nobody waits beyond a bound; the index is clean; and when everything
@@ -79,9 +80,11 @@ static int declare_dead(struct daxfs_region *rg, u32 slot)
 	struct daxfs_host_info info;
 	int r = daxfs_host_info(rg, slot, &info);
 
-	if (!r && info.state == DAXFS_H_ALIVE)
-		r = daxfs_host_mark_dead(rg, slot, info.incarnation);
-	return r;
+	if (r || info.state == DAXFS_H_DEAD)
+		return r;
+	r = daxfs_host_mark_dead(rg, slot, info.incarnation);
+	/* it is being recovered by another: dead is what it was before */
+	return info.state == DAXFS_H_RECOVERING && r == -ESTALE ? 0 : r;
 }
 
 static void do_recover(void *arg)
@@ -100,6 +103,20 @@ static void do_recover(void *arg)
 		if (r[i] && r[i] != -ENOENT)
 			j->result = r[i];
 	}
+}
+
+/* A new host in the slot of host 0, with nothing but the region. */
+static void do_take_over(void *arg)
+{
+	struct job *j = arg;
+	struct daxfs_host_id id = { .kind = DAXFS_HOST_TOOL, .pid = 200 };
+	u32 slot = j->w->rg[0].host;
+
+	j->result = declare_dead(&j->w->rg[1], slot);
+	j->w->rg[0].joined = 0;
+	if (!j->result)
+		j->result = daxfs_host_take_over(&j->w->rg[0], &j->w->cx[0],
+						 &id, slot);
 }
 
 static void do_empty_and_part(void *arg)
@@ -604,6 +621,39 @@ said:
 		    sc->name, (unsigned long long)k, (unsigned long long)n, first);
 }
 
+/*
+ * A new host takes the slot over; it stops after step n of that, or not. Then
+ * host 1 recovers it, and the work is done by who is there.
+ */
+static int course_return(const struct scenario *sc, u64 k, u64 n)
+{
+	struct job j = job_of(sc, 0, NULL);
+	struct sim_host h;
+	u32 host = 0;
+	int at;
+
+	run_op(sc, k);
+	sim_host_init(&h, do_take_over, &j);
+	sim_stop_after(&h, n);
+	if (sim_run_one(&h, WORLD_MAX_STEPS) || j.result < 0) {
+		FAIL("take-over: %s", strerror((int)-j.result));
+		goto said;
+	}
+	if (h.end == SIM_STOPPED) {
+		host = 1;
+		if (recover(sc, 1, k))
+			goto said;
+	}
+	at = side(sc, host, k, "after take-over");
+	if (at >= 0 && !check(sc, host, k) &&
+	    !work(sc, host, k, at, &scratch[1]) &&
+	    !account(sc, 2, k, &ref.owned))
+		return 0;
+said:
+	return FAIL("%s, k %llu: take-over stopped after step %llu", sc->name,
+		    (unsigned long long)k, (unsigned long long)n);
+}
+
 /* ---- the reference: the same without a crash ---- */
 
 static int make_reference(const struct scenario *sc)
@@ -650,10 +700,11 @@ static int make_owned(const struct scenario *sc)
 
 /* ---- all k ---- */
 
+/* nr relays and one return: two of three stop on the way. */
 static int relays(const struct scenario *sc, u64 k, u64 recover_steps, u64 nr)
 {
 	u64 seed = harness_seed() * 1000003 + k, i;
-	int r = 0;
+	int r = course_return(sc, k, sim_rand(&seed) % (recover_steps * 3 / 2));
 
 	for (i = 0; i < nr; i++) {
 		u64 n = sim_rand(&seed) % recover_steps;
@@ -686,7 +737,7 @@ static int test_scenario(const void *arg)
 	}
 	world_free(&world);
 	harness_covered(ref.steps + 1, "crash points");
-	harness_covered((ref.steps + 1) * (2 + nr), "courses");
+	harness_covered((ref.steps + 1) * (3 + nr), "courses");
 	return r;
 }
 

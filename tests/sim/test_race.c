@@ -658,6 +658,12 @@ static const struct program programs[] = {
 	{ "rename to one name", 0, {
 		{ OP2(RENAME, D1, "a", D2, "x") }, { OP2(RENAME, D2, "b", D2, "x") },
 		{ OP2(NOREPLACE, D2, "x", D1, "x") } } },
+	{ "one name renamed by all", 0, {
+		{ OP2(RENAME, D1, "a", D1, "x") }, { OP2(RENAME, D1, "a", D1, "x") },
+		{ OP2(NOREPLACE, D1, "a", D1, "x") } } },
+	{ "rmdir, and a move away that fills it", 0, {
+		{ OP1(RMDIR, D2, "empty") },
+		{ OP2(RENAME, D2, "empty", SUB, "e"), OP1(CREATE, EMPTY, "y") } } },
 	{ "rename back and forth", 0, {
 		{ OP2(RENAME, D1, "a", D2, "a"), OP2(RENAME, D2, "a", D1, "a") },
 		{ OP2(RENAME, D2, "b", D1, "a"), OP2(RENAME, D1, "a", D2, "b") } } },

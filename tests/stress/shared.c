@@ -112,7 +112,7 @@ static void op_hub(void)
 /* ---- rmdir against create ---- */
 
 /* What we made in a directory keeps that directory where it is. */
-static void create_in(u64 top, const char *dir, int may_move)
+static void create_in(u64 top, const char *dir)
 {
 	struct daxfs_new what = { .mode = S_IFREG | 0644 };
 	struct daxfs_stat st, at;
@@ -128,11 +128,9 @@ static void create_in(u64 top, const char *dir, int may_move)
 		return;
 	count(&board->races_won);
 	MUST(daxfs_lookup(cx, at.ino, name, len_of(name), &st));
-	if (!may_move) {
-		r = daxfs_lookup(cx, top, dir, len_of(dir), &st);
-		if (r || st.ino != at.ino)
-			WRONG("a directory that is not empty was removed");
-	}
+	r = daxfs_lookup(cx, top, dir, len_of(dir), &st);
+	if (r || st.ino != at.ino)
+		WRONG("a directory that is not empty was removed");
 	r = daxfs_getattr(cx, at.ino, &st);
 	if (r || st.nlink < 2)
 		WRONG("a directory with a file in it has %u links, %s",
@@ -158,57 +156,57 @@ static void op_race(void)
 		ALLOW(r, ENOENT, ENOTEMPTY, 0, 0);
 		break;
 	default:
-		create_in(board->race, dir, 0);
+		create_in(board->race, dir);
 	}
 }
 
 /* ---- directories that move into each other ---- */
 
-static void move_into(const char *a, const char *b)
+static u64 mover_place(u64 k)
 {
-	struct daxfs_stat st;
-	int r;
-
-	if (daxfs_lookup(cx, board->move, b, len_of(b), &st))
-		return;
-	if (below(2))
-		r = daxfs_rename(cx, board->move, a, len_of(a), st.ino, a,
-				 len_of(a), 0);
-	else
-		r = daxfs_rename(cx, st.ino, a, len_of(a), board->move, a,
-				 len_of(a), 0);
-	ALLOW(r, ENOENT, EINVAL, ENOTEMPTY, 0);
+	return k ? board->mover[k - 1] : board->move;
 }
 
+/* A few directories that stay, in ever new places: no cycle, none is lost. */
 static void op_move(void)
 {
-	struct daxfs_new what = { .mode = S_IFDIR | 0755 };
-	struct daxfs_stat st;
-	char a[16], b[16];
+	u64 from = mover_place(below(MOVERS + 1));
+	u64 to = mover_place(below(MOVERS + 1));
+	char name[16];
 	int r;
 
-	snprintf(a, sizeof(a), "m%u", (unsigned int)below(4));
-	snprintf(b, sizeof(b), "m%u", (unsigned int)below(4));
-	switch (below(8)) {
-	case 0:
-		r = daxfs_create(cx, board->move, a, len_of(a), &what, &st);
-		ALLOW(r, EEXIST, 0, 0, 0);
-		break;
-	case 1:
-		r = daxfs_rmdir(cx, board->move, a, len_of(a));
-		ALLOW(r, ENOENT, ENOTEMPTY, 0, 0);
-		break;
-	case 2:
-		r = daxfs_rename(cx, board->move, a, len_of(a), board->move, b,
-				 len_of(b), below(2));
-		ALLOW(r, ENOENT, ENOTEMPTY, EEXIST, 0);
-		break;
-	case 3:
-		create_in(board->move, a, 1);
-		break;
-	default:
-		move_into(a, b);
-	}
+	snprintf(name, sizeof(name), "m%u", (unsigned int)below(MOVERS));
+	r = daxfs_rename(cx, from, name, len_of(name), to, name, len_of(name),
+			 below(2));
+	ALLOW(r, ENOENT, EINVAL, from == to ? EEXIST : 0, 0);
+}
+
+/* Whatever the place of a directory is, it can be used. */
+static void op_in_mover(void)
+{
+	struct daxfs_new what = { .mode = S_IFREG | 0644 };
+	u64 dir = board->mover[below(MOVERS)];
+	struct daxfs_stat st;
+	char name[16];
+	int r;
+
+	snprintf(name, sizeof(name), "f%u", me);
+	r = daxfs_create(cx, dir, name, len_of(name), &what, &st);
+	ALLOW(r, board->kills ? EEXIST : 0, 0, 0, 0);
+	if (!full(r))
+		MUST(daxfs_unlink(cx, dir, name, len_of(name)));
+}
+
+static u64 count_dirs(u64 dir)
+{
+	struct list l;
+	u64 i, nr = 0;
+
+	MUST(list_dir(dir, &l));
+	for (i = 0; i < l.nr; i++)
+		nr += l.e[i].d_type == DT_DIR ? 1 + count_dirs(l.e[i].ino) : 0;
+	free(l.e);
+	return nr;
 }
 
 /* ---- a rename is never seen half done ---- */
@@ -523,6 +521,10 @@ void board_make(u32 procs, int kills)
 	board->shared = make_dir(root, "shared");
 	board->race = make_dir(root, "race");
 	board->move = make_dir(root, "move");
+	for (i = 0; i < MOVERS; i++) {
+		snprintf(name, sizeof(name), "m%u", i);
+		board->mover[i] = make_dir(board->move, name);
+	}
 	board->flip = make_dir(root, "flip");
 	board->flip_d = make_dir(board->flip, "d");
 	make_file(board->flip, "a");
@@ -553,8 +555,11 @@ void shared_step(void)
 	case 3: case 4: case 5:
 		op_race();
 		break;
-	case 6: case 7:
+	case 6:
 		op_move();
+		break;
+	case 7:
+		op_in_mover();
 		break;
 	case 8:
 		op_append();
@@ -592,6 +597,9 @@ void shared_verify(void)
 	       (unsigned long long)board->looks);
 	report(board->races_won > 0, "create against rmdir: %llu created",
 	       (unsigned long long)board->races_won);
+	report(count_dirs(board->move) == MOVERS, "moved directories: %llu of "
+	       "%u are there", (unsigned long long)count_dirs(board->move),
+	       MOVERS);
 	report(is_there(board->flip, "a") != is_there(board->flip_d, "b"),
 	       "the renamed file has one of its two names");
 }

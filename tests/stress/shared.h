@@ -15,6 +15,7 @@
 #define PROCS_MAX	16
 #define UNIQUE		32
 #define LOGS		2
+#define MOVERS		4
 
 struct board {
 	/* set before the processes start */
@@ -22,6 +23,7 @@ struct board {
 	u32 kills;
 	u64 own, shared, race, move, flip, flip_d, hub, slices;
 	u64 log[LOGS];
+	u64 mover[MOVERS];
 	/* counted meanwhile */
 	u64 stop;
 	u64 ops[PROCS_MAX];

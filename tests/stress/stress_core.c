@@ -338,7 +338,7 @@ int main(int argc, char **argv)
 	}
 	printf("# stress_core: seed %llu\n", (unsigned long long)seed);
 	random_seed(seed);
-	path = region_make(256 * MIB, 4096);
+	path = region_make(512 * MIB, 4096);
 	host_join(path);
 	free_before = pages_free();
 	avail = pages_avail();

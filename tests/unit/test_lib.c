@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,13 +31,6 @@
 #include "mount.h"
 
 #define MIB (1024 * 1024ull)
-
-/* Children of ours open regions, which starts threads. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "die_after_fork=0";
-}
 
 struct env {
 	char path[64];
@@ -1195,17 +1189,46 @@ static void test_two_mounts(void **state)
 	assert_int_equal(hosts_alive(e->path), 1);
 }
 
-static void wait_ok(pid_t pid)
+static int wait_status(pid_t pid)
 {
 	int status = -1;
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void check_status(int status)
+{
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		fail_msg("child ended with status 0x%x", status);
 }
 
-/* In a child there is no cmocka: an exit status says which step failed. */
+static void wait_ok(pid_t pid)
+{
+	check_status(wait_status(pid));
+}
+
+/*
+ * Children are this program again, in a role: a fork() of a process with
+ * threads may do little else than exec. In there is no cmocka: an exit status
+ * says which step failed.
+ */
 #define STEP(ok) do { if (!(ok)) _exit(__LINE__ % 200 + 1); } while (0)
+
+static pid_t spawn(const char *role, const char *path, int arg)
+{
+	pid_t pid = fork();
+	char text[16];
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	/* A test that fails leaves nobody behind. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(text, sizeof(text), "%d", arg);
+	execl("/proc/self/exe", "test_lib", "--child", role, path, text, NULL);
+	_exit(255);
+}
 
 static void child_host(const char *path, int ready)
 {
@@ -1235,9 +1258,7 @@ static void test_two_processes(void **state)
 	pid_t pid;
 
 	assert_int_equal(pipe(p), 0);
-	pid = fork();
-	if (!pid)
-		child_host(e->path, p[1]);
+	pid = spawn("host", e->path, p[1]);
 	close(p[1]);	/* so that a child that dies is not waited for */
 	assert_int_equal(read(p[0], &c, 1), 1);
 	for (int i = 0; i < 500; i++) {
@@ -1278,9 +1299,7 @@ static void test_killed_host(void **state)
 	pid_t pid;
 
 	assert_int_equal(pipe(p), 0);
-	pid = fork();
-	if (!pid)
-		child_to_kill(e->path, p[1]);
+	pid = spawn("to-kill", e->path, p[1]);
 	close(p[1]);
 	assert_int_equal(read(p[0], &c, 1), 1);
 	assert_int_equal(hosts_alive(e->path), 2);
@@ -1311,25 +1330,34 @@ static void test_all_hosts(void **state)
 	must(daxfs_fs_close(open_fs(e->path, 0)));
 }
 
-/* A whole job is killed: whoever comes next gives all its slots back. */
-static void test_many_hosts_dead(void **state)
+static void child_many(const char *path, int nr)
 {
-	struct env *e = *state;
-	pid_t pid;
+	struct daxfs *fs;
 
+	for (int i = 0; i < nr; i++)
+		STEP(!daxfs_fs_open(&fs, path, 0, NULL, 0));
+	_exit(0);
+}
+
+/* A whole job is killed: whoever comes next gives all its slots back. */
+static void many_hosts_dead(struct env *e, int nr)
+{
 	must(daxfs_fs_close(e->fs));
 	e->fs = NULL;
-	pid = fork();
-	if (!pid) {
-		struct daxfs *fs;
-
-		for (u32 i = 0; i < DAXFS_HOSTS - 1; i++)
-			STEP(!daxfs_fs_open(&fs, e->path, 0, NULL, 0));
-		_exit(0);
-	}
-	wait_ok(pid);
+	wait_ok(spawn("many", e->path, nr));
 	e->fs = open_fs(e->path, 0);
 	assert_int_equal(hosts_alive(e->path), 1);
+}
+
+static void test_many_hosts_dead(void **state)
+{
+	many_hosts_dead(*state, DAXFS_HOSTS - 1);
+}
+
+/* Not even a slot to do it from is free. */
+static void test_all_hosts_dead(void **state)
+{
+	many_hosts_dead(*state, DAXFS_HOSTS);
 }
 
 /* The index is replaced again and again under both writers. */
@@ -1360,11 +1388,8 @@ static void test_two_writers(void **state)
 	struct env *e = *state;
 	pid_t pid[2];
 
-	for (int i = 0; i < 2; i++) {
-		pid[i] = fork();
-		if (!pid[i])
-			child_writer(e->path, i);
-	}
+	for (int i = 0; i < 2; i++)
+		pid[i] = spawn("writer", e->path, i);
 	wait_ok(pid[0]);
 	wait_ok(pid[1]);
 }
@@ -1383,24 +1408,17 @@ static void test_fork(void **state)
 	assert_int_equal(daxfs_pin_runs(pin, 0, 10, &run, 1), 1);
 	pid = fork();
 	if (!pid) {
-		struct daxfs *own;
-		struct stat st;
 		char c;
 
 		STEP(!memcmp(run.ptr, "before", 6));
 		STEP(daxfs_fd_pread(fd, &c, 1, 0) == -ESTALE);
 		STEP(daxfs_fs_mkdir(e->fs, NULL, "x", 0755) == -ESTALE);
-		STEP(!daxfs_fs_open(&own, e->path, 0, NULL, 0));
-		STEP(!daxfs_fs_stat(own, NULL, "f", &st, 0));
-		STEP(!daxfs_fs_mkdir(own, NULL, "child", 0755));
 		daxfs_pin_end(pin);
 		daxfs_fd_close(fd);
 		STEP(!daxfs_fs_close(e->fs));
-		STEP(!daxfs_fs_close(own));
 		_exit(0);
 	}
 	wait_ok(pid);
-	must(stat_result(e->fs, "child", NULL));
 	assert_int_equal(daxfs_fd_pwrite(fd, "B", 1, 0), 1);
 	assert_memory_equal(run.ptr, "Before", 6);
 	daxfs_pin_end(pin);
@@ -1408,45 +1426,83 @@ static void test_fork(void **state)
 	assert_int_equal(hosts_alive(e->path), 1);
 }
 
+#ifdef __SANITIZE_THREAD__
+#define UNDER_TSAN 1
+#else
+#define UNDER_TSAN 0
+#endif
+
+/* The child opens the region itself, as a host of its own. */
+static void test_fork_open(void **state)
+{
+	struct env *e = *state;
+	pid_t pid;
+
+	if (UNDER_TSAN) {
+		print_message("ThreadSanitizer knows no threads after fork()\n");
+		skip();
+	}
+	pid = fork();
+	if (!pid) {
+		struct daxfs *own;
+
+		STEP(!daxfs_fs_open(&own, e->path, 0, NULL, 0));
+		STEP(!daxfs_fs_mkdir(own, NULL, "child", 0755));
+		STEP(!daxfs_fs_close(e->fs));
+		STEP(!daxfs_fs_mkdir(own, NULL, "child2", 0755));
+		STEP(!daxfs_fs_close(own));
+		_exit(0);
+	}
+	wait_ok(pid);
+	must(stat_result(e->fs, "child", NULL));
+	must(stat_result(e->fs, "child2", NULL));
+	assert_int_equal(hosts_alive(e->path), 1);
+}
+
 /* As daemon() does: open, fork, the parent ends, the child goes on. */
+static void child_daemon(const char *path, int to_us)
+{
+	struct daxfs_new what = { .mode = S_IFREG | 0600 };
+	int to_child = to_us + 1;	/* by test_daemon() */
+	struct daxfs_mount *m;
+	struct daxfs_held *held;
+	struct daxfs_stat st;
+	struct daxfs_cx *cx;
+	char why[256], c;
+
+	STEP(!daxfs_mount_open(&m, path, 0, DAXFS_HOST_FUSE, why, sizeof(why)));
+	if (fork())
+		_exit(0);
+	STEP(!daxfs_mount_start(m));
+	STEP(read(to_child, &c, 1) == 1);	/* the parent is gone */
+	cx = daxfs_cx_get(m);
+	STEP(!daxfs_create(cx, DAXFS_ROOT_INO, "daemon", 6, &what, &st));
+	STEP(!daxfs_hold(m, cx, st.ino, &held));
+	daxfs_unhold(m, cx, held);
+	daxfs_cx_put(m, cx);
+	STEP(write(to_us, "x", 1) == 1);
+	STEP(read(to_child, &c, 1) == 1);
+	daxfs_mount_close(m);
+	STEP(write(to_us, "x", 1) == 1);
+	_exit(0);
+}
+
 static void test_daemon(void **state)
 {
+	enum { TO_US = 100, TO_CHILD };
 	struct env *e = *state;
 	int to_child[2], to_us[2];
 	char c;
-	pid_t pid;
 
 	assert_int_equal(pipe(to_child), 0);
 	assert_int_equal(pipe(to_us), 0);
-	pid = fork();
-	if (!pid) {
-		struct daxfs_mount *m;
-		struct daxfs_held *held;
-		struct daxfs_stat st;
-		struct daxfs_cx *cx;
-		char why[256];
-
-		STEP(!daxfs_mount_open(&m, e->path, 0, DAXFS_HOST_FUSE, why,
-				       sizeof(why)));
-		if (fork())
-			_exit(0);
-		STEP(!daxfs_mount_start(m));
-		STEP(read(to_child[0], &c, 1) == 1);	/* the parent is gone */
-		cx = daxfs_cx_get(m);
-		STEP(!daxfs_create(cx, DAXFS_ROOT_INO, "daemon", 6,
-				   &(struct daxfs_new){ .mode = S_IFREG | 0600 },
-				   &st));
-		STEP(!daxfs_hold(m, cx, st.ino, &held));
-		daxfs_unhold(m, cx, held);
-		daxfs_cx_put(m, cx);
-		STEP(write(to_us[1], "x", 1) == 1);
-		STEP(read(to_child[0], &c, 1) == 1);
-		daxfs_mount_close(m);
-		STEP(write(to_us[1], "x", 1) == 1);
-		_exit(0);
-	}
+	assert_int_equal(dup2(to_us[1], TO_US), TO_US);
+	assert_int_equal(dup2(to_child[0], TO_CHILD), TO_CHILD);
 	close(to_us[1]);
-	wait_ok(pid);
+	close(to_child[0]);
+	wait_ok(spawn("daemon", e->path, TO_US));
+	close(TO_US);
+	close(TO_CHILD);
 	assert_int_equal(write(to_child[1], "x", 1), 1);
 	assert_int_equal(read(to_us[0], &c, 1), 1);
 	/* Whoever looks for dead hosts now finds the daemon alive. */
@@ -1457,7 +1513,6 @@ static void test_daemon(void **state)
 	assert_int_equal(read(to_us[0], &c, 1), 1);
 	assert_int_equal(hosts_alive(e->path), 1);
 	close(to_us[0]);
-	close(to_child[0]);
 	close(to_child[1]);
 }
 
@@ -1588,14 +1643,13 @@ static void test_contexts(void **state)
 
 /* ---- memory that goes away ---- */
 
-static void vanish(const char *path, off_t left)
+static void child_vanish(const char *path, int left)
 {
 	struct daxfs *fs;
 	struct daxfs_fd *fd;
 	struct daxfs_pin *pin;
 	struct daxfs_pin_run run;
 	struct daxfs_list *list;
-	struct daxfs_list_entry entry;
 	struct statvfs vfs;
 	struct stat st;
 	struct daxfs_fd *dir, *none;
@@ -1623,7 +1677,6 @@ static void vanish(const char *path, off_t left)
 	STEP(daxfs_fd_open(fs, NULL, "f", O_RDONLY, 0, &none) == -EIO && !none);
 	STEP(daxfs_list_open(dir, 0, &list) == -EIO);
 	STEP(daxfs_pin_runs(pin, 0, 65536, &run, 1) == -EIO);
-	(void)entry;
 	daxfs_pin_end(pin);
 	daxfs_fd_close(dir);
 	daxfs_fd_close(fd);
@@ -1632,40 +1685,36 @@ static void vanish(const char *path, off_t left)
 }
 
 /* In a child: cmocka has its own idea of SIGBUS. */
-static void vanish_at(u64 len, off_t left)
+static void truncated(const char *role, int arg)
 {
-	char path[64];
 	struct daxfs *fs;
-	pid_t pid;
+	char path[64];
+	int status;
 
 	region_path(path, sizeof(path));
-	make_region(path, len);
+	make_region(path, 16 * MIB);
 	fs = open_fs(path, 0);
 	write_pattern(fs, "f", MIB, 5);
 	must(daxfs_fs_close(fs));
-	pid = fork();
-	if (!pid) {
-		signal(SIGBUS, SIG_DFL);
-		vanish(path, left);
-	}
-	wait_ok(pid);
+	status = wait_status(spawn(role, path, arg));
 	unlink(path);
+	check_status(status);
 }
 
 static void test_truncated_to_nothing(void **state)
 {
 	(void)state;
-	vanish_at(16 * MIB, 0);
+	truncated("vanish", 0);
 }
 
 static void test_truncated_to_super(void **state)
 {
 	(void)state;
-	vanish_at(16 * MIB, 4096);
+	truncated("vanish", 4096);
 }
 
 /* The first call after it finds out by itself, whatever call that is. */
-static void first_call(const char *path, int call)
+static void child_first_call(const char *path, int call)
 {
 	struct daxfs *fs;
 	struct daxfs_fd *fd, *none;
@@ -1707,26 +1756,9 @@ static void first_call(const char *path, int call)
 
 static void test_truncated_first_call(void **state)
 {
-	char path[64];
-
 	(void)state;
-	for (int call = 0; call < 7; call++) {
-		struct daxfs *fs;
-		pid_t pid;
-
-		region_path(path, sizeof(path));
-		make_region(path, 16 * MIB);
-		fs = open_fs(path, 0);
-		write_pattern(fs, "f", MIB, 5);
-		must(daxfs_fs_close(fs));
-		pid = fork();
-		if (!pid) {
-			signal(SIGBUS, SIG_DFL);
-			first_call(path, call);
-		}
-		wait_ok(pid);
-		unlink(path);
-	}
+	for (int call = 0; call < 7; call++)
+		truncated("first-call", call);
 }
 
 static sigjmp_buf jump;
@@ -1737,56 +1769,52 @@ static void on_bus(int sig)
 	siglongjmp(jump, 1);
 }
 
+/* Memory that is no region's, whose second page is gone. */
+static volatile char *foreign_memory(const char *region)
+{
+	struct daxfs *fs;
+	char path[64];
+	void *p;
+	int fd;
+
+	region_path(path, sizeof(path));
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	STEP(fd >= 0 && !unlink(path) && !ftruncate(fd, 8192));
+	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	STEP(p != MAP_FAILED);
+	STEP(!daxfs_fs_open(&fs, region, 0, NULL, 0));
+	STEP(!ftruncate(fd, 0));
+	return (volatile char *)p + 4096;
+}
+
+static void child_foreign(const char *path, int with_handler)
+{
+	volatile char *p;
+
+	signal(SIGBUS, with_handler ? on_bus : SIG_DFL);
+	p = foreign_memory(path);
+	if (!sigsetjmp(jump, 1)) {
+		(void)*p;
+		_exit(1);	/* not reached */
+	}
+	_exit(0);
+}
+
 /* A SIGBUS that is not ours goes to the program's own handler. */
 static void test_foreign_sigbus(void **state)
 {
 	struct env *e = *state;
-	char path[64];
-	pid_t pid;
 
-	region_path(path, sizeof(path));
-	pid = fork();
-	if (!pid) {
-		volatile char *p = map_new(path, 8192);
-		struct daxfs *fs;
-
-		signal(SIGBUS, on_bus);
-		STEP(!daxfs_fs_open(&fs, e->path, 0, NULL, 0));
-		STEP(!truncate(path, 0));
-		if (!sigsetjmp(jump, 1)) {
-			STEP(p[4096] != p[4096]);	/* not reached */
-			_exit(1);
-		}
-		STEP(!daxfs_fs_close(fs));
-		_exit(0);
-	}
-	wait_ok(pid);
-	unlink(path);
+	wait_ok(spawn("foreign", e->path, 1));
 }
 
 /* ... and without one it ends the process, as it would without us. */
 static void test_foreign_sigbus_default(void **state)
 {
 	struct env *e = *state;
-	char path[64];
-	int status;
-	pid_t pid;
+	int status = wait_status(spawn("foreign", e->path, 0));
 
-	region_path(path, sizeof(path));
-	pid = fork();
-	if (!pid) {
-		volatile char *p = map_new(path, 8192);
-		struct daxfs *fs;
-
-		signal(SIGBUS, SIG_DFL);
-		STEP(!daxfs_fs_open(&fs, e->path, 0, NULL, 0));
-		STEP(!truncate(path, 0));
-		STEP(p[4096] != p[4096]);
-		_exit(1);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
-	unlink(path);
 }
 
 /* ---- a region without an overlay ---- */
@@ -1895,10 +1923,13 @@ static void test_static_damaged(void **state)
 }
 
 /* Who may read the file but not write to it, not being root. */
-static void child_reader(const char *with, const char *without)
+static void child_reader(const char *with, int unused)
 {
 	struct daxfs *fs;
-	char why[256] = "";
+	char why[256] = "", without[72];
+
+	(void)unused;
+	snprintf(without, sizeof(without), "%s.static", with);
 
 	if (!geteuid())
 		STEP(!setuid(65534));
@@ -1913,77 +1944,102 @@ static void child_reader(const char *with, const char *without)
 static void test_no_write_permission(void **state)
 {
 	struct env *e = *state;
-	char path[64];
-	pid_t pid;
+	char path[72];
+	int status;
 
-	region_path(path, sizeof(path));
+	snprintf(path, sizeof(path), "%s.static", e->path);
 	make_static(path);
 	chmod(path, 0444);
 	chmod(e->path, 0444);
-	pid = fork();
-	if (!pid)
-		child_reader(e->path, path);
-	wait_ok(pid);
+	status = wait_status(spawn("reader", e->path, 0));
 	unlink(path);
+	check_status(status);
 }
 
 #define REGION_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_open_nothing),
-		cmocka_unit_test(test_open_bad),
-		cmocka_unit_test(test_open_unknown_ro),
-		REGION_TEST(test_open_locked),
-		REGION_TEST(test_open_exclusive),
-		REGION_TEST(test_open_exclusive_host),
-		cmocka_unit_test(test_texts),
-		REGION_TEST(test_close_busy),
-		REGION_TEST(test_names),
-		REGION_TEST(test_remove),
-		REGION_TEST(test_rename),
-		REGION_TEST(test_mknod),
-		REGION_TEST(test_walk),
-		REGION_TEST(test_symlinks),
-		REGION_TEST(test_open_flags),
-		REGION_TEST(test_read_write),
-		REGION_TEST(test_modes),
-		REGION_TEST(test_append),
-		REGION_TEST(test_unlinked_open),
-		REGION_TEST(test_many_open),
-		REGION_TEST(test_attributes),
-		REGION_TEST(test_statvfs),
-		REGION_TEST(test_list),
-		REGION_TEST(test_list_delete),
-		REGION_TEST(test_runs),
-		REGION_TEST(test_pin_truncate),
-		REGION_TEST(test_pin_unlink),
-		REGION_TEST(test_pin_replace),
-		REGION_TEST(test_pin_overlap),
-		REGION_TEST(test_pin_overwrite),
-		REGION_TEST(test_two_mounts),
-		REGION_TEST(test_two_processes),
-		REGION_TEST(test_killed_host),
-		REGION_TEST(test_all_hosts),
-		REGION_TEST(test_many_hosts_dead),
-		cmocka_unit_test_setup_teardown(test_two_writers, setup_large,
-						teardown),
-		REGION_TEST(test_fork),
-		REGION_TEST(test_daemon),
-		cmocka_unit_test(test_is_gone),
-		cmocka_unit_test_setup_teardown(test_threads, setup_large,
-						teardown),
-		REGION_TEST(test_contexts),
-		cmocka_unit_test(test_truncated_to_nothing),
-		cmocka_unit_test(test_truncated_to_super),
-		cmocka_unit_test(test_truncated_first_call),
-		REGION_TEST(test_foreign_sigbus),
-		REGION_TEST(test_foreign_sigbus_default),
-		cmocka_unit_test(test_static),
-		cmocka_unit_test(test_static_damaged),
-		REGION_TEST(test_no_write_permission),
-	};
+static const struct {
+	const char *name;
+	void (*run)(const char *path, int arg);
+} roles[] = {
+	{ "host", child_host },
+	{ "to-kill", child_to_kill },
+	{ "many", child_many },
+	{ "writer", child_writer },
+	{ "daemon", child_daemon },
+	{ "vanish", child_vanish },
+	{ "first-call", child_first_call },
+	{ "foreign", child_foreign },
+	{ "reader", child_reader },
+};
 
+static int be_child(const char *role, const char *path, int arg)
+{
+	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
+		if (!strcmp(roles[i].name, role))
+			roles[i].run(path, arg);	/* ends with _exit() */
+	return 254;
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_open_nothing),
+	cmocka_unit_test(test_open_bad),
+	cmocka_unit_test(test_open_unknown_ro),
+	REGION_TEST(test_open_locked),
+	REGION_TEST(test_open_exclusive),
+	REGION_TEST(test_open_exclusive_host),
+	cmocka_unit_test(test_texts),
+	REGION_TEST(test_close_busy),
+	REGION_TEST(test_names),
+	REGION_TEST(test_remove),
+	REGION_TEST(test_rename),
+	REGION_TEST(test_mknod),
+	REGION_TEST(test_walk),
+	REGION_TEST(test_symlinks),
+	REGION_TEST(test_open_flags),
+	REGION_TEST(test_read_write),
+	REGION_TEST(test_modes),
+	REGION_TEST(test_append),
+	REGION_TEST(test_unlinked_open),
+	REGION_TEST(test_many_open),
+	REGION_TEST(test_attributes),
+	REGION_TEST(test_statvfs),
+	REGION_TEST(test_list),
+	REGION_TEST(test_list_delete),
+	REGION_TEST(test_runs),
+	REGION_TEST(test_pin_truncate),
+	REGION_TEST(test_pin_unlink),
+	REGION_TEST(test_pin_replace),
+	REGION_TEST(test_pin_overlap),
+	REGION_TEST(test_pin_overwrite),
+	REGION_TEST(test_two_mounts),
+	REGION_TEST(test_two_processes),
+	REGION_TEST(test_killed_host),
+	REGION_TEST(test_all_hosts),
+	REGION_TEST(test_many_hosts_dead),
+	REGION_TEST(test_all_hosts_dead),
+	cmocka_unit_test_setup_teardown(test_two_writers, setup_large,
+					teardown),
+	REGION_TEST(test_fork),
+	REGION_TEST(test_fork_open),
+	REGION_TEST(test_daemon),
+	cmocka_unit_test(test_is_gone),
+	cmocka_unit_test_setup_teardown(test_threads, setup_large,
+					teardown),
+	REGION_TEST(test_contexts),
+	cmocka_unit_test(test_truncated_to_nothing),
+	cmocka_unit_test(test_truncated_to_super),
+	cmocka_unit_test(test_truncated_first_call),
+	REGION_TEST(test_foreign_sigbus),
+	REGION_TEST(test_foreign_sigbus_default),
+	cmocka_unit_test(test_static),
+	cmocka_unit_test(test_static_damaged),
+	REGION_TEST(test_no_write_permission),
+};
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && !strcmp(argv[1], "--child"))
+		return be_child(argv[2], argv[3], atoi(argv[4]));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
