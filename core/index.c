@@ -445,13 +445,15 @@ static int append_table(struct daxfs_cx *cx, const struct table *tb)
 	return 0;
 }
 
-/* Is the cell still alive? For a helper that may be late. */
-static int cell_lives(struct daxfs_cx *cx, u64 cell_off)
+/*
+ * Is the cell dead for good? One whose record is undecided is not, whatever
+ * its old value: the name may be about to be born.
+ */
+static int cell_is_dead(const struct daxfs_cell *c)
 {
-	u64 v;
-	int r = daxfs_word_read(cx->rg, &cell_at(cx->rg, cell_off)->value, &v);
+	u64 v = a64_load_acquire(&c->value);	/* pairs with [BUR], [REC] */
 
-	return r ? r : value_state(v) != DAXFS_V_DEAD;
+	return !is_ref(v) && value_state(v) == DAXFS_V_DEAD;
 }
 
 /* Only the root gets a successor: two migrations at once are enough. */
@@ -472,7 +474,6 @@ static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 has
 {
 	u64 mine = bucket_make(DAXFS_B_CELL, cell_off, hash);
 	struct probe p;
-	int r;
 
 	for (probe_start(&p, u, hash); p.left; probe_next(&p)) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
@@ -491,9 +492,8 @@ static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 has
 			return 0;
 		if (is_tomb(b) ? b >> 3 != hash >> 3 : !bucket_tag_is(b, hash))
 			continue;
-		r = cell_lives(cx, cell_off);	/* [BUR] */
-		if (r <= 0)
-			return r;
+		if (cell_is_dead(cell_at(cx->rg, cell_off)))	/* [BUR] */
+			return 0;
 	}
 	return -ENOSPC;
 }
@@ -527,15 +527,11 @@ static int migrate_cell(struct daxfs_cx *cx, const struct table *next,
 			struct daxfs_a64 *bucket, u64 b)
 {
 	struct daxfs_cell *c = cell_at(cx->rg, bucket_off(b));
-	u64 value;
 	int r;
 
 	if (!c)
 		return -EUCLEAN;
-	r = daxfs_word_read(cx->rg, &c->value, &value);	/* [BUR]: before put */
-	if (r)
-		return r;
-	if (value_state(value) == DAXFS_V_DEAD) {
+	if (cell_is_dead(c)) {		/* [BUR]: before put */
 		a64_cas(bucket, b, tomb_make(DAXFS_B_GONE,
 					     a64_load_relaxed(&c->hash)));
 		return 0;

@@ -155,6 +155,7 @@ int daxfs_region_open(struct daxfs_region *rg, void *base, u64 len,
 	memset(rg, 0, sizeof(*rg));
 	if (len < sizeof(rg->super))
 		return refuse(&why, -EINVAL, "too small to be a daxfs region");
+	/* The magic was written last. Pairs with [MKF] in put_super(). */
 	port_copy_from(&rg->super, base, sizeof(rg->super));
 	r = check_identity(&rg->super, &why);
 	if (r)

@@ -787,6 +787,6 @@ int daxfs_fsync(struct daxfs_cx *cx, struct daxfs_file *f)
 {
 	(void)cx;
 	(void)f;
-	full_fence();	/* nothing waits in this host: all is in the region */
+	full_fence();	/* [PUB]: all is in the region, nothing waits in this host */
 	return 0;
 }

@@ -401,3 +401,29 @@ u64 pages_free(void)
 	}
 	return best;
 }
+
+u64 pages_avail(void)
+{
+	struct daxfs_statfs sf;
+
+	MUST(daxfs_statfs(cx, &sf));
+	return sf.pages_avail;
+}
+
+u64 pages_usable(void)
+{
+	static u8 block[1 << 20];
+	struct daxfs_held *h;
+	u64 off = 0;
+	s64 r;
+
+	memset(block, 0x55, sizeof(block));
+	MUST(daxfs_hold(mnt, cx, make_file(DAXFS_ROOT_INO, "all"), &h));
+	while ((r = daxfs_write(cx, &h->file, off, block, sizeof(block))) > 0)
+		off += r;
+	if (r != -ENOSPC)
+		WRONG("write: %s", strerror((int)-r));
+	daxfs_unhold(mnt, cx, h);
+	MUST(daxfs_unlink(cx, DAXFS_ROOT_INO, "all", 3));
+	return off / 4096;
+}

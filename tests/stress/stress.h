@@ -101,6 +101,10 @@ void walk_verify(struct walked *w);
 void check_index(void);
 /* Pages free, once what can be reclaimed has been. */
 u64 pages_free(void);
+/* Pages that may be used by ordinary work, as statfs tells. */
+u64 pages_avail(void);
+/* Pages that one file gets before ENOSPC. */
+u64 pages_usable(void);
 u64 now_ms(void);
 
 #endif

