@@ -115,6 +115,8 @@ struct daxfs_cx {
 	/* hints of the index and of directories */
 	u64 table;			/* table that the counts below are of */
 	u32 used_add;
+	u32 buried;			/* since we looked whether it is too large */
+	u32 grow_wait;			/* inserts until growing is tried again */
 	u64 ino_next, ino_end;
 	u32 slot_nr;
 	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];

@@ -36,6 +36,8 @@
 #define MIGRATE_STEP	16u	/* buckets per insert */
 #define SEG_SHIFT	9u	/* buckets per segment page */
 #define SEG_MASK	511u
+#define GROW_WAIT	256u	/* inserts after growing found no memory */
+#define SHRINK_MIN	12u	/* log2 of a size that is always kept */
 #define RETRIES		1000000u	/* of an insert that others overtake */
 
 struct table {			/* a validated view */
@@ -396,6 +398,20 @@ int daxfs_table_retire(struct daxfs_cx *cx, u64 off)
 
 /* ---- growing and migrating ---- */
 
+static int count_cells(struct daxfs_cx *cx, const struct table *tb, u64 *cells)
+{
+	*cells = 0;
+	for (u64 i = 0; i <= tb->mask; i += SEG_MASK + 1) {
+		struct daxfs_a64 *seg = segment(cx->rg, tb, i);
+
+		if (!seg)
+			return -EUCLEAN;
+		for (u32 k = 0; k <= SEG_MASK; k++)
+			*cells += is_cell(a64_load_relaxed(&seg[k]));
+	}
+	return 0;
+}
+
 /*
  * Size of the table that replaces tb. The cells are counted, not estimated:
  * the new table must take them all, one insert for each 16 buckets of tb that
@@ -403,17 +419,12 @@ int daxfs_table_retire(struct daxfs_cx *cx, u64 off)
  */
 static int next_shift(struct daxfs_cx *cx, const struct table *tb, u32 *shift)
 {
-	u64 cells = 0, need;
+	u64 cells, need;
+	int r = count_cells(cx, tb, &cells);
 
-	for (u64 i = 0; i <= tb->mask; i += SEG_MASK + 1) {
-		struct daxfs_a64 *seg = segment(cx->rg, tb, i);
-
-		if (!seg)
-			return -EUCLEAN;
-		for (u32 k = 0; k <= SEG_MASK; k++)
-			cells += is_cell(a64_load_relaxed(&seg[k]));
-	}
-	need = cells * 3 + (tb->mask + 1) / 4;
+	if (r)
+		return r;
+	need = cells * 2 + (tb->mask + 1) / 8;
 	*shift = DAXFS_TABLE_MIN_SHIFT;
 	while (*shift < DAXFS_TABLE_MAX_SHIFT && 1ull << *shift < need)
 		++*shift;
@@ -459,8 +470,31 @@ static int cell_is_dead(const struct daxfs_cell *c)
 /* Only the root gets a successor: two migrations at once are enough. */
 static int grow(struct daxfs_cx *cx, const struct table *tb)
 {
+	int r;
+
 	if (a64_load_acquire(root_word(cx)) != tb->off)		/* [PUB] */
 		return 0;
+	if (cx->grow_wait) {
+		cx->grow_wait--;
+		return 0;
+	}
+	r = append_table(cx, tb);
+	if (r == -ENOSPC)
+		cx->grow_wait = GROW_WAIT;	/* trying costs a count */
+	return r;
+}
+
+/* A table of which less than an eighth refers to cells is too large. */
+static int shrink(struct daxfs_cx *cx, const struct table *tb)
+{
+	u64 cells;
+	int r;
+
+	if (tb->shift <= SHRINK_MIN || a64_load_acquire(&tb->t->next)) /* [PUB] */
+		return 0;
+	r = count_cells(cx, tb, &cells);
+	if (r || cells * 8 > tb->mask)
+		return r;
 	return append_table(cx, tb);
 }
 
@@ -624,6 +658,37 @@ static int migrate_step(struct daxfs_cx *cx, const struct table *tb,
 			a64_cas(&tb->t->done, done, done + MIGRATE_STEP);
 	}
 	return r;
+}
+
+/* Some steps of a migration, in one section. 1: there is more to do. */
+static int compact_some(struct daxfs_cx *cx)
+{
+	struct table tb, next;
+	int r = daxfs_enter(cx);
+
+	if (r)
+		return r;
+	r = table_root(cx, &tb);
+	if (!r)
+		r = shrink(cx, &tb);
+	if (!r)
+		r = table_next(cx, &tb, &next);
+	for (u32 i = 0; i < 256 && r > 0; i++) {
+		int e = migrate_step(cx, &tb, &next);
+
+		if (e || a64_load_acquire(root_word(cx)) != tb.off)	/* [PUB] */
+			r = e;
+	}
+	daxfs_leave(cx);
+	return r;
+}
+
+void daxfs_index_compact(struct daxfs_cx *cx)
+{
+	/* An error means that it stays as it is; who needs it will meet it. */
+	for (u64 i = 0; i < 1ull << DAXFS_TABLE_MAX_SHIFT; i++)
+		if (compact_some(cx) <= 0)
+			return;
 }
 
 /* ---- insert ---- */
@@ -855,6 +920,13 @@ int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off)
 	hash = a64_load_relaxed(&c->hash);
 	full_fence();	/* DEAD before the tables; pairs with [BUR] in migrate_cell() */
 	r = table_root(cx, &tb);
+	/* Counting a table is paid by a quarter as many burials. */
+	if (!r && ++cx->buried > tb.mask / 4) {
+		cx->buried = 0;
+		r = shrink(cx, &tb);
+		if (r == -ENOSPC)
+			r = 0;		/* another time */
+	}
 	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
 		r = bury_in(cx, &tb, cell_off, hash);
 		if (r)

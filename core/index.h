@@ -34,6 +34,12 @@ int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
 /* Take all references to a cell whose value is DEAD away. The caller retires. */
 int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off);
 
+/*
+ * Give memory of the index back: finish a migration, and start one if the
+ * table is far too large for its keys. Outside a section; takes its time.
+ */
+void daxfs_index_compact(struct daxfs_cx *cx);
+
 /* An empty table for that many buckets (a power of two); owned by back_off. */
 int daxfs_table_make(struct daxfs_cx *cx, u32 shift, u64 back_off, u64 *off);
 

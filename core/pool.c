@@ -23,6 +23,7 @@
  */
 #include "pool.h"
 #include "epoch.h"
+#include "index.h"
 #include "region.h"
 #include "word.h"
 
@@ -649,6 +650,7 @@ u64 daxfs_reclaim(struct daxfs_cx *cx)
 {
 	int waiting = 0;
 	u64 found, v, look;
+	int full;
 
 	v = a64_load_relaxed(starving(cx));
 	if ((v & STARVING_MASK) == STARVING_NONE)
@@ -656,6 +658,10 @@ u64 daxfs_reclaim(struct daxfs_cx *cx)
 	look = ((v | STARVING_MASK) + 1) | STARVING_LOOK;
 	a64_cas(starving(cx), v, look);
 	full_fence();	/* before the looks; pairs with [HNT] in chunk_has_room() */
+	full = cx->full;
+	cx->full = 1;		/* a smaller table gives back more than it takes */
+	daxfs_index_compact(cx);
+	cx->full = full;
 	advance_twice(cx);
 	found = reclaim_pass(cx, &waiting);
 	advance_twice(cx);	/* for slab pages retired by the first pass */
