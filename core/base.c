@@ -320,3 +320,20 @@ s64 daxfs_base_target(const struct daxfs_region *rg,
 	port_copy_from(buf, from, len);
 	return (s64)len;
 }
+
+u64 daxfs_base_bytes(const struct daxfs_region *rg,
+		     const struct daxfs_base_inode *in)
+{
+	struct daxfs_base_extent e;
+	u64 sum = 0, nr = 1;
+
+	if (!(in->flags & DAXFS_BASE_SPARSE))
+		return in->size;
+	for (u64 i = 0; i < nr && !get_extent(rg, in, i, &e); i++) {
+		if (!i)
+			nr = e.nr;
+		if (nr && extent_ok(rg, in, &e))
+			sum += e.len;
+	}
+	return sum;
+}

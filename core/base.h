@@ -40,6 +40,9 @@ int daxfs_base_lookup(const struct daxfs_region *rg,
 int daxfs_base_run(const struct daxfs_region *rg,
 		   const struct daxfs_base_inode *inode, u64 off, u64 len,
 		   struct daxfs_run *run);
+/* Bytes of content that the image holds: less than the size of a sparse file. */
+u64 daxfs_base_bytes(const struct daxfs_region *rg,
+		     const struct daxfs_base_inode *inode);
 /* Bytes of the target put into buf, at most len. -EINVAL: no symbolic link. */
 s64 daxfs_base_target(const struct daxfs_region *rg,
 		      const struct daxfs_base_inode *inode, char *buf, u64 len);

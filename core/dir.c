@@ -351,7 +351,7 @@ static int lookup_fn(struct daxfs_cx *cx, void *p)
 
 	for (u32 i = 0; i < 100000 && r == -EAGAIN; i++)
 		r = lookup_once(cx, p);
-	return r == -EAGAIN ? -EUCLEAN : r;
+	return r == -EAGAIN ? -EBUSY : r;	/* others are always faster */
 }
 
 int daxfs_lookup(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,

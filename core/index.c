@@ -766,7 +766,7 @@ static int insert_scan(struct daxfs_cx *cx, const struct table *tb,
 		probe_next(&p);
 		*long_run |= tb->mask - p.left >= LONG_RUN && p.left <= tb->mask;
 	}
-	return p.left ? -EUCLEAN : 0;
+	return p.left ? -EBUSY : 0;	/* others are always faster */
 }
 
 /*
@@ -837,7 +837,7 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 			return held == DAXFS_B_EMPTY ? 0 : 3;
 		}
 	}
-	return -EUCLEAN;
+	return -EBUSY;
 }
 
 int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,

@@ -304,7 +304,16 @@ int daxfs_ref_mode(struct daxfs_cx *cx, const struct daxfs_iref *ref, u32 *mode)
 	return r;
 }
 
-static void base_stat(const struct daxfs_iref *ref, struct daxfs_stat *st)
+/* Content of the base that shows, in 512-byte blocks. */
+static u64 base_blocks(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 limit)
+{
+	u64 bytes = daxfs_base_bytes(cx->rg, &ref->base);
+
+	return ((bytes < limit ? bytes : limit) + 511) / 512;
+}
+
+static void base_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
+		      struct daxfs_stat *st)
 {
 	const struct daxfs_base_inode *b = &ref->base;
 
@@ -314,7 +323,7 @@ static void base_stat(const struct daxfs_iref *ref, struct daxfs_stat *st)
 	st->gid = b->gid;
 	st->rdev = b->rdev;
 	st->size = S_ISDIR(b->mode) ? DAXFS_PAGE_SIZE : b->size;
-	st->blocks = (b->size + 511) / 512;
+	st->blocks = S_ISREG(b->mode) ? base_blocks(cx, ref, b->size) : 0;
 	st->atime_ns = st->mtime_ns = (u64)b->mtime_ns;
 	st->ctime_ns = st->btime_ns = (u64)b->mtime_ns;
 }
@@ -329,9 +338,10 @@ static int dir_nlink(struct daxfs_cx *cx, struct daxfs_inode *in, u32 *nlink)
 	return r;
 }
 
-static int overlay_stat(struct daxfs_cx *cx, struct daxfs_inode *in,
+static int overlay_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 			struct daxfs_stat *st)
 {
+	struct daxfs_inode *in = ref->in;
 	struct daxfs_attr at;
 	u64 off, size, nlink;
 	int r = daxfs_attr(cx, in, &at, &off);
@@ -357,6 +367,9 @@ static int overlay_stat(struct daxfs_cx *cx, struct daxfs_inode *in,
 	st->mtime_ns = a64_load_relaxed(&in->mtime_ns);
 	st->ctime_ns = a64_load_relaxed(&in->ctime_ns);
 	st->btime_ns = in->btime_ns;
+	if (ref->has_base && S_ISREG(at.mode))
+		st->blocks += base_blocks(cx, ref,
+					  a64_load_relaxed(&in->low_limit));
 	if (!S_ISDIR(at.mode))
 		return 0;
 	st->size = DAXFS_PAGE_SIZE;
@@ -369,10 +382,10 @@ int daxfs_ref_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 	memset(st, 0, sizeof(*st));
 	st->ino = ref->ino;
 	if (!ref->in) {
-		base_stat(ref, st);
+		base_stat(cx, ref, st);
 		return 0;
 	}
-	return overlay_stat(cx, ref->in, st);
+	return overlay_stat(cx, ref, st);
 }
 
 /* Strictly later than it was, so that whoever compares sees a change. */
@@ -483,7 +496,7 @@ static int set_attr(struct daxfs_cx *cx, struct daxfs_iref *ref,
 		if (r != -EAGAIN)
 			return r;
 	}
-	return -EUCLEAN;
+	return -EBUSY;	/* others are always faster */
 }
 
 static void set_times(struct daxfs_inode *in, const struct daxfs_setattr *sa)

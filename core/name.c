@@ -222,19 +222,32 @@ static int dir_for_writing(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *dir)
 	return r ? r : daxfs_copy_up(cx, dir);
 }
 
-/* The count of names, while the directory is alive. */
+/* The counts of a directory that is alive and has room for more. */
 static int dir_counts(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 *ds)
 {
 	int r = daxfs_word_settle(cx, &dir->in->dirstate, ds);
 
-	if (!r && (*ds & DAXFS_DIR_DEAD))
-		r = -ENOENT;
-	return r;
+	if (r)
+		return r;
+	if (*ds & DAXFS_DIR_DEAD)
+		return -ENOENT;
+	return dirstate_names(*ds) == DIRSTATE_NAMES_MAX ||
+	       dirstate_subdirs(*ds) == DIRSTATE_SUBDIRS_MAX ? -EMLINK : 0;
 }
 
 static int dots(const char *name, u32 len)
 {
 	return (len == 1 || len == 2) && name[0] == '.' && name[len - 1] == '.';
+}
+
+/* The inode of a create that did not come about. */
+static int forget_made(struct daxfs_cx *cx, struct name_arg *a)
+{
+	int r = daxfs_drop_finish(cx, &a->made);
+
+	a64_store_release(&cx->sh->made_ino, 0);	/* [PUB] in recover.c */
+	a->made.in = NULL;
+	return r;
 }
 
 typedef int name_fn(struct daxfs_cx *cx, struct name_arg *a);
@@ -252,6 +265,8 @@ static int call_fn(struct daxfs_cx *cx, void *p)
 	daxfs_patience_reset(cx);
 	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
 		r = c->fn(cx, c->arg);
+	if (r == -EAGAIN && c->arg->made.in)
+		forget_made(cx, c->arg);
 	return r == -EAGAIN ? -EBUSY : r;	/* others are always faster */
 }
 
@@ -373,10 +388,8 @@ static int create_fn(struct daxfs_cx *cx, struct name_arg *a)
 	int r = create_once(cx, a);
 
 	if (r && r != -EAGAIN && a->made.in) {
-		int e = daxfs_drop_finish(cx, &a->made);
+		int e = forget_made(cx, a);
 
-		a64_store_release(&cx->sh->made_ino, 0);	/* [PUB] */
-		a->made.in = NULL;
 		return e ? e : r;
 	}
 	return r;
@@ -532,7 +545,7 @@ static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 	r = victim_get(cx, &n, &ref);
 	if (!r)
 		r = dir_counts(cx, &dir, &ds);
-	if (r)
+	if (r && r != -EMLINK)
 		return r;
 	if (is_dir)
 		less += DIRSTATE_SUBDIR;

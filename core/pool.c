@@ -403,9 +403,11 @@ void daxfs_obj_give(struct daxfs_cx *cx, u64 off)
 	if (!info)
 		return;
 	v = a64_load_relaxed(info);
-	if (DAXFS_KIND(v) == DAXFS_I_OWNED &&
-	    a64_cas(info, v, DAXFS_I_FREE) == v)
-		obj_freed(cx, off, class);
+	if (DAXFS_KIND(v) != DAXFS_I_OWNED ||
+	    a64_cas(info, v, DAXFS_I_FREE) != v)
+		return;
+	obj_freed(cx, off, class);
+	chunk_has_room(cx, off);
 }
 
 /* Queue entries have bit 0 set for objects. */

@@ -103,7 +103,7 @@ int daxfs_word_read_ref(const struct daxfs_region *rg,
 			return r;
 		v = a64_load_acquire(word);	/* pairs with [REC] in daxfs_op_clean() */
 	}
-	return -EUCLEAN;
+	return -EBUSY;		/* others are always faster */
 }
 
 /* Give the record time to be decided, then abort it. */

@@ -527,6 +527,8 @@ int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
 	r = daxfs_section(cx, recover_fn, &slot);
 	if (!r)
 		slot_free(cx->rg, slot, mine);
+	else	/* for another try */
+		a64_cas(&h->state, mine, (mine & ~7ull) | DAXFS_H_DEAD);
 	return r;
 }
 

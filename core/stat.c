@@ -4,7 +4,7 @@
  *
  * Notes: sums of counters that each context keeps for itself; they are right
  * when nobody works, and a death between a CAS and its count shifts them by
- * one, which fsck.daxfs sets right.
+ * one. Nothing but figures depends on them.
  */
 #include "index.h"
 #include "record.h"

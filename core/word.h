@@ -168,6 +168,8 @@ static inline u64 dirstate_subdirs(u64 v)
 
 #define DIRSTATE_NAME		(1ull << 4)
 #define DIRSTATE_SUBDIR		(1ull << 36)
+#define DIRSTATE_NAMES_MAX	((1ull << 32) - 1)
+#define DIRSTATE_SUBDIRS_MAX	((1ull << 28) - 1)
 
 static inline u64 parent_make(u64 ino)
 {

@@ -65,7 +65,7 @@ static int look(struct daxfs_cx *cx, struct write *w)
 		if (r)
 			return r;
 	}
-	return -EUCLEAN;
+	return -EBUSY;	/* others are always faster */
 }
 
 /* ---- in place ---- */

@@ -139,8 +139,9 @@ int daxfs_host_is_gone(const struct daxfs_host_info *info)
 		return 0;
 	if (kill((pid_t)info->id.pid, 0) && errno == ESRCH)
 		return 1;
-	/* While it joins, its start time may still be its predecessor's. */
-	if (info->state == DAXFS_H_JOINING)
+	/* While it joins or takes a slot over, the start time may still be its
+	 * predecessor's. */
+	if (info->state == DAXFS_H_JOINING || info->state == DAXFS_H_RECOVERING)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%u/stat", info->id.pid);
 	if (!proc_is_ours() || read_stat(path, &ps))
@@ -172,9 +173,10 @@ void daxfs_hosts_reap(struct daxfs_mount *m, struct daxfs_cx *cx)
 			continue;
 		dead = info.state == DAXFS_H_DEAD ||
 		       info.state == DAXFS_H_RECOVERING;
-		if (!dead && daxfs_host_is_gone(&info))
-			dead = !daxfs_host_mark_dead(&m->rg, slot,
-						     info.incarnation);
+		/* Also one that died while it took the slot over. */
+		if (info.state != DAXFS_H_DEAD && daxfs_host_is_gone(&info))
+			dead |= !daxfs_host_mark_dead(&m->rg, slot,
+						      info.incarnation);
 		/* -EBUSY: another host does it. It is tried again anyway. */
 		if (dead && cx)
 			daxfs_host_recover(cx, slot);

@@ -38,8 +38,7 @@ struct daxfs_a64 {
 #define DAXFS_ROOT_INO		1ull
 #define DAXFS_HOSTS		64u
 #define DAXFS_CTXS		32u		/* contexts per host */
-#define DAXFS_LAYERS		1024u
-#define DAXFS_INO_RANGE		65536ull	/* numbers a host takes at once */
+#define DAXFS_INO_RANGE		65536ull	/* numbers that 32 contexts take at once */
 
 /* ---- superblock: the first page; all of it is constant after mkdaxfs ---- */
 
@@ -291,7 +290,7 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_a64 window_first;
 	struct daxfs_a64 window_nr;
 	struct daxfs_a64 drop_ino;	/* inode that is being dropped */
-	struct daxfs_a64 time_ns;	/* of the operation */
+	struct daxfs_a64 spare0;
 	struct daxfs_a64 more_off;	/* page of further entries, kept */
 	struct daxfs_a64 status;
 	struct daxfs_a64 entry_nr;
