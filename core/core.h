@@ -267,7 +267,8 @@ s64 daxfs_readlink(struct daxfs_cx *cx, u64 ino, char *buf, u64 len);
 
 struct daxfs_file {		/* an inode held by this host; volatile */
 	u64 ino;
-	u64 inode_off;		/* of the overlay inode once there is one, 0 */
+	struct daxfs_a64 inode_off; /* of the overlay inode once there is one, 0;
+				     * threads may share the handle */
 };
 
 /*

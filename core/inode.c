@@ -607,7 +607,7 @@ static int open_fn(struct daxfs_cx *cx, void *p)
 	if (cx->sh && !a->held)
 		r = hold(cx, &ref);
 	a->f->ino = a->ino;
-	a->f->inode_off = r ? 0 : ref.off;
+	a64_store_relaxed(&a->f->inode_off, r ? 0 : ref.off);
 	return r;
 }
 

@@ -29,19 +29,19 @@ int daxfs_regular(struct daxfs_cx *cx, const struct daxfs_iref *ref)
 int daxfs_file_ref(struct daxfs_cx *cx, struct daxfs_file *f,
 		   struct daxfs_iref *ref)
 {
+	u64 off = a64_load_relaxed(&f->inode_off);
 	int r;
 
-	if (f->inode_off && f->ino > cx->rg->super.base_inode_nr) {
+	if (off && f->ino > cx->rg->super.base_inode_nr) {
 		ref->ino = f->ino;
-		ref->off = f->inode_off;
+		ref->off = off;
 		ref->has_base = 0;
-		ref->in = daxfs_at(cx->rg, f->inode_off,
-				   sizeof(struct daxfs_inode), 64);
+		ref->in = daxfs_at(cx->rg, off, sizeof(struct daxfs_inode), 64);
 		return ref->in ? 0 : -EUCLEAN;
 	}
-	r = daxfs_iget(cx, f->ino, f->inode_off, ref);
-	if (!r)
-		f->inode_off = ref->off;
+	r = daxfs_iget(cx, f->ino, off, ref);
+	if (!r && ref->off != off)
+		a64_store_relaxed(&f->inode_off, ref->off);
 	return r;
 }
 

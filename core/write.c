@@ -389,7 +389,7 @@ static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
 		r = daxfs_copy_up(cx, ref);
 	if (r)
 		return r;
-	f->inode_off = ref->off;
+	a64_store_relaxed(&f->inode_off, ref->off);
 	/* If we die now, recovery tells the readers of this file. */
 	a64_store_relaxed(&cx->sh->write_ino, ref->ino);
 	return 0;

@@ -53,26 +53,6 @@ static inline u64 daxfs_api_start(const struct daxfs_fd *dir)
 	return dir ? dir->held->file.ino : DAXFS_ROOT_INO;
 }
 
-/*
- * The file as the core wants it. Threads share a hold, the core fills in
- * inode_off when it learns it: each call works on a copy and notes the news.
- */
-static inline struct daxfs_file daxfs_api_file(struct daxfs_held *h)
-{
-	struct daxfs_file f = { .ino = h->file.ino };
-
-	f.inode_off = __atomic_load_n(&h->file.inode_off, __ATOMIC_RELAXED);
-	return f;
-}
-
-static inline void daxfs_api_note(struct daxfs_held *h, const struct daxfs_file *f)
-{
-	if (f->inode_off !=
-	    __atomic_load_n(&h->file.inode_off, __ATOMIC_RELAXED))
-		__atomic_store_n(&h->file.inode_off, f->inode_off,
-				 __ATOMIC_RELAXED);
-}
-
 /* fs.c */
 void daxfs_api_stat(const struct daxfs *fs, const struct daxfs_stat *from,
 		    struct stat *st);

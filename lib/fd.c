@@ -65,10 +65,9 @@ static int find_or_make(struct daxfs *fs, struct daxfs_cx *cx, u64 start,
 
 static int truncate_now(struct daxfs_cx *cx, struct daxfs_held *held)
 {
-	struct daxfs_file f = daxfs_api_file(held);
-	int r = daxfs_truncate(cx, &f, 0);
+	struct daxfs_file *f = &held->file;
+	int r = daxfs_truncate(cx, f, 0);
 
-	daxfs_api_note(held, &f);
 	return r;
 }
 
@@ -150,15 +149,14 @@ void daxfs_fd_close(struct daxfs_fd *fd)
 
 int daxfs_fd_stat(struct daxfs_fd *fd, struct stat *st)
 {
-	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_stat found;
 	struct daxfs_cx *cx;
 	int r = daxfs_api_begin(fd->fs, &cx);
 
 	if (r)
 		return r;
-	r = (int)daxfs_api_end(fd->fs, cx, daxfs_fgetattr(cx, &f, &found));
-	daxfs_api_note(fd->held, &f);
+	r = (int)daxfs_api_end(fd->fs, cx, daxfs_fgetattr(cx, f, &found));
 	if (!r)
 		daxfs_api_stat(fd->fs, &found, st);
 	return r;
@@ -182,7 +180,7 @@ static int check_write(const struct daxfs_fd *fd, off_t off)
 
 ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off)
 {
-	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	s64 r = check_read(fd, off);
 
@@ -190,8 +188,7 @@ ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off)
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_read(cx, &f, (u64)off, buf, len);
-	daxfs_api_note(fd->held, &f);
+	r = daxfs_read(cx, f, (u64)off, buf, len);
 	return daxfs_api_end(fd->fs, cx, r);
 }
 
@@ -199,7 +196,7 @@ ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off)
 ssize_t daxfs_fd_pwrite(struct daxfs_fd *fd, const void *buf, size_t len,
 			off_t off)
 {
-	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	s64 r = check_write(fd, off);
 
@@ -209,15 +206,14 @@ ssize_t daxfs_fd_pwrite(struct daxfs_fd *fd, const void *buf, size_t len,
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_write(cx, &f, (u64)off, buf, len);
-	daxfs_api_note(fd->held, &f);
+	r = daxfs_write(cx, f, (u64)off, buf, len);
 	return daxfs_api_end(fd->fs, cx, r);
 }
 
 ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
 			off_t *at)
 {
-	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	s64 r = check_write(fd, 0);
 	u64 where = 0;
@@ -226,8 +222,7 @@ ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_append(cx, &f, buf, len, &where);
-	daxfs_api_note(fd->held, &f);
+	r = daxfs_append(cx, f, buf, len, &where);
 	if (at)
 		*at = (off_t)where;
 	return daxfs_api_end(fd->fs, cx, r);
@@ -235,7 +230,7 @@ ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
 
 int daxfs_fd_truncate(struct daxfs_fd *fd, off_t size)
 {
-	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	int r = check_write(fd, size);
 
@@ -243,20 +238,18 @@ int daxfs_fd_truncate(struct daxfs_fd *fd, off_t size)
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_truncate(cx, &f, (u64)size);
-	daxfs_api_note(fd->held, &f);
+	r = daxfs_truncate(cx, f, (u64)size);
 	return (int)daxfs_api_end(fd->fs, cx, r);
 }
 
 int daxfs_fd_sync(struct daxfs_fd *fd)
 {
-	struct daxfs_file f = daxfs_api_file(fd->held);
+	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	int r = daxfs_api_begin(fd->fs, &cx);
 
 	if (r)
 		return r;
-	r = daxfs_fsync(cx, &f);
-	daxfs_api_note(fd->held, &f);
+	r = daxfs_fsync(cx, f);
 	return (int)daxfs_api_end(fd->fs, cx, r);
 }

@@ -102,12 +102,11 @@ static int some_runs(struct daxfs_pin *pin, struct daxfs_cx *cx, u64 off, u64 le
 		     struct daxfs_pin_run *run, u32 nr)
 {
 	struct daxfs_held *held = pin->pinned.held;
-	struct daxfs_file f = daxfs_api_file(held);
+	struct daxfs_file *f = &held->file;
 	struct daxfs_run found[RUNS_AT_ONCE];
-	int n = daxfs_runs(cx, &f, off, len, found,
+	int n = daxfs_runs(cx, f, off, len, found,
 			   nr < RUNS_AT_ONCE ? nr : RUNS_AT_ONCE);
 
-	daxfs_api_note(held, &f);
 	return n <= 0 ? n : to_pointers(&pin->fs->m->rg, found, run, n);
 }
 
