@@ -33,6 +33,7 @@
 
 #define CHAIN_MAX	4096u	/* tables behind a root that is long replaced */
 #define LONG_RUN	512u	/* buckets: a table with such runs is too full */
+#define ENDLESS_RUN	8192u	/* and so full that new keys are refused */
 #define MIGRATE_STEP	16u	/* buckets per insert */
 #define SEG_SHIFT	9u	/* buckets per segment page */
 #define SEG_MASK	511u
@@ -476,11 +477,12 @@ static int grow(struct daxfs_cx *cx, const struct table *tb)
 		return 0;
 	if (cx->grow_wait) {
 		cx->grow_wait--;
-		return 0;
+		return -ENOSPC;
 	}
 	r = append_table(cx, tb);
 	if (r == -ENOSPC)
 		cx->grow_wait = GROW_WAIT;	/* trying costs a count */
+	cx->wants_pages |= r == -ENOSPC;
 	return r;
 }
 
@@ -726,13 +728,13 @@ static u64 tomb_for(const struct table *tb, u64 b, u64 hash)
  */
 static int insert_scan(struct daxfs_cx *cx, const struct table *tb,
 		       const struct daxfs_key *k, struct daxfs_a64 **at, u64 *held,
-		       int *long_run, u64 *found_off, u64 *value)
+		       u64 *run, u64 *found_off, u64 *value)
 {
 	struct probe p;
 	u32 retries = 0;
 
 	*at = NULL;
-	*long_run = 0;
+	*run = 0;
 	for (probe_start(&p, tb, k->hash); p.left && retries < RETRIES; ) {
 		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
 		u64 b;
@@ -764,7 +766,7 @@ static int insert_scan(struct daxfs_cx *cx, const struct table *tb,
 			continue;
 		}
 		probe_next(&p);
-		*long_run |= tb->mask - p.left >= LONG_RUN && p.left <= tb->mask;
+		*run = tb->mask + 1 - p.left;
 	}
 	return p.left ? -EBUSY : 0;	/* others are always faster */
 }
@@ -811,9 +813,8 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 	for (u32 i = 0; i < RETRIES; i++) {
 		struct daxfs_a64 *at;
 		u64 held;
-		int long_run;
-		int r = insert_scan(cx, tb, k, &at, &held, &long_run, found_off,
-				    value);
+		u64 run;
+		int r = insert_scan(cx, tb, k, &at, &held, &run, found_off, value);
 
 		if (r < 0)
 			return r;
@@ -824,18 +825,18 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 			if (r < 0)
 				return r;
 			/* What came in until the run was closed is seen now. */
-			r = insert_scan(cx, tb, k, &at, &held, &long_run,
-					found_off, value);
+			r = insert_scan(cx, tb, k, &at, &held, &run, found_off,
+					value);
 			return r < 0 ? r : 1;
 		}
 		if (!at)
 			return 2;
+		if (run > LONG_RUN && grow(cx, tb) == -ENOSPC &&
+		    run > ENDLESS_RUN && !cx->full)
+			return -ENOSPC;
 		/* Publication. Pairs with [PUB] in find_in(). */
-		if (a64_cas(at, held, new) == held) {
-			if (long_run)
-				grow(cx, tb);	/* without room: later */
+		if (a64_cas(at, held, new) == held)
 			return held == DAXFS_B_EMPTY ? 0 : 3;
-		}
 	}
 	return -EBUSY;
 }
@@ -920,8 +921,8 @@ int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off)
 	hash = a64_load_relaxed(&c->hash);
 	full_fence();	/* DEAD before the tables; pairs with [BUR] in migrate_cell() */
 	r = table_root(cx, &tb);
-	/* Counting a table is paid by a quarter as many burials. */
-	if (!r && ++cx->buried > tb.mask / 4) {
+	/* Counting a table is paid by an eighth as many burials. */
+	if (!r && ++cx->buried > tb.mask / 8) {
 		cx->buried = 0;
 		r = shrink(cx, &tb);
 		if (r == -ENOSPC)

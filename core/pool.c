@@ -602,6 +602,9 @@ static u64 page_reclaim(struct daxfs_cx *cx, u64 off, u64 g, int *waiting)
 
 	if (class != DAXFS_NO_CLASS)
 		return slab_reclaim(cx, off, class, g, waiting);
+	/* Another's reclaim may have been faster: what is free is found. */
+	if (v == DAXFS_I_FREE)
+		return cx->full || off < cx->rg->pool_end;
 	if (!info_is_retired(v))
 		return 0;
 	if (!reusable(cx, v, g)) {
@@ -683,7 +686,10 @@ int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg)
 		return r;
 	r = fn(cx, arg);
 	daxfs_leave(cx);
-	if (r != -ENOSPC || !cx->sh || cx->depth || !daxfs_reclaim(cx))
+	if ((r != -ENOSPC && !cx->wants_pages) || !cx->sh || cx->depth)
+		return r;
+	cx->wants_pages = 0;
+	if (!daxfs_reclaim(cx) || r != -ENOSPC)
 		return r;
 	r = daxfs_enter(cx);
 	if (r)

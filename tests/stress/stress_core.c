@@ -15,6 +15,7 @@
 
 #include <getopt.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define STUCK_MS	30000
@@ -84,13 +85,19 @@ static void __attribute__((noreturn)) worker(u32 nr, u64 its_seed)
 static void start(u32 nr)
 {
 	u64 its_seed = seed + 1000003 * ++started;
+	pid_t parent = getpid();
 
 	fflush(stdout);
 	pid[nr] = fork();
 	if (pid[nr] < 0)
 		WRONG("fork: %s", strerror(errno));
-	if (!pid[nr])
-		worker(nr, its_seed);
+	if (pid[nr])
+		return;
+	/* none stays when the parent is ended by whatever signal */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	worker(nr, its_seed);
 }
 
 /* ---- the parent ---- */
