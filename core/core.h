@@ -118,6 +118,7 @@ struct daxfs_cx {
 	u32 buried;			/* since we looked whether it is too large */
 	u32 grow_wait;			/* inserts until growing is tried again */
 	int wants_pages;		/* something useful found none: reclaim */
+	u32 objs_retired;		/* since slab pages were looked at */
 	u64 ino_next, ino_end;
 	u32 slot_nr;
 	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];

@@ -71,6 +71,7 @@ static void count_pages(struct daxfs_cx *cx, u64 n)
 	a64_store_relaxed(&cx->sh->pages_taken, v + n);
 }
 
+#define TIDY_MIN	32768u	/* retired objects before slabs are looked at */
 #define STARVING_MASK	3ull
 #define STARVING_LOOK	1ull	/* a search goes on */
 #define STARVING_NONE	2ull	/* it found nothing, and nothing was retired since */
@@ -384,6 +385,7 @@ void daxfs_obj_retire(struct daxfs_cx *cx, u64 off, u64 g)
 
 	if (!info || !retire(info, g, 0))
 		return;
+	cx->objs_retired++;
 	remember(cx, off | 1, g);
 	chunk_has_room(cx, off);
 }
@@ -677,6 +679,27 @@ u64 daxfs_reclaim(struct daxfs_cx *cx)
 	return found;
 }
 
+/*
+ * So many objects that whole slab pages of them must be empty. The look at
+ * the pool is paid by an eighth as many retirements.
+ */
+static int many_retired(const struct daxfs_cx *cx)
+{
+	return cx->objs_retired > TIDY_MIN &&
+	       cx->objs_retired > pool_page_nr(cx->rg) / 8;
+}
+
+/* Turn empty slab pages back, without waiting for anybody. */
+static void tidy(struct daxfs_cx *cx)
+{
+	int waiting = 0;
+
+	cx->objs_retired = 0;
+	daxfs_epoch_advance(cx);
+	daxfs_epoch_advance(cx);
+	reclaim_pass(cx, &waiting);
+}
+
 int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
 		  void *arg)
 {
@@ -686,7 +709,11 @@ int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg)
 		return r;
 	r = fn(cx, arg);
 	daxfs_leave(cx);
-	if ((r != -ENOSPC && !cx->wants_pages) || !cx->sh || cx->depth)
+	if (!cx->sh || cx->depth)
+		return r;
+	if (many_retired(cx))
+		tidy(cx);
+	if (r != -ENOSPC && !cx->wants_pages)
 		return r;
 	cx->wants_pages = 0;
 	if (!daxfs_reclaim(cx) || r != -ENOSPC)
