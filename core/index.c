@@ -138,6 +138,8 @@ static int table_next(struct daxfs_cx *cx, const struct table *tb,
 
 	if (!off)
 		return 0;
+	if (off == tb->off)
+		return -EUCLEAN;	/* no table replaces itself */
 	r = table_open(cx->rg, off, next);
 	return r ? r : 1;
 }
@@ -687,8 +689,11 @@ static int compact_some(struct daxfs_cx *cx)
 
 void daxfs_index_compact(struct daxfs_cx *cx)
 {
+	/* Tables lie in the pool, eight pages of buckets are a round or less. */
+	u64 rounds = cx->rg->area[DAXFS_AREA_POOL].nr / 4 + 64;
+
 	/* An error means that it stays as it is; who needs it will meet it. */
-	for (u64 i = 0; i < 1ull << DAXFS_TABLE_MAX_SHIFT; i++)
+	for (u64 i = 0; i < rounds; i++)
 		if (compact_some(cx) <= 0)
 			return;
 }
