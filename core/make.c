@@ -4,7 +4,8 @@
  *
  * Notes: nobody else uses the memory yet. It is zeroed before, and zero means
  * free, so the work does not depend on the size of the pool. The magic comes
- * last: a region without it was not finished.
+ * last, its store is the linearization point: who stops before leaves memory
+ * that is no region. Not to be run beside anybody.
  */
 #include "core.h"
 #include "index.h"

@@ -5,7 +5,16 @@
  * Notes: size, page word, copy, all inside a section: the epoch is the only
  * store. A page that is given away meanwhile keeps its bytes until the section
  * ends. Content comes from the overlay's page, else from the base image below
- * low_limit, else it is zero. Wait-free; linearization: the load of each word.
+ * low_limit, else it is zero.
+ *
+ * operation  | linearization          | progress  | if the caller stops there
+ * read, runs | load of each page word | wait-free | its epoch holds memory
+ * stat, link | load of the word read  | wait-free | as above
+ * begin pin  | bit in mapped          | wait-free | recovery clears the bit
+ * end pin    | the same bit           | wait-free | as above
+ *
+ * A read of several pages is as atomic as its pages: beside a write it may see
+ * old and new ones. ABA: a page word is only followed, never compared.
  */
 #include "base.h"
 #include "data.h"

@@ -9,6 +9,19 @@
  * The dead host's contexts stay in their sections until the end, so nothing
  * that they retired is reused while steps are repeated. A host that leaves
  * runs the same steps on itself. See docs/decisions/0004.
+ *
+ * step      | linearization            | progress | if the recoverer stops there
+ * claim     | CAS DEAD -> RECOVERING   | one wins | it is declared dead, then
+ *           |                          |          | the victim is DEAD again
+ * records   | their status             | patience | the next one does it again
+ * inodes    | each CAS                 | patience | as above
+ * memory    | OWNED -> RETIRED         | lock-free | as above
+ * release   | epochs and state to 0    | wait-free | as above
+ * free      | CAS RECOVERING -> FREE   | wait-free | -
+ * take over | CAS DEAD -> RECOVERING   | one wins | a dead host in its own slot
+ *
+ * Nobody waits for recovery but for the memory that it gives back.
+ * ABA: the incarnation is part of every state that is compared.
  */
 #include "data.h"
 #include "dir.h"

@@ -4,7 +4,8 @@
  *
  * Notes: the superblock is copied once, validated, and only the copy is used,
  * so later changes of the bytes in the region change nothing here. No word of
- * this file is ever written after mkdaxfs.
+ * this file is ever written after mkdaxfs: all of it is wait-free and may stop
+ * anywhere.
  */
 #include "region.h"
 #include "word.h"

@@ -4,7 +4,8 @@
  *
  * Notes: sums of counters that each context keeps for itself; they are right
  * when nobody works, and a death between a CAS and its count shifts them by
- * one. Nothing but figures depends on them.
+ * one. Nothing but figures depends on them. Loads only: wait-free, beside
+ * everything; a sum taken while others work was never true as a whole.
  */
 #include "index.h"
 #include "record.h"
