@@ -19,7 +19,8 @@
 
 struct fiber {
 	ucontext_t context;
-	u64 wake_ns;		/* asleep until then */
+	u64 wake_ns;		/* pauses until then */
+	int asleep;		/* until sim_wake() */
 	u8 stack[STACK_LEN] __attribute__((aligned(64)));
 };
 
@@ -55,11 +56,17 @@ void sim_host_init(struct sim_host *host, void (*fn)(void *arg), void *arg)
 	host->fn = fn;
 	host->arg = arg;
 	host->stop_after = SIM_NEVER;
+	host->sleep_after = SIM_NEVER;
 }
 
 void sim_stop_after(struct sim_host *host, u64 k)
 {
 	host->stop_after = k;
+}
+
+void sim_sleep_after(struct sim_host *host, u64 k)
+{
+	host->sleep_after = k;
 }
 
 u32 sim_self(void)
@@ -84,7 +91,7 @@ void sim_clock_set(u64 ns)
 
 static int is_ready(u32 i)
 {
-	return sim.host[i].end == SIM_READY;
+	return sim.host[i].end == SIM_READY && !sim.fiber[i].asleep;
 }
 
 static int is_awake(u32 i)
@@ -183,6 +190,29 @@ static void give_up(int error)
 	switch_to(NOBODY);
 }
 
+/* The host running stands still, and comes back here when it was woken. */
+static void sleep_here(struct sim_host *h)
+{
+	struct fiber *f = &sim.fiber[sim.self];
+
+	f->asleep = 1;
+	h->sleep_after = SIM_NEVER;
+	switch_to(successor());
+}
+
+int sim_is_asleep(u32 host)
+{
+	return sim.self != NOBODY && host < sim.nr && sim.fiber[host].asleep;
+}
+
+int sim_wake(u32 host)
+{
+	if (!sim_is_asleep(host))
+		return -EINVAL;
+	sim.fiber[host].asleep = 0;
+	return 0;
+}
+
 void sim_step(void)
 {
 	struct sim_host *h;
@@ -194,6 +224,8 @@ void sim_step(void)
 	if (to < sim.nr && is_awake(to))
 		switch_to(to);
 	h = &sim.host[sim.self];
+	if (h->steps >= h->sleep_after)
+		sleep_here(h);
 	if (h->steps >= h->stop_after)
 		end_host(SIM_STOPPED);
 	if (sim.steps >= sim.schedule.max_steps)
@@ -214,6 +246,7 @@ static void fiber_main(void)
 static int fiber_init(struct fiber *f)
 {
 	f->wake_ns = 0;
+	f->asleep = 0;
 	if (getcontext(&f->context))
 		return -errno;
 	f->context.uc_stack.ss_sp = f->stack;
@@ -277,8 +310,11 @@ int sim_run(struct sim_host *hosts, u32 nr, const struct sim_schedule *schedule)
 	if (swapcontext(&sim.home, &sim.fiber[sim.self].context))
 		sim.result = -errno;
 	sim.self = NOBODY;
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		sim.last_steps[i] = hosts[i].steps;
+		if (sim.fiber[i].asleep && !sim.result)
+			hosts[i].end = SIM_ASLEEP;
+	}
 	return sim.result;
 }
 

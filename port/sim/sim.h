@@ -20,12 +20,14 @@ enum sim_end {
 	SIM_READY,		/* not finished: the run was given up */
 	SIM_DONE,		/* fn returned */
 	SIM_STOPPED,		/* by stop_after */
+	SIM_ASLEEP,		/* by sleep_after: the run ended, nobody woke it */
 };
 
 struct sim_host {
 	void (*fn)(void *arg);
 	void *arg;
 	u64 stop_after;		/* steps; SIM_NEVER: not stopped */
+	u64 sleep_after;	/* steps; SIM_NEVER: never, or woken */
 	/* out */
 	enum sim_end end;
 	u64 steps;
@@ -59,13 +61,28 @@ void sim_host_init(struct sim_host *host, void (*fn)(void *arg), void *arg);
 /* The host stops for ever once it has made k steps. */
 void sim_stop_after(struct sim_host *host, u64 k);
 /*
- * Run until each host has returned or stopped. Host 0 begins, but under
+ * The host stands still once it has made k steps, until another calls
+ * sim_wake(); then it goes on exactly there. Before a run, or by the host
+ * itself inside one.
+ */
+void sim_sleep_after(struct sim_host *host, u64 k);
+/*
+ * Run until each host has returned, stopped, or sleeps with nobody left to
+ * wake it. Host 0 begins, but under
  * SIM_RANDOM. 0, -ETIMEDOUT after max_steps, -EINVAL for a schedule that
  * cannot be.
  */
 int sim_run(struct sim_host *hosts, u32 nr, const struct sim_schedule *schedule);
 /* One host alone, to its end; the same results as sim_run(). */
 int sim_run_one(struct sim_host *host, u64 max_steps);
+
+/*
+ * Inside a run: host goes on from where it sleeps, when the schedule lets it.
+ * 0, or -EINVAL: it does not sleep (not yet, or it has ended).
+ */
+int sim_wake(u32 host);
+/* Does it stand still at present, until somebody wakes it? */
+int sim_is_asleep(u32 host);
 
 /* Inside a run: who runs, and the number of steps made by all. */
 u32 sim_self(void);

@@ -157,6 +157,79 @@ static int test_stop(const void *arg)
 	return 0;
 }
 
+/* Waits until host 0 sleeps, looks at what it has done, and wakes it. */
+static void watch_and_wake(void *arg)
+{
+	u64 *seen = arg;
+
+	while (!sim_is_asleep(0))
+		port_pause_ns(100);
+	*seen = a64_load_relaxed(&counter);
+	a64_add_relaxed(&counter, 100);
+	if (sim_wake(0) || !sim_wake(0) || !sim_wake(1))
+		*seen = SIM_NEVER;
+}
+
+/*
+ * Asleep before its step k: what it has loaded is old when it goes on. Woken
+ * it goes to its end, with each policy.
+ */
+static int sleeps_and_wakes(const struct sim_schedule *s, u64 k)
+{
+	/* an odd k is behind a load: the 100 are overwritten */
+	u64 seen = 0, want = ROUNDS + (k % 2 ? 0 : 100);
+	struct sim_host host[2];
+
+	counter.raw = 0;
+	sim_clock_set(0);
+	sim_host_init(&host[0], raise_broken, NULL);
+	sim_host_init(&host[1], watch_and_wake, &seen);
+	sim_sleep_after(&host[0], k);
+	if (sim_run(host, 2, s))
+		return FAIL("k %llu: the run failed", (unsigned long long)k);
+	if (host[0].end != SIM_DONE || host[1].end != SIM_DONE ||
+	    seen != k / 2 || sim_steps(0) != 2 * ROUNDS || counter.raw != want)
+		return FAIL("policy %d, k %llu: ends %d and %d, saw %llu, %llu "
+			    "steps, counter %llu", s->policy,
+			    (unsigned long long)k, host[0].end, host[1].end,
+			    (unsigned long long)seen,
+			    (unsigned long long)sim_steps(0),
+			    (unsigned long long)counter.raw);
+	return 0;
+}
+
+static int test_sleep(const void *arg)
+{
+	struct sim_schedule s = { .quantum = 2, .seed = 7,
+				  .max_steps = MAX_STEPS };
+	struct sim_host host[2];
+	u64 k;
+
+	(void)arg;
+	for (k = 0; k < 2 * ROUNDS; k++)
+		for (s.policy = SIM_ROUND_ROBIN; s.policy <= SIM_POINTS; s.policy++)
+			if (sleeps_and_wakes(&s, k))
+				return -1;
+	/* nobody wakes it: the run ends, and says so */
+	sim_host_init(&host[0], raise_right, NULL);
+	sim_host_init(&host[1], raise_right, NULL);
+	sim_sleep_after(&host[0], 3);
+	if (sim_run(host, 2, &s) || host[0].end != SIM_ASLEEP ||
+	    host[1].end != SIM_DONE || sim_steps(0) != 3)
+		return FAIL("never woken: end %d, %llu steps", host[0].end,
+			    (unsigned long long)sim_steps(0));
+	if (sim_wake(0) != -EINVAL)
+		return FAIL("a host was woken outside a run");
+	/* asleep it does not reach its stop; awake it does */
+	sim_host_init(&host[0], raise_right, NULL);
+	sim_sleep_after(&host[0], 3);
+	sim_stop_after(&host[0], 3);
+	if (sim_run_one(&host[0], MAX_STEPS) || host[0].end != SIM_ASLEEP)
+		return FAIL("it stopped in its sleep");
+	harness_covered(3 * 2 * ROUNDS, "sleeps");
+	return 0;
+}
+
 static void wait_for_ten(void *arg)
 {
 	(void)arg;
@@ -286,6 +359,7 @@ int main(int argc, char **argv)
 		{ "one preemption catches the broken counter", test_points, NULL },
 		{ "a seed repeats its run", test_repeats, NULL },
 		{ "a host stops after step k", test_stop, NULL },
+		{ "a host sleeps after step k and is woken", test_sleep, NULL },
 		{ "pauses and virtual time", test_pause, NULL },
 		{ "copies go in pieces", test_copies, NULL },
 		{ "wrong arguments are refused", test_arguments, NULL },
