@@ -5,10 +5,10 @@
  * Notes: the same names as port/posix/port.h, for the core alone; a test
  * includes sim.h besides. Hosts are coroutines of one thread, so an access is
  * atomic by itself and what is simulated is the order of accesses and a host
- * that stops between two of them. Accesses are sequentially consistent, so
- * the fences are steps that do nothing else: missing ones are what
- * tests/model and docs/memory-ordering.md are for. Code that runs outside
- * sim_run() takes no steps and is never stopped.
+ * that stops between two of them. Accesses are sequentially consistent,
+ * and the fences steps that do nothing else, unless the schedule says stale:
+ * then loads may be old as far as their order allows it (weak.c). Code that
+ * runs outside sim_run() takes no steps and is never stopped.
  */
 #ifndef DAXFS_PORT_H
 #define DAXFS_PORT_H
@@ -31,28 +31,56 @@ typedef int64_t s64;
 /* One step: another host may run first, or this one stop here for ever. */
 void sim_step(void);
 
-static inline u64 a64_load_relaxed(const struct daxfs_a64 *w)
+/* Accesses go through the memory model: inside a run whose schedule says stale. */
+extern int sim_weak;
+u64 sim_weak_load(const struct daxfs_a64 *w, int acquire);
+void sim_weak_store(struct daxfs_a64 *w, u64 v, int release);
+/* *w held found and has, if stored, its new value now. */
+void sim_weak_rmw(const struct daxfs_a64 *w, u64 found, int stored, int ordered);
+void sim_weak_fence(int full);
+
+static inline u64 sim_load(const struct daxfs_a64 *w, int acquire)
 {
 	sim_step();
-	return w->raw;
+	return sim_weak ? sim_weak_load(w, acquire) : w->raw;
+}
+
+static inline void sim_store(struct daxfs_a64 *w, u64 v, int release)
+{
+	sim_step();
+	if (sim_weak)
+		sim_weak_store(w, v, release);
+	else
+		w->raw = v;
+}
+
+/* The rest of a read-modify-write: *w held found. Returns found. */
+static inline u64 sim_modify(struct daxfs_a64 *w, u64 found, u64 v, int ordered)
+{
+	w->raw = v;
+	if (sim_weak)
+		sim_weak_rmw(w, found, 1, ordered);
+	return found;
+}
+
+static inline u64 a64_load_relaxed(const struct daxfs_a64 *w)
+{
+	return sim_load(w, 0);
 }
 
 static inline u64 a64_load_acquire(const struct daxfs_a64 *w)
 {
-	sim_step();
-	return w->raw;
+	return sim_load(w, 1);
 }
 
 static inline void a64_store_relaxed(struct daxfs_a64 *w, u64 v)
 {
-	sim_step();
-	w->raw = v;
+	sim_store(w, v, 0);
 }
 
 static inline void a64_store_release(struct daxfs_a64 *w, u64 v)
 {
-	sim_step();
-	w->raw = v;
+	sim_store(w, v, 1);
 }
 
 static inline u64 a64_cas(struct daxfs_a64 *w, u64 old, u64 new)
@@ -62,48 +90,42 @@ static inline u64 a64_cas(struct daxfs_a64 *w, u64 old, u64 new)
 	sim_step();
 	found = w->raw;
 	if (found == old)
-		w->raw = new;
+		return sim_modify(w, found, new, 1);
+	if (sim_weak)
+		sim_weak_rmw(w, found, 0, 1);
 	return found;
 }
 
 static inline u64 a64_add_relaxed(struct daxfs_a64 *w, u64 n)
 {
-	u64 found;
-
 	sim_step();
-	found = w->raw;
-	w->raw = found + n;
-	return found;
+	return sim_modify(w, w->raw, w->raw + n, 0);
 }
 
 static inline u64 a64_or(struct daxfs_a64 *w, u64 bits)
 {
-	u64 found;
-
 	sim_step();
-	found = w->raw;
-	w->raw = found | bits;
-	return found;
+	return sim_modify(w, w->raw, w->raw | bits, 1);
 }
 
 static inline u64 a64_and(struct daxfs_a64 *w, u64 bits)
 {
-	u64 found;
-
 	sim_step();
-	found = w->raw;
-	w->raw = found & bits;
-	return found;
+	return sim_modify(w, w->raw, w->raw & bits, 1);
 }
 
 static inline void full_fence(void)
 {
 	sim_step();
+	if (sim_weak)
+		sim_weak_fence(1);
 }
 
 static inline void acquire_fence(void)
 {
 	sim_step();
+	if (sim_weak)
+		sim_weak_fence(0);
 }
 
 /* In pieces, a step each, so that a copy can be cut off and overtaken. */

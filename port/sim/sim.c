@@ -10,6 +10,7 @@
 #include <ucontext.h>
 
 #include "sim.h"
+#include "weak.h"
 
 #define STACK_LEN	(256u << 10)
 #define NOBODY		SIM_HOSTS
@@ -307,9 +308,11 @@ int sim_run(struct sim_host *hosts, u32 nr, const struct sim_schedule *schedule)
 	if (err)
 		return err;
 	sim.self = schedule->policy == SIM_RANDOM ? any_awake() : 0;
+	sim_weak_begin(schedule->stale, schedule->seed);
 	if (swapcontext(&sim.home, &sim.fiber[sim.self].context))
 		sim.result = -errno;
 	sim.self = NOBODY;
+	sim_weak_end();
 	for (i = 0; i < nr; i++) {
 		sim.last_steps[i] = hosts[i].steps;
 		if (sim.fiber[i].asleep && !sim.result)
@@ -337,6 +340,22 @@ static size_t piece(size_t len, size_t left)
 	return left < n ? left : n;
 }
 
+static void read_piece(void *to, const void *shared, size_t len)
+{
+	if (sim_weak)
+		sim_weak_read(to, shared, len);
+	else
+		memcpy(to, shared, len);
+}
+
+static void write_piece(void *shared, const void *from, size_t len)
+{
+	if (sim_weak)
+		sim_weak_write(shared, from, len);
+	else
+		memcpy(shared, from, len);
+}
+
 void port_copy_from(void *to, const void *shared, size_t len)
 {
 	size_t at, n;
@@ -344,13 +363,19 @@ void port_copy_from(void *to, const void *shared, size_t len)
 	for (at = 0; at < len; at += n) {
 		n = piece(len, len - at);
 		sim_step();
-		memcpy((u8 *)to + at, (const u8 *)shared + at, n);
+		read_piece((u8 *)to + at, (const u8 *)shared + at, n);
 	}
 }
 
 void port_copy_to(void *shared, const void *from, size_t len)
 {
-	port_copy_from(shared, from, len);
+	size_t at, n;
+
+	for (at = 0; at < len; at += n) {
+		n = piece(len, len - at);
+		sim_step();
+		write_piece((u8 *)shared + at, (const u8 *)from + at, n);
+	}
 }
 
 /* What was read may change before it is stored: two steps a piece. */
@@ -362,20 +387,21 @@ void port_copy_within(void *shared_to, const void *shared_from, size_t len)
 	for (at = 0; at < len; at += n) {
 		n = piece(len, len - at);
 		sim_step();
-		memcpy(buf, (const u8 *)shared_from + at, n);
+		read_piece(buf, (const u8 *)shared_from + at, n);
 		sim_step();
-		memcpy((u8 *)shared_to + at, buf, n);
+		write_piece((u8 *)shared_to + at, buf, n);
 	}
 }
 
 void port_zero(void *shared, size_t len)
 {
+	static const u8 zeros[LONG_PIECE];
 	size_t at, n;
 
 	for (at = 0; at < len; at += n) {
 		n = piece(len, len - at);
 		sim_step();
-		memset((u8 *)shared + at, 0, n);
+		write_piece((u8 *)shared + at, zeros, n);
 	}
 }
 

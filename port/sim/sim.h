@@ -54,6 +54,9 @@ struct sim_schedule {
 	u32 stall;		/* of 256 pauses: those that let time pass while
 				 * the others stand still */
 	u64 max_steps;		/* of all hosts together: more is a hang */
+	u32 stale;		/* of 256 loads: those that see an old value, if
+				 * their order allows it; 0: memory is
+				 * sequentially consistent */
 };
 
 /* All hosts as "fn(arg), not stopped". */
@@ -87,6 +90,15 @@ int sim_is_asleep(u32 host);
 /* Inside a run: who runs, and the number of steps made by all. */
 u32 sim_self(void);
 u64 sim_now(void);
+/*
+ * Inside a run: the host that runs tells all that it knows to whoever listens
+ * from then on; real time by other means. A test does so after and before each
+ * operation if it demands that what has ended is seen by what begins.
+ */
+void sim_tell(void);
+void sim_listen(void);
+/* Loads of the last run that saw an old value. */
+u64 sim_old_loads(void);
 /* Steps that a host of the last run made. */
 u64 sim_steps(u32 host);
 /* Set the virtual clock; a test does so before each case. */
