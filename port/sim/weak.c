@@ -328,10 +328,11 @@ void sim_weak_fence(int full)
 
 void sim_tell(void)
 {
-	struct host *h = self();
+	struct host *h;
 
 	if (!sim_weak)
 		return;
+	h = self();
 	join(&h->now, &h->pending);
 	join(&weak.told, &h->now);
 	release_all(h);
@@ -339,10 +340,11 @@ void sim_tell(void)
 
 void sim_listen(void)
 {
-	struct host *h = self();
+	struct host *h;
 
 	if (!sim_weak)
 		return;
+	h = self();
 	join(&h->now, &weak.told);
 	release_all(h);
 }

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The core on memory that may show old values: orders that are missing fail.
+ */
+#include "race.h"
+
+int main(int argc, char **argv)
+{
+	static const struct race_effort effort = {
+		.of_program = 100, .programs = 100, .of_random = 20, .weak = 1,
+	};
+	struct test test[RACE_TESTS];
+	u32 nr = race_tests(&effort, test);
+
+	return harness_main(argc, argv, test, nr);
+}
