@@ -218,35 +218,43 @@ static int make_overlay(struct daxfs_region *rg, const struct daxfs_geometry *g)
 	return r;
 }
 
-/* Everything but the magic; then, behind a fence, the magic. */
-static void put_super(const struct daxfs_geometry *g, void *base)
+/* The superblock as it will be in the region. */
+static struct daxfs_super sealed(const struct daxfs_geometry *g)
 {
 	struct daxfs_super sb = g->super;
 
 	sb.crc = 0;
 	sb.crc = port_crc32(0, &sb, sizeof(sb));
-	port_copy_to((u8 *)base + DAXFS_MAGIC_LEN, (u8 *)&sb + DAXFS_MAGIC_LEN,
-		     sizeof(sb) - DAXFS_MAGIC_LEN);
+	return sb;
+}
+
+/* Everything but the magic; then, behind a fence, the magic. */
+static void put_super(const struct daxfs_super *sb, void *base)
+{
+	port_copy_to((u8 *)base + DAXFS_MAGIC_LEN, (const u8 *)sb + DAXFS_MAGIC_LEN,
+		     sizeof(*sb) - DAXFS_MAGIC_LEN);
 	full_fence();	/* a region with its magic is complete; pairs with [MKF],
 			 * the checks in daxfs_region_open() */
-	port_copy_to(base, &sb, DAXFS_MAGIC_LEN);
+	port_copy_to(base, sb, DAXFS_MAGIC_LEN);
 }
 
 int daxfs_format(struct daxfs_geometry *g, void *base, u64 len)
 {
+	struct daxfs_super sb;
 	struct daxfs_region rg;
 	int r;
 
 	if (len < g->super.region_len)
 		return -EINVAL;
-	put_super(g, base);
-	r = daxfs_region_open(&rg, base, len, 1, NULL, 0);
-	port_zero(base, DAXFS_MAGIC_LEN);
+	sb = sealed(g);
+	/* Of the region nobody must see a magic yet: open the copy instead. */
+	r = daxfs_region_open(&rg, &sb, len, 1, NULL, 0);
 	if (r)
 		return r;
+	rg.base = base;
 	if (g->overlay)
 		r = make_overlay(&rg, g);
 	if (!r)
-		put_super(g, base);
+		put_super(&sb, base);
 	return r;
 }
