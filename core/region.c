@@ -161,6 +161,7 @@ int daxfs_region_open(struct daxfs_region *rg, void *base, u64 len,
 	r = check_identity(&rg->super, &why);
 	if (r)
 		return r;
+	acquire_fence();	/* [MKF]: the magic before all the rest */
 	if (writable && (rg->super.ro_compat & ~DAXFS_RO_COMPAT_KNOWN))
 		return refuse(&why, -EROFS, "has features that allow reading "
 			      "only in this version; open it read-only");
