@@ -97,6 +97,11 @@ u64 sim_now(void);
  */
 void sim_tell(void);
 void sim_listen(void);
+/*
+ * The host that runs knows that the other makes no step any more, and so that
+ * all it stored has arrived.
+ */
+void sim_learn(u32 host);
 /* Loads of the last run that saw an old value. */
 u64 sim_old_loads(void);
 /* Steps that a host of the last run made. */

@@ -349,6 +349,17 @@ void sim_listen(void)
 	release_all(h);
 }
 
+void sim_learn(u32 host)
+{
+	struct host *h;
+
+	if (!sim_weak)
+		return;
+	h = self();
+	join(&h->now, &weak.host[host].now);
+	release_all(h);
+}
+
 /* ---- bytes ---- */
 
 static size_t in_word(u64 at, size_t len)

@@ -2,17 +2,17 @@
 /*
  * Programs of two or three hosts at once, and what is demanded of their runs.
  *
- * Notes: every history has an order that explains it. A program gives each host one to three operations. All orders of them
- * are executed one operation after the other first: their results and the tree
- * that they leave are what is right. Then the hosts run together under many
- * schedules; the results and the tree must be those of an order that does not
- * turn around what followed each other in time. Besides the index must be
- * clean, and when all is deleted nothing but an empty region is owned. So
- * "rename shows neither or both names", "rmdir and create both win", "two
- * moves make a cycle", "an append is lost" are all found in the same way.
- * Writes here are pages, and files beside them end at a page: a write across
- * the end of the file is one in place and one that grows the file, and writes
- * in place into one page at once may leave any mixture.
+ * Notes: every history has an order that explains it. A program gives each host
+ * one to three operations. All orders of them are executed one operation after
+ * the other first: their results and the tree that they leave are what is right.
+ * Then the hosts run together under many schedules; the results and the tree
+ * must be those of an order that does not turn around what followed each other
+ * in time. Besides the index must be clean, and when all is deleted nothing but
+ * an empty region is owned. So "rename shows neither or both names", "rmdir and
+ * create both win", "two moves make a cycle", "an append is lost" are all found
+ * in the same way. Writes here are pages, and files beside them end at a page: a
+ * write across the end of the file is one in place and one that grows the file,
+ * and writes in place into one page at once may leave any mixture.
  */
 #include <stdlib.h>
 
