@@ -65,7 +65,7 @@ prog        = $(addprefix $(B)/,$(basename $(notdir $(1))))
 with_main   = $(if $(1),$(shell grep -l '^int main\>' $(1)))
 sources     = $(wildcard $(addsuffix /*.c,$(1)))
 
-CORE_SRC   := $(call sources,core port/posix)
+CORE_SRC   := $(call sources,core port port/posix)
 LIB_SRC    := $(call sources,lib)
 FUSE_SRC   := $(call sources,fuse)
 CORE_A     := $(B)/obj/daxfs.a
@@ -250,7 +250,7 @@ $(B)/libdaxfs.pc: packaging/libdaxfs.pc.in
 SIM_DIR    := $(B)/sim
 SIM_OBJ     = $(patsubst %.c,$(SIM_DIR)/obj/%.o,$(1))
 SIM_TESTS  := $(call with_main,$(call sources,tests/sim))
-SIM_SHARED := $(call sources,core port/sim) \
+SIM_SHARED := $(call sources,core port port/sim) \
 	      $(filter-out $(SIM_TESTS),$(call sources,tests/sim))
 SIM_PROGS  := $(patsubst tests/sim/%.c,$(SIM_DIR)/%,$(SIM_TESTS))
 sim: $(SIM_PROGS)

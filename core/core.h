@@ -52,6 +52,8 @@ int daxfs_region_open(struct daxfs_region *rg, void *base, u64 len,
 
 /* The region has an overlay: hosts, pool, index. */
 int daxfs_has_overlay(const struct daxfs_region *rg);
+/* What is acknowledged is on the medium, if the memory is persistent. */
+int daxfs_is_persistent(const struct daxfs_region *rg);
 
 /*
  * The one resolver: address of [off, off+len), or NULL unless off is not 0,
@@ -366,6 +368,7 @@ struct daxfs_geometry {		/* in: what is wanted; daxfs_plan() completes it */
 	u64 region_len;		/* bytes; 0: as little as possible */
 	u64 overlay_len;	/* bytes of pool; 0: the rest of the region */
 	int overlay;		/* has an overlay */
+	int persistent;		/* with an overlay: survives power cuts */
 	u32 mode;		/* enum daxfs_mode */
 	u64 buckets;		/* power of two */
 	u64 base_inode_nr, base_meta_len, base_data_len;	/* bytes */

@@ -33,7 +33,7 @@ int daxfs_enter(struct daxfs_cx *cx)
 		return r;
 	}
 	g = a64_load_relaxed(&daxfs_globals(cx->rg)->epoch.word);
-	a64_store_relaxed(&cx->sh->epoch, g);
+	a64_store_volatile(&cx->sh->epoch, g);
 	/* The epoch is visible before anything is looked at. Pairs with [EPO]
 	 * in daxfs_retire_epoch() and daxfs_epoch_advance(). */
 	full_fence();
@@ -52,10 +52,11 @@ void daxfs_leave(struct daxfs_cx *cx)
 		daxfs_collect(cx);
 		cx->retire_count = 0;
 	}
+	port_acknowledge();	/* the operation: the caller tells of it now */
 	cx->epoch = 0;
 	/* All loads of the section come before. Pairs with [EPO] in
 	 * context_shows(). */
-	a64_store_release(&cx->sh->epoch, 0);
+	a64_store_release_volatile(&cx->sh->epoch, 0);
 	if (collect)
 		daxfs_epoch_advance(cx);
 }
@@ -87,7 +88,8 @@ static int host_shows(struct daxfs_region *rg, u32 host, u64 g)
 		if (!(used >> i & 1))
 			continue;
 		/* Pairs with [EPO] in daxfs_leave(). */
-		e = a64_load_acquire(&daxfs_shared_ctx(rg, host * DAXFS_CTXS + i)->epoch);
+		e = a64_load_acquire_volatile(&daxfs_shared_ctx(rg,
+						host * DAXFS_CTXS + i)->epoch);
 		if (e && e != g)
 			return 0;
 	}
@@ -119,7 +121,7 @@ u64 daxfs_map_epoch_min(struct daxfs_cx *cx)
 		if (!(hosts >> i & 1))
 			continue;
 		/* Pairs with [MAP] in daxfs_map_epoch(). */
-		e = a64_load_acquire(&daxfs_host(cx->rg, i)->map_epoch);
+		e = a64_load_acquire_volatile(&daxfs_host(cx->rg, i)->map_epoch);
 		if (e && e < min)
 			min = e;
 	}

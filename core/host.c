@@ -35,10 +35,10 @@ void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id)
 	a64_store_relaxed(&h->start_time, id->start_time);
 	a64_store_relaxed(&h->boot_id[0], id->boot_id[0]);
 	a64_store_relaxed(&h->boot_id[1], id->boot_id[1]);
-	a64_store_relaxed(&h->map_epoch, 0);
+	a64_store_volatile(&h->map_epoch, 0);
 	a64_store_relaxed(&h->view, 0);
-	a64_store_relaxed(&h->joined_ns, port_now_ns());
-	a64_store_relaxed(&h->heartbeat_ns, port_now_ns());
+	a64_store_volatile(&h->joined_ns, port_now_ns());
+	a64_store_volatile(&h->heartbeat_ns, port_now_ns());
 	store_name(h, id->name);
 }
 
@@ -96,8 +96,8 @@ int daxfs_host_check(const struct daxfs_region *rg)
 void daxfs_host_beat(struct daxfs_region *rg)
 {
 	if (!daxfs_host_check(rg))
-		a64_store_relaxed(&daxfs_host(rg, rg->host)->heartbeat_ns,
-				  port_now_ns());
+		a64_store_volatile(&daxfs_host(rg, rg->host)->heartbeat_ns,
+				   port_now_ns());
 }
 
 static u64 oldest_epoch(const struct daxfs_region *rg, u32 slot)

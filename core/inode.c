@@ -139,7 +139,14 @@ static void inode_init(struct daxfs_cx *cx, struct daxfs_inode *in, u64 ino)
 	a64_store_relaxed(&in->cell.hash, k.hash);
 	a64_store_relaxed(&in->cell.key, k.key);
 	a64_store_relaxed(&in->attr_off, embedded_attr(cx->rg, in));
-	in->birth_layer = 1;
+}
+
+/* What never changes, from a structure of the caller: plain bytes. */
+static void put_constant(struct daxfs_inode *in, const struct daxfs_inode *from)
+{
+	port_copy_to(&in->btime_ns, &from->btime_ns,
+		     offsetof(struct daxfs_inode, target) -
+		     offsetof(struct daxfs_inode, btime_ns));
 }
 
 static int inode_take(struct daxfs_cx *cx, u64 ino, u64 *off,
@@ -191,11 +198,12 @@ int daxfs_inode_make(struct daxfs_cx *cx, u64 ino, u64 parent,
 	a64_store_relaxed(&in->mtime_ns, now);
 	a64_store_relaxed(&in->ctime_ns, now);
 	a64_store_relaxed(&in->atime_ns, now);
-	in->btime_ns = now;
-	in->rdev = what->rdev;
-	in->attr.mode = what->mode;
-	in->attr.uid = what->uid;
-	in->attr.gid = what->gid;
+	put_constant(in, &(struct daxfs_inode){
+		.btime_ns = now,
+		.rdev = what->rdev,
+		.birth_layer = 1,
+		.attr = { .mode = what->mode, .uid = what->uid, .gid = what->gid },
+	});
 	if (S_ISDIR(what->mode))
 		a64_store_relaxed(&in->parent, parent_make(parent));
 	if (S_ISLNK(what->mode))
@@ -226,12 +234,12 @@ static void fill_copy(struct daxfs_inode *in, const struct daxfs_base_inode *b)
 	a64_store_relaxed(&in->ctime_ns, (u64)b->mtime_ns);
 	a64_store_relaxed(&in->atime_ns, (u64)b->mtime_ns);
 	a64_store_relaxed(&in->low_limit, b->size);
-	in->btime_ns = (u64)b->mtime_ns;
-	in->rdev = b->rdev;
-	in->birth_layer = 0;
-	in->attr.mode = b->mode;
-	in->attr.uid = b->uid;
-	in->attr.gid = b->gid;
+	put_constant(in, &(struct daxfs_inode){
+		.btime_ns = (u64)b->mtime_ns,
+		.rdev = b->rdev,
+		.slot_base = S_ISDIR(b->mode) ? (u32)nr : 0,
+		.attr = { .mode = b->mode, .uid = b->uid, .gid = b->gid },
+	});
 	if (!S_ISDIR(b->mode))
 		return;
 	a64_store_relaxed(&in->size, 0);
@@ -240,7 +248,6 @@ static void fill_copy(struct daxfs_inode *in, const struct daxfs_base_inode *b)
 	a64_store_relaxed(&in->dirstate, dirstate_make(nr, b->nlink - 2));
 	a64_store_relaxed(&in->nlink, nlink_make(1));
 	a64_store_relaxed(&in->slot_hwm, nr);
-	in->slot_base = (u32)nr;
 }
 
 int daxfs_copy_up(struct daxfs_cx *cx, struct daxfs_iref *ref)
@@ -607,7 +614,7 @@ static int open_fn(struct daxfs_cx *cx, void *p)
 	if (cx->sh && !a->held)
 		r = hold(cx, &ref);
 	a->f->ino = a->ino;
-	a64_store_relaxed(&a->f->inode_off, r ? 0 : ref.off);
+	a64_store_volatile(&a->f->inode_off, r ? 0 : ref.off);
 	return r;
 }
 

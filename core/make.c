@@ -106,6 +106,8 @@ static void fill_super(struct daxfs_geometry *g)
 	sb->super_len = sizeof(*sb);
 	sb->page_shift = DAXFS_PAGE_SHIFT;
 	sb->incompat = g->overlay ? DAXFS_INCOMPAT_OVERLAY : 0;
+	if (g->overlay && g->persistent)
+		sb->incompat |= DAXFS_INCOMPAT_PERSIST;
 	memcpy(sb->uuid, g->uuid, sizeof(sb->uuid));
 	memcpy(sb->label, g->label, sizeof(sb->label));
 	sb->created_ns = g->created_ns;
@@ -170,7 +172,8 @@ static int make_root(struct daxfs_cx *cx, const struct daxfs_geometry *g)
 	if (r)
 		return r;
 	in = daxfs_at(cx->rg, off, sizeof(*in), 64);
-	in->btime_ns = g->created_ns;	/* not the clock's: reproducible */
+	/* not the clock's: reproducible */
+	port_copy_to(&in->btime_ns, &g->created_ns, sizeof(in->btime_ns));
 	a64_store_relaxed(&in->mtime_ns, g->created_ns);
 	a64_store_relaxed(&in->ctime_ns, g->created_ns);
 	a64_store_relaxed(&in->atime_ns, g->created_ns);
@@ -231,11 +234,28 @@ static struct daxfs_super sealed(const struct daxfs_geometry *g)
 /* Everything but the magic; then, behind a fence, the magic. */
 static void put_super(const struct daxfs_super *sb, void *base)
 {
-	port_copy_to((u8 *)base + DAXFS_MAGIC_LEN, (const u8 *)sb + DAXFS_MAGIC_LEN,
+	port_copy_to((u8 *)base + DAXFS_MAGIC_LEN,
+		     (const u8 *)sb + DAXFS_MAGIC_LEN,
 		     sizeof(*sb) - DAXFS_MAGIC_LEN);
 	full_fence();	/* a region with its magic is complete; pairs with [MKF],
 			 * the checks in daxfs_region_open() */
 	port_copy_to(base, sb, DAXFS_MAGIC_LEN);
+	port_acknowledge();
+}
+
+/* The base image was stored by the caller, not through the port. */
+static void keep_base(const struct daxfs_region *rg)
+{
+	static const u32 type[] = { DAXFS_AREA_BASE_INODES,
+				    DAXFS_AREA_BASE_META, DAXFS_AREA_BASE_DATA };
+
+	for (u32 i = 0; i < sizeof(type) / sizeof(type[0]); i++) {
+		const struct daxfs_span *a = &rg->area[type[i]];
+		void *at = daxfs_at(rg, a->off, a->len, 1);
+
+		if (at)
+			port_keep(at, a->len);
+	}
 }
 
 int daxfs_format(struct daxfs_geometry *g, void *base, u64 len)
@@ -252,6 +272,8 @@ int daxfs_format(struct daxfs_geometry *g, void *base, u64 len)
 	if (r)
 		return r;
 	rg.base = base;
+	port_zero(base, DAXFS_MAGIC_LEN);
+	keep_base(&rg);
 	if (g->overlay)
 		r = make_overlay(&rg, g);
 	if (!r)

@@ -75,6 +75,7 @@ static enum daxfs_class class_for(u32 len)
 static int cell_make(struct daxfs_cx *cx, struct daxfs_name *n, u64 hint,
 		     struct born *b)
 {
+	u8 text[1 + DAXFS_NAME_MAX];	/* length and name, as they lie there */
 	int r = daxfs_obj_take(cx, class_for(n->key.len), DAXFS_T_DIRENT, 0,
 			       &b->off);
 
@@ -87,8 +88,9 @@ static int cell_make(struct daxfs_cx *cx, struct daxfs_name *n, u64 hint,
 	a64_store_relaxed(&b->cell->cell.key, n->key.key);
 	a64_store_relaxed(&b->cell->dslot, n->base_idx);
 	a64_store_relaxed(&b->cell->ihint, hint);
-	b->cell->name_len = (u8)n->key.len;
-	port_copy_to(b->cell->name, n->key.name, n->key.len);
+	text[0] = (u8)n->key.len;
+	memcpy(text + 1, n->key.name, n->key.len);
+	port_copy_to(&b->cell->name_len, text, 1 + n->key.len);
 	return 0;
 }
 

@@ -50,7 +50,7 @@ int daxfs_file_ref(struct daxfs_cx *cx, struct daxfs_file *f,
 	}
 	r = daxfs_iget(cx, f->ino, off, ref);
 	if (!r && ref->off != off)
-		a64_store_relaxed(&f->inode_off, ref->off);
+		a64_store_volatile(&f->inode_off, ref->off);
 	return r;
 }
 
@@ -398,6 +398,6 @@ void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest)
 		return;
 	/* What was pinned is not looked at any more. Pairs with [MAP] in
 	 * daxfs_map_epoch_min(). */
-	a64_store_release(&daxfs_host(rg, rg->host)->map_epoch, lowest);
+	a64_store_release_volatile(&daxfs_host(rg, rg->host)->map_epoch, lowest);
 	full_fence();	/* before slots are read under a new pin; [MAP] */
 }

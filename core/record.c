@@ -169,6 +169,8 @@ void daxfs_op_begin(struct daxfs_cx *cx)
 	cx->entry_nr = 0;
 	cx->garbage_nr = 0;
 	a64_store_relaxed(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
+	/* After a power cut, too, the section of a record holds reuse back. */
+	a64_keep(&cx->sh->epoch);
 	/* Readers of older references see the new seq before any entry changes.
 	 * Pairs with [REC] in ref_look(). */
 	full_fence();
@@ -222,7 +224,7 @@ void daxfs_op_activate(struct daxfs_cx *cx)
 	if (cx->garbage_nr < DAXFS_GARBAGE)
 		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr], 0);
 	a64_store_relaxed(&cx->sh->entry_nr, cx->entry_nr);
-	a64_store_relaxed(&cx->sh->patience_ns, cx->patience);
+	a64_store_volatile(&cx->sh->patience_ns, cx->patience);
 	/* Entries before status. Pairs with [REC] in daxfs_op_recover(). */
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_ACTIVE));
 	full_fence();	/* pairs with [FRZ]: status before the words are claimed */

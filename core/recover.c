@@ -416,10 +416,10 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 		a64_store_relaxed(&sh->more_off, 0);
 		if (more)
 			daxfs_page_retire(cx, more, daxfs_retire_epoch(cx), 0);
-		a64_store_relaxed(&sh->write_ino, 0);
+		a64_store_volatile(&sh->write_ino, 0);
 		a64_store_relaxed(&sh->drop_ino, 0);
 		a64_store_relaxed(&sh->made_ino, 0);
-		a64_store_relaxed(&sh->window_nr, 0);
+		a64_store_volatile(&sh->window_nr, 0);
 		/* seq stays, so that no old reference comes to life. */
 		a64_store_release(&sh->status,	/* pairs with [REC] */
 				  status_make(status_seq(s), DAXFS_S_IDLE));

@@ -178,12 +178,20 @@ int daxfs_region_open(struct daxfs_region *rg, void *base, u64 len,
 	if (r)
 		return refuse(&why, r, "areas in the superblock overlap the end "
 			      "or are too small; the region is damaged");
+	/* Readers, too: who reads helps others, and announces himself. */
+	if (daxfs_is_persistent(rg))
+		port_set_persistent();
 	return 0;
 }
 
 int daxfs_has_overlay(const struct daxfs_region *rg)
 {
 	return !!(rg->super.incompat & DAXFS_INCOMPAT_OVERLAY);
+}
+
+int daxfs_is_persistent(const struct daxfs_region *rg)
+{
+	return !!(rg->super.incompat & DAXFS_INCOMPAT_PERSIST);
 }
 
 static void *entry_at(const struct daxfs_region *rg, u32 type, u64 i, u64 size)

@@ -375,7 +375,7 @@ struct write_arg {
 static void written(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
 	daxfs_touch(in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
-	a64_store_relaxed(&cx->sh->write_ino, 0);
+	a64_store_volatile(&cx->sh->write_ino, 0);
 }
 
 static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
@@ -389,9 +389,9 @@ static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
 		r = daxfs_copy_up(cx, ref);
 	if (r)
 		return r;
-	a64_store_relaxed(&f->inode_off, ref->off);
+	a64_store_volatile(&f->inode_off, ref->off);
 	/* If we die now, recovery tells the readers of this file. */
-	a64_store_relaxed(&cx->sh->write_ino, ref->ino);
+	a64_store_volatile(&cx->sh->write_ino, ref->ino);
 	return 0;
 }
 

@@ -47,7 +47,8 @@ FNR == 1 { settle(); last_tag = -99 }
 	if (pending && FNR > pending)
 		settle()
 }
-FILENAME != doc && /(a64_(load_acquire|store_release|cas|or|and)|full_fence|acquire_fence)\(/ {
+FILENAME != doc && \
+/(a64_((load_acquire|store_release)(_volatile)?|cas|or|and)|full_fence|acquire_fence)\(/ {
 	pending = FNR
 	pending_kind = /a64_(cas|or|and)\(/ ? "cas" : "untagged"
 	where = FILENAME ":" FNR

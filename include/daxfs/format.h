@@ -54,7 +54,7 @@ enum daxfs_mode {
 #define DAXFS_INCOMPAT_BRANCHING (1ull << 1)	/* main is read-only */
 #define DAXFS_INCOMPAT_SPLIT	(1ull << 2)	/* needs backing files */
 #define DAXFS_INCOMPAT_PERSIST	(1ull << 3)	/* write back before publishing */
-#define DAXFS_INCOMPAT_KNOWN	DAXFS_INCOMPAT_OVERLAY
+#define DAXFS_INCOMPAT_KNOWN	(DAXFS_INCOMPAT_OVERLAY | DAXFS_INCOMPAT_PERSIST)
 
 enum daxfs_area_type {
 	DAXFS_AREA_NONE		= 0,

@@ -8,7 +8,8 @@
  * that stops between two of them. Accesses are sequentially consistent,
  * and the fences steps that do nothing else, unless the schedule says stale:
  * then loads may be old as far as their order allows it (weak.c). Code that
- * runs outside sim_run() takes no steps and is never stopped.
+ * runs outside sim_run() takes no steps and is never stopped. power.c is told
+ * of each store before it happens.
  */
 #ifndef DAXFS_PORT_H
 #define DAXFS_PORT_H
@@ -31,6 +32,17 @@ typedef int64_t s64;
 /* One step: another host may run first, or this one stop here for ever. */
 void sim_step(void);
 
+/* power.c: a store to that memory is about to happen. */
+extern int sim_power_on;
+void sim_power_store(const void *p, size_t len);
+void sim_power_run(void);	/* a run begins */
+
+static inline void sim_announce(const void *p, size_t len)
+{
+	if (__builtin_expect(sim_power_on, 0))
+		sim_power_store(p, len);
+}
+
 /* Accesses go through the memory model: inside a run whose schedule says stale. */
 extern int sim_weak;
 u64 sim_weak_load(const struct daxfs_a64 *w, int acquire);
@@ -48,6 +60,7 @@ static inline u64 sim_load(const struct daxfs_a64 *w, int acquire)
 static inline void sim_store(struct daxfs_a64 *w, u64 v, int release)
 {
 	sim_step();
+	sim_announce(w, sizeof(*w));
 	if (sim_weak)
 		sim_weak_store(w, v, release);
 	else
@@ -57,33 +70,34 @@ static inline void sim_store(struct daxfs_a64 *w, u64 v, int release)
 /* The rest of a read-modify-write: *w held found. Returns found. */
 static inline u64 sim_modify(struct daxfs_a64 *w, u64 found, u64 v, int ordered)
 {
+	sim_announce(w, sizeof(*w));
 	w->raw = v;
 	if (sim_weak)
 		sim_weak_rmw(w, found, 1, ordered);
 	return found;
 }
 
-static inline u64 a64_load_relaxed(const struct daxfs_a64 *w)
+static inline u64 raw_load_relaxed(const struct daxfs_a64 *w)
 {
 	return sim_load(w, 0);
 }
 
-static inline u64 a64_load_acquire(const struct daxfs_a64 *w)
+static inline u64 raw_load_acquire(const struct daxfs_a64 *w)
 {
 	return sim_load(w, 1);
 }
 
-static inline void a64_store_relaxed(struct daxfs_a64 *w, u64 v)
+static inline void raw_store_relaxed(struct daxfs_a64 *w, u64 v)
 {
 	sim_store(w, v, 0);
 }
 
-static inline void a64_store_release(struct daxfs_a64 *w, u64 v)
+static inline void raw_store_release(struct daxfs_a64 *w, u64 v)
 {
 	sim_store(w, v, 1);
 }
 
-static inline u64 a64_cas(struct daxfs_a64 *w, u64 old, u64 new)
+static inline u64 raw_cas(struct daxfs_a64 *w, u64 old, u64 new)
 {
 	u64 found;
 
@@ -96,32 +110,32 @@ static inline u64 a64_cas(struct daxfs_a64 *w, u64 old, u64 new)
 	return found;
 }
 
-static inline u64 a64_add_relaxed(struct daxfs_a64 *w, u64 n)
+static inline u64 raw_add_relaxed(struct daxfs_a64 *w, u64 n)
 {
 	sim_step();
 	return sim_modify(w, w->raw, w->raw + n, 0);
 }
 
-static inline u64 a64_or(struct daxfs_a64 *w, u64 bits)
+static inline u64 raw_or(struct daxfs_a64 *w, u64 bits)
 {
 	sim_step();
 	return sim_modify(w, w->raw, w->raw | bits, 1);
 }
 
-static inline u64 a64_and(struct daxfs_a64 *w, u64 bits)
+static inline u64 raw_and(struct daxfs_a64 *w, u64 bits)
 {
 	sim_step();
 	return sim_modify(w, w->raw, w->raw & bits, 1);
 }
 
-static inline void full_fence(void)
+static inline void raw_full_fence(void)
 {
 	sim_step();
 	if (sim_weak)
 		sim_weak_fence(1);
 }
 
-static inline void acquire_fence(void)
+static inline void raw_acquire_fence(void)
 {
 	sim_step();
 	if (sim_weak)
@@ -129,15 +143,17 @@ static inline void acquire_fence(void)
 }
 
 /* In pieces, a step each, so that a copy can be cut off and overtaken. */
-void port_copy_from(void *to, const void *shared, size_t len);
-void port_copy_to(void *shared, const void *from, size_t len);
-void port_copy_within(void *shared_to, const void *shared_from, size_t len);
-void port_zero(void *shared, size_t len);
+void raw_copy_from(void *to, const void *shared, size_t len);
+void raw_copy_to(void *shared, const void *from, size_t len);
+void raw_copy_within(void *shared_to, const void *shared_from, size_t len);
+void raw_zero(void *shared, size_t len);
 
 /* Virtual time: it passes with steps and pauses alone. */
 u64 port_now_ns(void);
 /* Lets all others run until that much virtual time has passed. */
 void port_pause_ns(u64 ns);
 u32 port_crc32(u32 crc, const void *buf, size_t len);
+
+#include "../persist.h"
 
 #endif

@@ -288,6 +288,7 @@ static int prepare(struct sim_host *hosts, u32 nr,
 	sim.quantum_left = schedule->quantum;
 	sim.point = 0;
 	sim.result = 0;
+	sim_power_run();
 	for (i = 0; i < nr; i++) {
 		hosts[i].end = SIM_READY;
 		hosts[i].steps = 0;
@@ -350,13 +351,14 @@ static void read_piece(void *to, const void *shared, size_t len)
 
 static void write_piece(void *shared, const void *from, size_t len)
 {
+	sim_announce(shared, len);
 	if (sim_weak)
 		sim_weak_write(shared, from, len);
 	else
 		memcpy(shared, from, len);
 }
 
-void port_copy_from(void *to, const void *shared, size_t len)
+void raw_copy_from(void *to, const void *shared, size_t len)
 {
 	size_t at, n;
 
@@ -367,7 +369,7 @@ void port_copy_from(void *to, const void *shared, size_t len)
 	}
 }
 
-void port_copy_to(void *shared, const void *from, size_t len)
+void raw_copy_to(void *shared, const void *from, size_t len)
 {
 	size_t at, n;
 
@@ -379,7 +381,7 @@ void port_copy_to(void *shared, const void *from, size_t len)
 }
 
 /* What was read may change before it is stored: two steps a piece. */
-void port_copy_within(void *shared_to, const void *shared_from, size_t len)
+void raw_copy_within(void *shared_to, const void *shared_from, size_t len)
 {
 	u8 buf[LONG_PIECE];
 	size_t at, n;
@@ -393,7 +395,7 @@ void port_copy_within(void *shared_to, const void *shared_from, size_t len)
 	}
 }
 
-void port_zero(void *shared, size_t len)
+void raw_zero(void *shared, size_t len)
 {
 	static const u8 zeros[LONG_PIECE];
 	size_t at, n;

@@ -87,6 +87,29 @@ int sim_wake(u32 host);
 /* Does it stand still at present, until somebody wakes it? */
 int sim_is_asleep(u32 host);
 
+/*
+ * Power. What is in memory now is on the medium; from here on stores wait in
+ * the cache until they are written back and that is complete, or until the
+ * line happens to be evicted. A new watch, or len 0: the old one is forgotten.
+ */
+void sim_power_watch(void *base, u64 len);
+
+enum sim_cut {
+	SIM_CUT_OLDEST,		/* of each line what is surely on the medium */
+	SIM_CUT_NEWEST,		/* as if everything had been written back */
+	SIM_CUT_RANDOM,		/* of each line any content since; by seed */
+	SIM_CUT_ONE_NEW,	/* the newest of line number seed, else the oldest */
+	SIM_CUT_ONE_OLD,	/* the oldest of line number seed, else the newest */
+	SIM_CUT_NR
+};
+
+/* Lines of which a cut could leave more than one content. */
+u32 sim_power_lines(void);
+/* A number for what that cut would leave: the same for the same content. */
+u64 sim_power_look(enum sim_cut how, u64 seed);
+/* Memory becomes what a cut now leaves of it; the watch ends. */
+void sim_power_cut(enum sim_cut how, u64 seed);
+
 /* Inside a run: who runs, and the number of steps made by all. */
 u32 sim_self(void);
 u64 sim_now(void);

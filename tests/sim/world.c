@@ -57,10 +57,11 @@ static void *map(struct world *w, void *at, int flags)
 	return p;
 }
 
-void world_make(struct world *w, u64 buckets)
+static void make_region(struct world *w, u64 buckets, int persistent)
 {
 	struct daxfs_geometry g = {
-		.overlay = 1, .mode = DAXFS_MODE_EMPTY, .buckets = buckets,
+		.overlay = 1, .persistent = persistent,
+		.mode = DAXFS_MODE_EMPTY, .buckets = buckets,
 		.overlay_len = POOL_LEN, .root_mode = 0755, .uuid = { 1, 2, 3 },
 		.created_ns = EPOCH_NS,
 	};
@@ -83,6 +84,16 @@ void world_make(struct world *w, u64 buckets)
 		die("daxfs_format", r);
 	for (i = 0; i < WORLD_HOSTS; i++)
 		join(w, i);
+}
+
+void world_make(struct world *w, u64 buckets)
+{
+	make_region(w, buckets, 0);
+}
+
+void world_make_persistent(struct world *w, u64 buckets)
+{
+	make_region(w, buckets, 1);
 }
 
 void world_freeze(struct world *w)

@@ -33,6 +33,8 @@ struct world {
 
 /* Format, and join all hosts. buckets: of the index. Exits on failure. */
 void world_make(struct world *w, u64 buckets);
+/* The same with a region that survives power cuts. */
+void world_make_persistent(struct world *w, u64 buckets);
 /* What the region and the hosts are now is what resets bring back. */
 void world_freeze(struct world *w);
 void world_reset(struct world *w);
