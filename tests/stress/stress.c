@@ -5,6 +5,8 @@
  * Notes: see stress.h. The region's file is removed by the process that made
  * it alone, never by its children.
  */
+#include "region.h"
+#include "word.h"
 #include "stress.h"
 
 #include <dirent.h>
@@ -400,6 +402,28 @@ u64 pages_free(void)
 			best = sf.pages_free;
 	}
 	return best;
+}
+
+u64 pages_owned(void)
+{
+	const struct daxfs_region *rg = daxfs_mount_region(mnt);
+	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
+	u64 off, v, nr = 0;
+
+	for (off = pool->off; off < pool->off + pool->len; off += 4096) {
+		v = a64_load_relaxed(daxfs_page_info(rg, off));
+		nr += DAXFS_KIND(v) == DAXFS_I_OWNED ||
+		      DAXFS_KIND(v) == DAXFS_I_RESERVED;
+	}
+	return nr;
+}
+
+u64 pages_of_index(void)
+{
+	struct daxfs_index_stat is;
+
+	MUST(daxfs_index_stat(cx, &is));
+	return (is.buckets * 8 + 4095) / 4096;
 }
 
 u64 pages_avail(void)

@@ -101,6 +101,10 @@ void walk_verify(struct walked *w);
 void check_index(void);
 /* Pages free, once what can be reclaimed has been. */
 u64 pages_free(void);
+/* Pages whose info words say that they are in use: exact, also after kills. */
+u64 pages_owned(void);
+/* Pages that the buckets of the index take. */
+u64 pages_of_index(void);
 /* Pages that may be used by ordinary work, as statfs tells. */
 u64 pages_avail(void);
 /* Pages that one file gets before ENOSPC. */
