@@ -5,6 +5,7 @@
  * Notes: see stress.h. The region's file is removed by the process that made
  * it alone, never by its children.
  */
+#include "pool.h"
 #include "region.h"
 #include "word.h"
 #include "stress.h"
@@ -404,7 +405,30 @@ u64 pages_free(void)
 	return best;
 }
 
-u64 pages_owned(void)
+static int is_used(u64 info)
+{
+	return DAXFS_KIND(info) == DAXFS_I_OWNED ||
+	       DAXFS_KIND(info) == DAXFS_I_RESERVED;
+}
+
+/* A page of objects: does it hold one? */
+static int holds_objects(const struct daxfs_region *rg, u64 off, u64 info)
+{
+	enum daxfs_class class = daxfs_slab_class(info);
+	struct daxfs_a64 *first;
+	u32 i, nr = 0;
+
+	if (class == DAXFS_NO_CLASS)
+		return 1;
+	for (i = 0; i < daxfs_class_nr(class); i++) {
+		first = daxfs_at(rg, off + (u64)i * daxfs_class_size(class), 8,
+				 8);
+		nr += (u32)is_used(a64_load_relaxed(first));
+	}
+	return nr > 0;
+}
+
+static u64 count_pages(int live)
 {
 	const struct daxfs_region *rg = daxfs_mount_region(mnt);
 	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
@@ -412,10 +436,19 @@ u64 pages_owned(void)
 
 	for (off = pool->off; off < pool->off + pool->len; off += 4096) {
 		v = a64_load_relaxed(daxfs_page_info(rg, off));
-		nr += DAXFS_KIND(v) == DAXFS_I_OWNED ||
-		      DAXFS_KIND(v) == DAXFS_I_RESERVED;
+		nr += (u64)(is_used(v) && (!live || holds_objects(rg, off, v)));
 	}
 	return nr;
+}
+
+u64 pages_owned(void)
+{
+	return count_pages(0);
+}
+
+u64 pages_live(void)
+{
+	return count_pages(1);
 }
 
 u64 pages_of_index(void)

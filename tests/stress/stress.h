@@ -101,8 +101,13 @@ void walk_verify(struct walked *w);
 void check_index(void);
 /* Pages free, once what can be reclaimed has been. */
 u64 pages_free(void);
-/* Pages whose info words say that they are in use: exact, also after kills. */
+/* Pages whose info words say that they are in use. */
 u64 pages_owned(void);
+/*
+ * The same without pages of objects that hold none, which are turned back when
+ * that pays: what is in use to the page, also after kills.
+ */
+u64 pages_live(void);
 /* Pages that the buckets of the index take. */
 u64 pages_of_index(void);
 /* Pages that may be used by ordinary work, as statfs tells. */

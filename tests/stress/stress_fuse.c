@@ -659,9 +659,9 @@ static u64 pages_before(void)
 	u64 nr;
 
 	host_join(region);
-	pages_usable();		/* turns pages without objects back */
+	pages_usable();
 	pages_free();
-	nr = pages_owned() - pages_of_index();
+	nr = pages_live() - pages_of_index();
 	host_part();
 	return nr;
 }
@@ -744,9 +744,9 @@ static void verify_memory(u64 before)
 	       (unsigned long long)walked.dirs, (unsigned long long)walked.files,
 	       (unsigned long long)walked.names);
 	empty_dir(DAXFS_ROOT_INO);
-	pages_usable();		/* turns pages without objects back */
+	pages_usable();
 	pages_free();
-	now = pages_owned();
+	now = pages_live();
 	MUST(daxfs_index_stat(cx, &is));
 	MUST(daxfs_statfs(cx, &sf));
 	grown = pages_of_index();
