@@ -2,9 +2,8 @@
 /*
  * System calls that all workers of all mounts make in the same directories.
  *
- * Notes: see meet.h and, for the same through the library, shared.c. ESTALE is
- * what daxfs-fuse(8) says of a name that is replaced under a stalled host;
- * such a call is made again, a bounded number of times.
+ * Notes: see meet.h and, for the same through the library, shared.c. Calls
+ * that say ESTALE are made again (oracle.h).
  */
 #define _GNU_SOURCE
 #include "meet.h"
@@ -16,7 +15,6 @@
 #define RECORD_MAX	12000u
 #define FILE_LEN	9000u
 #define SLICE		700u
-#define STALE_TRIES	1000u
 #define PATH_LEN	1024
 
 static struct meet *b;
@@ -59,17 +57,6 @@ static int may(const char *what, s64 ret, int a, int c)
 		WRONG("%s: %s", what, strerror(err));
 	return err;
 }
-
-/* Again while it says ESTALE. */
-#define FRESH(call)							\
-	({								\
-		s64 fresh_;						\
-		u32 tries_ = 0;						\
-		while ((fresh_ = (call)) < 0 && errno == ESTALE &&	\
-		       tries_++ < STALE_TRIES)				\
-			count(&b->stale);				\
-		fresh_;							\
-	})
 
 static int make_file_at(const char *path)
 {

@@ -27,7 +27,7 @@ struct meet {
 	u64 intent[MEET_WORKERS], published[MEET_WORKERS];	/* sequences */
 	u64 slice[MEET_WORKERS], slice_intent[MEET_WORKERS];
 	u64 held[MEET_WORKERS];		/* a file of ours kept a directory */
-	u64 records, stale;
+	u64 records;
 	u32 seq[MEET_WORKERS][MEET_LOGS];
 	u8 record[MEET_WORKERS][MEET_LOGS][MEET_SEQS];
 	u8 leftover[MEET_WORKERS];	/* of a death: file in a directory */

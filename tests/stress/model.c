@@ -30,19 +30,19 @@ struct node {
 	struct node *child[NAMES];
 };
 
-static struct node root;
-static struct node *dirs[DIRS];
-static u32 dirs_nr;
+static __thread struct node root;
+static __thread struct node *dirs[DIRS];
+static __thread u32 dirs_nr;
 
 struct open_file {
 	struct node *n;
 	struct daxfs_held *h;
 };
 
-static struct open_file held[HELD];
-static char names[NAMES][DAXFS_NAME_MAX + 1];
-static u8 buf[WINDOW];
-static int may_be_full;
+static __thread struct open_file held[HELD];
+static __thread char names[NAMES][DAXFS_NAME_MAX + 1];
+static __thread u8 buf[WINDOW];
+static __thread int may_be_full;
 
 /* ---- nodes ---- */
 

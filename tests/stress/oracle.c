@@ -26,6 +26,8 @@ static struct {
 	int fd;
 } held[HELD];			/* obj 0: none */
 
+u64 *oracle_stale;
+
 static char names[ORACLE_NAMES][DAXFS_NAME_MAX + 1];
 static char why[1024];		/* what compare() found */
 
@@ -700,7 +702,7 @@ static int compare_content(struct oracle *o, const struct oracle_state *s,
 	static u8 have[ORACLE_WINDOW + 4096];
 	u64 base = s->o[n].base, before = base ? 4096 : 0, i;
 	u64 want = size > base - before ? size - (base - before) : 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = (int)FRESH(open(path, O_RDONLY | O_CLOEXEC));
 	s64 ret;
 
 	if (fd < 0)
@@ -723,7 +725,7 @@ static int compare_content(struct oracle *o, const struct oracle_state *s,
 static int compare_target(const struct oracle_obj *n, const char *path)
 {
 	char want[LINK_LEN + 1], have[LINK_LEN + 2];
-	s64 ret = readlink(path, have, sizeof(have));
+	s64 ret = FRESH(readlink(path, have, sizeof(have)));
 
 	if (ret < 0)
 		return failed_to("readlink", path);
@@ -780,7 +782,7 @@ static int compare_obj(struct oracle *o, const struct oracle_state *s, u32 n,
 	int r;
 
 	slack = slack && n == o->obj;
-	if (lstat(path, &st))
+	if (FRESH(lstat(path, &st)))
 		return failed_to("lstat", path);
 	r = compare_attr(s, f, path, &st, slack);
 	if (r)
@@ -800,7 +802,8 @@ static int compare_list(const struct oracle_obj *dir, const char *path)
 {
 	u32 seen[ORACLE_NAMES] = { 0 }, i;
 	struct dirent *de;
-	DIR *list = opendir(path);
+	int fd = (int)FRESH(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!list)
 		return failed_to("opendir", path);
@@ -884,7 +887,7 @@ static int adopt_content(struct oracle *o, const char *top)
 
 	if (!path_of(o, top, o->obj, path))
 		return 0;	/* had lost its names: it is gone */
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = (int)FRESH(open(path, O_RDONLY | O_CLOEXEC));
 	if (fd < 0 || fstat(fd, &st))
 		return harmless("open", -1);
 	memcpy(all, data, ORACLE_WINDOW);

@@ -11,6 +11,8 @@
 #ifndef DAXFS_STRESS_ORACLE_H
 #define DAXFS_STRESS_ORACLE_H
 
+#include <sched.h>
+
 #include "stress.h"
 
 #define ORACLE_OBJS	20u
@@ -57,6 +59,27 @@ static inline int oracle_is_dead(int err)
 {
 	return err == ENOTCONN || err == ECONNABORTED || err == EIO;
 }
+
+/*
+ * Again while it says ESTALE, a bounded number of times. Linux knows a
+ * directory under one path only: a mount that meets one under the path to
+ * which another host has moved it moves it too, but gives ESTALE if a rename
+ * is on its way on that mount. It says so as well of a name that is replaced
+ * under a stalled host (daxfs-fuse(8)).
+ */
+#define FRESH(call)							\
+	({								\
+		s64 fresh_;						\
+		u32 tries_ = 0;						\
+		while ((fresh_ = (call)) < 0 && errno == ESTALE &&	\
+		       tries_++ < 1000) {				\
+			__atomic_fetch_add(oracle_stale, 1,		\
+					   __ATOMIC_RELAXED);		\
+			sched_yield();					\
+		}							\
+		fresh_;							\
+	})
+extern u64 *oracle_stale;	/* counts them; in shared memory */
 
 /*
  * Read up to len bytes. A read whose server dies on the way gives what it has;

@@ -13,8 +13,8 @@
 
 struct board *board;
 
-static u32 me;
-static u64 my_seq;
+static __thread u32 me;
+static __thread u64 my_seq;
 
 static void count(u64 *p)
 {
@@ -271,7 +271,7 @@ struct record {
 	u8 byte[];
 };
 
-static u8 record_buf[RECORD_MAX] __attribute__((aligned(8)));
+static __thread u8 record_buf[RECORD_MAX] __attribute__((aligned(8)));
 
 static u32 record_sum(const struct record *r)
 {
@@ -297,7 +297,7 @@ static void record_fill(struct record *r, u64 seq)
 
 static void op_append(void)
 {
-	static u8 back[RECORD_MAX];
+	static __thread u8 back[RECORD_MAX];
 	struct record *r = (struct record *)record_buf;
 	u32 k = below(LOGS);
 	struct daxfs_stat st;
@@ -412,7 +412,7 @@ static void tmp_fill(u8 *b, u32 proc, u64 seq)
 /* A new file of ours, whole or -ENOSPC. */
 static int tmp_make(const char *name)
 {
-	static u8 b[TMP_LEN];
+	static __thread u8 b[TMP_LEN];
 	struct daxfs_new what = { .mode = S_IFREG | 0644 };
 	struct daxfs_held *h;
 	struct daxfs_stat st;
@@ -455,7 +455,7 @@ static void op_publish(void)
 
 static void op_consume(void)
 {
-	static u8 have[TMP_LEN + 1], want[TMP_LEN];
+	static __thread u8 have[TMP_LEN + 1], want[TMP_LEN];
 	u32 p = below(board->procs);
 	u64 there = get(&board->published[p]), seq;
 	struct daxfs_held *h;

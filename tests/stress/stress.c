@@ -17,12 +17,12 @@
 #include <sys/mman.h>
 
 struct daxfs_mount *mnt;
-struct daxfs_cx *cx;
-const char *who = "main";
+__thread struct daxfs_cx *cx;
+__thread const char *who = "main";
 
 static char region_path[64];
 static pid_t region_owner;
-static u64 rng = 1;
+static __thread u64 rng = 1;
 static int passed, failed;
 
 /* ---- reports ---- */

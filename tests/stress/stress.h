@@ -2,7 +2,7 @@
 /*
  * What the stress programs share: a region, hosts, walks, reports.
  *
- * Notes: a process of these programs is one host with one context, so both
+ * Notes: a process of these programs is one host, a thread one context, so both
  * are globals (mnt, cx). Children of fork() join on their own. A wrong result
  * ends the process by WRONG(), which says what was seen.
  */
@@ -21,8 +21,8 @@
 #define TIB	(1024 * 1024 * MIB)
 
 extern struct daxfs_mount *mnt;
-extern struct daxfs_cx *cx;
-extern const char *who;		/* of this process, for messages */
+extern __thread struct daxfs_cx *cx;
+extern __thread const char *who;	/* for messages */
 
 void __attribute__((noreturn, format(printf, 3, 4)))
 wrong_at(const char *file, int line, const char *fmt, ...);

@@ -26,6 +26,7 @@
 #define FIRST		1000u		/* operations before the first count */
 #define SAMPLE		20000u
 #define WAIT_MS		60000u
+#define ALONE_MAX	100u		/* looks that find nobody behind */
 #define HOSTS_MAX	8u
 
 struct shown {			/* by the hosts, for the parent */
@@ -67,29 +68,36 @@ static int one_is_behind(void)
 	return 0;
 }
 
+struct patience {
+	u64 since, alone;
+};
+
 /* Was that an ENOSPC that another's standstill explains? Then again. */
-static int again(s64 r, u64 *since)
+static int again(s64 r, struct patience *p)
 {
 	struct timespec ts = { 0, 1000000 };
+	int behind;
 
 	if (r != -ENOSPC || hosts == 1)
 		return 0;
-	if (!*since)
-		*since = now_ms();
-	if (now_ms() - *since > WAIT_MS)
+	if (!p->since)
+		p->since = now_ms();
+	behind = one_is_behind();
+	p->alone += !behind;
+	if (now_ms() - p->since > WAIT_MS || p->alone > ALONE_MAX)
 		return 0;
-	shown[me].waits += one_is_behind();
+	shown[me].waits += (u64)behind;
 	nanosleep(&ts, NULL);
 	return 1;
 }
 
 #define INSIST(call)							\
 	({								\
-		u64 since_ = 0;						\
+		struct patience p_ = { 0, 0 };				\
 		s64 r_;							\
 		do							\
 			r_ = (call);					\
-		while (again(r_, &since_));				\
+		while (again(r_, &p_));				\
 		MUST(r_);						\
 	})
 

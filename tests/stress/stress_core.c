@@ -3,7 +3,8 @@
  * stress_core: many hosts on one region, random operations, with or without
  * kills.
  *
- * Notes: each process is a host of its own. Half of its operations are in a
+ * Notes: each process is a host of its own, each of its threads (-T) a context.
+ * Half of its operations are in a
  * directory of its own against a model, the others where all meet. The parent
  * touches the region only before they start and after they end. With -k it
  * kills one of them every few milliseconds and starts it anew; the others
@@ -14,6 +15,7 @@
 #include "shared.h"
 
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -24,6 +26,7 @@ static const char *path;
 static u64 seed;
 static u64 seconds = 10;
 static u32 procs = 4;
+static u32 threads = 1;		/* of each process */
 static int kills;
 static pid_t pid[PROCS_MAX];
 static u64 started;		/* processes, over all */
@@ -50,24 +53,20 @@ static void make_own_dirs(void)
 	char name[16];
 	u32 i;
 
-	for (i = 0; i < procs; i++) {
+	for (i = 0; i < procs * threads; i++) {
 		snprintf(name, sizeof(name), "p%u", i);
 		make_dir(board->own, name);
 	}
 }
 
-static void __attribute__((noreturn)) worker(u32 nr, u64 its_seed)
+/* Worker nr, with the context of this thread. */
+static void work(u32 nr, u64 its_seed)
 {
-	static char name[16];
+	static __thread char name[32];
 
-	snprintf(name, sizeof(name), "host %u", nr);
+	snprintf(name, sizeof(name), "worker %u", nr);
 	who = name;
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
 	random_seed(its_seed);
-	host_join(path);
 	model_init(own_dir(nr), kills);
 	shared_init(nr);
 	while (!__atomic_load_n(&board->stop, __ATOMIC_RELAXED)) {
@@ -78,8 +77,54 @@ static void __attribute__((noreturn)) worker(u32 nr, u64 its_seed)
 		__atomic_fetch_add(&board->ops[nr], 1, __ATOMIC_RELAXED);
 	}
 	model_finish();
+}
+
+struct job {
+	pthread_t id;
+	u32 nr;
+	u64 seed;
+};
+
+static void *thread(void *arg)
+{
+	struct job *job = arg;
+
+	cx = daxfs_cx_get(mnt);
+	work(job->nr, job->seed);
+	daxfs_cx_put(mnt, cx);
+	return NULL;
+}
+
+/* All threads but the first, which this one becomes. */
+static void start_threads(struct job *job, u32 nr, u64 its_seed)
+{
+	u32 i;
+
+	for (i = 1; i < threads; i++) {
+		job[i].nr = nr * threads + i;
+		job[i].seed = its_seed + i * 7919;
+		if (pthread_create(&job[i].id, NULL, thread, &job[i]))
+			WRONG("cannot start a thread");
+	}
+}
+
+static void __attribute__((noreturn)) process(u32 nr, u64 its_seed)
+{
+	struct job job[PROCS_MAX];
+	u32 i;
+
+	who = "process";
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	host_join(path);
+	start_threads(job, nr, its_seed);
+	work(nr * threads, its_seed);
+	for (i = 1; i < threads; i++)
+		pthread_join(job[i].id, NULL);
 	host_part();
-	_exit(0);
+	exit(0);	/* ThreadSanitizer speaks up in here */
 }
 
 static void start(u32 nr)
@@ -97,7 +142,7 @@ static void start(u32 nr)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	worker(nr, its_seed);
+	process(nr, its_seed);
 }
 
 /* ---- the parent ---- */
@@ -154,13 +199,13 @@ static void look_for_stuck(void)
 	u64 now = now_ms(), ops;
 	u32 i;
 
-	for (i = 0; i < procs; i++) {
+	for (i = 0; i < procs * threads; i++) {
 		ops = __atomic_load_n(&board->ops[i], __ATOMIC_RELAXED);
 		if (ops != last[i] || !since[i]) {
 			last[i] = ops;
 			since[i] = now;
 		} else if (now - since[i] > STUCK_MS) {
-			give_up("does not get on", i, 0);
+			give_up("does not get on", i / threads, 0);
 		}
 	}
 }
@@ -217,10 +262,10 @@ static void run(void)
 			killed += kill_one();
 	}
 	finish_all();
-	for (i = 0; i < procs; i++)
+	for (i = 0; i < procs * threads; i++)
 		ops += board->ops[i];
-	report(ops > 0, "%u hosts, %llu operations, %llu killed, seed %llu",
-	       procs, (unsigned long long)ops, (unsigned long long)killed,
+	report(ops > 0, "%u hosts of %u threads, %llu operations, %llu killed, "
+	       "seed %llu", procs, threads, (unsigned long long)ops, (unsigned long long)killed,
 	       (unsigned long long)seed);
 }
 
@@ -277,12 +322,13 @@ static void verify_empty(u64 avail, u64 free_before)
 
 static void usage(FILE *to)
 {
-	fputs("usage: stress_core [-k] [-s SEED] [-t SECONDS] [-n PROCESSES]\n"
+	fputs("usage: stress_core [-k] [-s SEED] [-t SECONDS] [-n PROCESSES] [-T THREADS]\n"
 	      "Random operations by many hosts on one region in /dev/shm.\n"
 	      "  -k  kill hosts at random and start them anew\n"
 	      "  -s  seed (default: by the clock; it is printed)\n"
 	      "  -t  seconds (default 10)\n"
-	      "  -n  hosts at a time, 1 to 16 (default 4)\n"
+	      "  -n  hosts at a time (default 4)\n"
+	      "  -T  threads of each (default 1); 16 in all\n"
 	      "Exit status: 0 all is well, 1 something is wrong, 2 not run.\n",
 	      to);
 }
@@ -292,7 +338,7 @@ static int options(int argc, char **argv)
 	int c;
 
 	seed = (u64)time(NULL) * 1000 + now_ms() % 1000;
-	while ((c = getopt(argc, argv, "ks:t:n:h")) >= 0) {
+	while ((c = getopt(argc, argv, "ks:t:n:T:h")) >= 0) {
 		if (c == 'k')
 			kills = 1;
 		else if (c == 's')
@@ -301,10 +347,13 @@ static int options(int argc, char **argv)
 			seconds = strtoull(optarg, NULL, 0);
 		else if (c == 'n')
 			procs = strtoul(optarg, NULL, 0);
+		else if (c == 'T')
+			threads = strtoul(optarg, NULL, 0);
 		else
 			return c == 'h' ? 0 : 2;
 	}
-	return optind < argc || !procs || procs > PROCS_MAX ? 2 : -1;
+	return optind < argc || !procs || !threads || procs > PROCS_MAX ||
+	       threads > PROCS_MAX || procs * threads > PROCS_MAX ? 2 : -1;
 }
 
 int main(int argc, char **argv)
@@ -322,7 +371,7 @@ int main(int argc, char **argv)
 	host_join(path);
 	free_before = pages_free();
 	avail = pages_avail();
-	board_make(procs, kills);
+	board_make(procs * threads, kills);
 	make_own_dirs();
 	host_part();
 	run();

@@ -35,6 +35,7 @@ struct board {
 	u32 stop;
 	u32 recheck, checked[MEET_WORKERS];
 	u64 ops[MEET_WORKERS];
+	u64 stale;
 	struct meet meet;
 	struct oracle oracle[MEET_WORKERS];
 };
@@ -725,7 +726,7 @@ static void say_what_was_done(void)
 	       "appended, %llu looks at a rename, %llu calls anew after ESTALE",
 	       (unsigned long long)board->meet.records,
 	       (unsigned long long)board->meet.looks,
-	       (unsigned long long)board->meet.stale);
+	       (unsigned long long)board->stale);
 	report(kills.fscks > 0, "%llu times unmounted and clean for fsck.daxfs",
 	       (unsigned long long)kills.fscks);
 }
@@ -840,6 +841,7 @@ static void prepare(void)
 		perror("mmap");
 		exit(2);
 	}
+	oracle_stale = &board->stale;
 	for (m = 0; m < mounts; m++) {
 		mount_path(path, m);
 		if (mkdir(path, 0755))
