@@ -11,7 +11,7 @@
  * mark dead | CAS ALIVE -> DEAD        | wait-free | -
  * recover   | CAS DEAD -> RECOVERING   | blocks memory only | see recover.c
  *
- * ABA: the incarnation in the state word rises with every join.
+ * ABA: the incarnation in the state word rises with every join and recovery.
  */
 #include "epoch.h"
 #include "record.h"

@@ -533,8 +533,11 @@ int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
 		return -EBUSY;
 	if (DAXFS_KIND(v) != DAXFS_H_DEAD && DAXFS_KIND(v) != DAXFS_H_RECOVERING)
 		return -EINVAL;
+	/* A new incarnation, so that no two recoveries look alike: who saw the
+	 * first and its dead recoverer must not take the second from a newcomer
+	 * in that recoverer's slot. */
 	mine = host_make(DAXFS_H_RECOVERING, cx->rg->host, host_pid(v),
-			 host_incarnation(v));
+			 (host_incarnation(v) + 1) & 0x7fffffff);
 	if (a64_cas(&h->state, v, mine) != v)
 		return -EBUSY;
 	r = daxfs_section(cx, recover_fn, &slot);
