@@ -23,7 +23,7 @@
 
 #define HOSTS		4u
 #define RUNS		400u
-#define DIRT		0xa5
+#define DIRT		0x88	/* as a word: a page far outside */
 #define PAGE		4096u
 
 struct pair {
@@ -44,6 +44,8 @@ static u64 ino, ino2, page_off;
 static struct daxfs_a64 flag;
 static struct daxfs_region late_rg;	/* a host that joins in the run */
 static struct daxfs_cx late_cx;
+static struct daxfs_region frozen_rg;
+static struct daxfs_cx frozen_cx;
 static s64 result[HOSTS];
 static u32 wins, ended;
 
@@ -69,6 +71,24 @@ static struct daxfs_cx *cx(u32 host)
 static u32 me(const void *arg)
 {
 	return *(const u32 *)arg;
+}
+
+/*
+ * Readers look several times in one section: only its beginning has a fence,
+ * which tells so much that there is little left that could be old.
+ */
+static void section(void *arg, void (*fn)(struct daxfs_cx *c, u32 i), u32 nr)
+{
+	struct daxfs_cx *c = cx(me(arg));
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		if (i % 8 == 0 && daxfs_enter(c))
+			WRONG("no section");
+		fn(c, i);
+		if (i % 8 == 7 || i == nr - 1)
+			daxfs_leave(c);
+	}
 }
 
 static int all_bytes(const u8 *p, u64 len, u8 value)
@@ -177,21 +197,22 @@ static void make_n(void *arg)
 	result[me(arg)] = w_create(cx(0), "d1/n");
 }
 
+static void stat_one(struct daxfs_cx *c, u32 i)
+{
+	struct daxfs_stat st;
+	int r = daxfs_getattr(c, ino, &st);
+
+	(void)i;
+	if (r == -ENOENT)
+		return;
+	if (r || st.mode != (S_IFREG | 0644) || st.nlink != 1 || st.size)
+		WRONG("new inode: %d, mode %o, %u links, size %llu", r,
+		      st.mode, st.nlink, (unsigned long long)st.size);
+}
+
 static void stat_number(void *arg)
 {
-	struct daxfs_cx *c = cx(me(arg));
-	struct daxfs_stat st;
-	u32 i;
-	int r;
-
-	for (i = 0; i < 25; i++) {
-		r = daxfs_getattr(c, ino, &st);
-		if (r == -ENOENT)
-			continue;
-		if (r || st.mode != (S_IFREG | 0644) || st.nlink != 1 || st.size)
-			WRONG("new inode: %d, mode %o, %u links, size %llu", r,
-			      st.mode, st.nlink, (unsigned long long)st.size);
-	}
+	section(arg, stat_one, 25);
 }
 
 /* ---- [PUB]: attribute records ---- */
@@ -217,19 +238,24 @@ static void setup_attr(void)
 	SETUP(daxfs_setattr(cx(0), ino, &sa, NULL));
 }
 
+static void get_mode(struct daxfs_cx *c, u32 i)
+{
+	static u32 last[HOSTS];
+	u32 *mine = &last[c - w.cx];
+	struct daxfs_stat st;
+	int r = daxfs_getattr(c, ino, &st);
+
+	if (!i)
+		*mine = 0;
+	if (r || st.mode != (S_IFREG | 0600) + st.uid || st.uid < *mine)
+		WRONG("attributes: %d, mode %o, uid %u after %u", r, st.mode,
+		      st.uid, *mine);
+	*mine = st.uid;
+}
+
 static void get_modes(void *arg)
 {
-	struct daxfs_stat st;
-	u32 i, last = 0;
-	int r;
-
-	for (i = 0; i < 15; i++) {
-		r = daxfs_getattr(cx(me(arg)), ino, &st);
-		if (r || st.mode != (S_IFREG | 0600) + st.uid || st.uid < last)
-			WRONG("attributes: %d, mode %o, uid %u after %u", r,
-			      st.mode, st.uid, last);
-		last = st.uid;
-	}
+	section(arg, get_mode, 16);
 }
 
 /* ---- [PUB]: map and pages of a file with holes ---- */
@@ -251,22 +277,23 @@ static void fill_holes(void *arg)
 			WRONG("a write fails");
 }
 
-static void read_holes(void *arg)
+static void read_hole(struct daxfs_cx *c, u32 i)
 {
 	static u8 buf[HOSTS][PAGE];
 	struct daxfs_file f = { .ino = ino2 };
-	u8 *p = buf[me(arg)];
-	u32 i;
+	u8 *p = buf[c - w.cx];
+	s64 n = daxfs_read(c, &f, holes[i % 3], p, PAGE);
 
-	for (i = 0; i < 12; i++) {
-		s64 n = daxfs_read(cx(me(arg)), &f, holes[i % 3], p, PAGE);
+	/* a read is not one instant: a page may come in between */
+	while (n > 0 && (!p[n - 1] || p[n - 1] == 'w'))
+		n--;
+	if (n)
+		WRONG("page of a hole: %lld, %x", (long long)n, *p);
+}
 
-		/* a read is not one instant: a page may come in between */
-		while (n > 0 && (!p[n - 1] || p[n - 1] == 'w'))
-			n--;
-		if (n)
-			WRONG("page of a hole: %lld, %x", (long long)n, *p);
-	}
+static void read_holes(void *arg)
+{
+	section(arg, read_hole, 16);
 }
 
 /* Pages behind the end: the size says what there is. */
@@ -343,6 +370,20 @@ static void fill_index(u32 more)
 		SETUP(make_numbered(cx(0), "d2", names_made++));
 }
 
+/* One create before the index grows. */
+static void setup_before_growth(void)
+{
+	u32 nr;
+
+	fill_index(0);
+	nr = names_made - 1;
+	world_free(&w);
+	world_make(&w, 512);
+	setup_tree();
+	for (names_made = 0; names_made < nr; names_made++)
+		SETUP(make_numbered(cx(names_made % 2), "d2", names_made));
+}
+
 static void setup_growing(void)
 {
 	fill_index(2);
@@ -362,19 +403,21 @@ static void add_names(void *arg)
 			WRONG("a create fails");
 }
 
-static void find_names(void *arg)
+static void find_name(struct daxfs_cx *c, u32 i)
 {
 	struct daxfs_stat st;
 	char name[32];
-	u32 i;
 	int r;
 
-	for (i = 0; i < 30; i++) {
-		snprintf(name, sizeof(name), "d2/f%u", i * 7 % names_made);
-		r = w_lookup(cx(me(arg)), name, &st);
-		if (r || st.mode != (S_IFREG | 0644))
-			WRONG("%s: %s, mode %o", name, strerror(-r), st.mode);
-	}
+	snprintf(name, sizeof(name), "d2/f%u", (i * 7 + 3) % names_made);
+	r = w_lookup(c, name, &st);
+	if (r || st.mode != (S_IFREG | 0644))
+		WRONG("%s: %s, mode %o", name, strerror(-r), st.mode);
+}
+
+static void find_names(void *arg)
+{
+	section(arg, find_name, 48);
 }
 
 static void remove_names(void *arg)
@@ -437,16 +480,38 @@ static void join_once(void *arg)
 		WRONG("join fails");
 }
 
-static void join_twice(void *arg)
+static void setup_to_leave(void)
 {
+	open_late();
+	SETUP(daxfs_host_join(&late_rg, &newcomer[0]));
+	SETUP(daxfs_cx_init(&late_cx, &late_rg, 0));
+	frozen_rg = late_rg;
+	frozen_cx = late_cx;
+}
+
+static void leave_slot(void *arg)
+{
+	(void)arg;
+	late_rg = frozen_rg;
+	late_cx = frozen_cx;
+	if (daxfs_host_leave(&late_cx))
+		WRONG("leave fails");
+}
+
+/* Comes when the slot is free. */
+static void join_slot(void *arg)
+{
+	struct daxfs_host_info info;
+	struct daxfs_region rg;
 	u32 i;
 
 	(void)arg;
-	for (i = 0; i < 2; i++)
-		if (daxfs_host_join(&late_rg, &newcomer[i]) ||
-		    daxfs_cx_init(&late_cx, &late_rg, 0) ||
-		    (!i && daxfs_host_leave(&late_cx)))
-			WRONG("join or leave fails");
+	if (daxfs_region_open(&rg, w.base, w.len, 1, NULL, 0))
+		WRONG("open fails");
+	for (i = 0; i < 400 && !daxfs_host_info(&rg, WORLD_HOSTS, &info); i++)
+		port_pause_ns(100);
+	if (daxfs_host_join(&rg, &newcomer[1]))
+		WRONG("join fails");
 }
 
 /* What a row of the table says of a host that is there for good. */
@@ -472,7 +537,7 @@ static void look_at_second(void *arg)
 	struct daxfs_host_info info;
 	u32 i;
 
-	for (i = 0; i < 30; i++)
+	for (i = 0; i < 60; i++)
 		if (!daxfs_host_info(&w.rg[me(arg)], WORLD_HOSTS, &info) &&
 		    info.id.pid == 1002 &&
 		    (info.id.start_time == 1 || info.id.boot_id[0] == 1 ||
@@ -517,14 +582,18 @@ static void recover_and_return(void *arg)
 	}
 	if (late_rg.host != slot_of(2))
 		WRONG("the newcomer is in slot %u", late_rg.host);
+	ended = 1;
 	wins += !daxfs_host_recover(&late_cx, slot_of(3));
+	ended = 2;
 }
 
 static void try_recover(void *arg)
 {
 	u32 i;
 
-	for (i = 0; i < 40; i++)
+	while (!ended)		/* told by nobody: it just begins late */
+		port_pause_ns(1000);
+	for (i = 0; i < 200 && ended == 1; i++)
 		wins += !daxfs_host_recover(cx(me(arg)), slot_of(3));
 }
 
@@ -740,10 +809,13 @@ static void run_records(void *arg)
 
 		daxfs_op_begin(c);
 		daxfs_op_add(c, word(i % 3), v, new);
+		daxfs_op_activate(c);
+		r = daxfs_op_claim(c, 0, 1);
+		/* entries may come behind a claim, as in an append */
 		daxfs_op_add(c, word((i + 1) % 3), v, new);
 		daxfs_op_add(c, word((i + 2) % 3), v, new);
-		daxfs_op_activate(c);
-		r = daxfs_op_claim(c, 0, 3);
+		if (!r)
+			r = daxfs_op_claim(c, 1, 3);
 		if (i % 2 || r)
 			daxfs_op_abort(c);
 		else if (!daxfs_op_commit(c))
@@ -848,6 +920,15 @@ static void use_up(struct daxfs_cx *c)
 	}
 }
 
+/* Somebody else who moves the epoch. */
+static void advance_only(void *arg)
+{
+	u32 i;
+
+	for (i = 0; i < 12; i++)
+		daxfs_epoch_advance(cx(me(arg)));
+}
+
 static void retire_and_reuse(void *arg)
 {
 	struct daxfs_cx *c = cx(me(arg));
@@ -856,11 +937,13 @@ static void retire_and_reuse(void *arg)
 
 	if (daxfs_enter(c))
 		WRONG("no section");
+	for (i = 0; i < 20; i++)
+		a64_load_relaxed(word(1));	/* others go on */
 	a64_cas(word(0), unit, 0);
 	g = daxfs_retire_epoch(c);
 	daxfs_page_retire(c, unit, g, 0);
 	daxfs_leave(c);
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < 12; i++) {
 		daxfs_epoch_advance(c);
 		if (daxfs_enter(c))
 			WRONG("no section");
@@ -892,7 +975,7 @@ static void pin_and_look(void *arg)
 		WRONG("no pin");
 	daxfs_map_epoch(&w.rg[0], e);
 	n = daxfs_runs(cx(0), &f, 0, 4096, run, 2);
-	for (k = 0; n > 0 && run[0].off && k < 40; k++) {
+	for (k = 0; n > 0 && run[0].off && k < 3000 && !ended; k++) {
 		port_copy_from(buf, w.base + run[0].off, sizeof(buf));
 		if (!all_bytes(buf, sizeof(buf), 'a'))
 			WRONG("memory is reused under a pin: %x", *buf);
@@ -917,6 +1000,7 @@ static void cut_and_reuse(void *arg)
 	}
 	if (w_write(c, "d1/b", 0, 3 * PAGE, 'z') != 3 * PAGE)
 		WRONG("the write fails");
+	ended = 1;
 }
 
 static void close_pinned(void)
@@ -1060,7 +1144,7 @@ static const struct pair pairs[] = {
 	  { grow_file, read_grown, read_grown }, verify_memory, 100 },
 	{ "[PUB] fsync and other means", setup_tree,
 	  { write_and_tell, hear_and_read }, verify_memory, 200 },
-	{ "[PUB] a table that is new", setup_growing,
+	{ "[PUB] a table that is new", setup_before_growth,
 	  { add_names, find_names, add_names }, verify_memory, 50 },
 	{ "[PUB] a table that is given up", setup_grown,
 	  { add_names, find_names, add_names, find_names }, verify_memory, 50 },
@@ -1068,8 +1152,8 @@ static const struct pair pairs[] = {
 	  { remove_names, add_names, add_names }, verify_memory, 100 },
 	{ "[HST] a host that is there", open_late,
 	  { join_once, look_at_alive, look_at_alive }, NULL, 200 },
-	{ "[HST] two hosts in one slot", open_late,
-	  { join_twice, look_at_second, look_at_second }, NULL, 200 },
+	{ "[HST] two hosts in one slot", setup_to_leave,
+	  { leave_slot, join_slot, look_at_second, look_at_second }, NULL, 200 },
 	{ "[HST] a recoverer that died, and one that lives", setup_relay,
 	  { recover_and_return, try_recover }, verify_one_win, 50 },
 	{ "[HST] [REC] recovery by a third", setup_deaths,
@@ -1083,9 +1167,9 @@ static const struct pair pairs[] = {
 	{ "[REC] records that others end", setup_words,
 	  { run_records, settle_words, read_words }, give_words, 100 },
 	{ "[EPO] a reader and a page that goes", setup_unit,
-	  { use_unit, retire_and_reuse }, NULL, 300 },
+	  { use_unit, retire_and_reuse, advance_only }, NULL, 300 },
 	{ "[EPO] a reader that has just come", setup_unit,
-	  { join_and_use_unit, retire_and_reuse }, NULL, 300 },
+	  { join_and_use_unit, retire_and_reuse, advance_only }, NULL, 300 },
 	{ "[MAP] a pin and a page that goes", setup_pin,
 	  { pin_and_look, cut_and_reuse }, close_pinned, 300 },
 	{ "[OPN] open and unlink", setup_tree,
