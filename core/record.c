@@ -202,8 +202,9 @@ int daxfs_op_add(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old, u64 new)
 			return r;
 	}
 	e = daxfs_entry(cx->rg, cx->sh, cx->entry_nr);
-	if (!e)
-		return -E2BIG;
+	if (!e)		/* or more_off is not what we stored */
+		return cx->entry_nr < DAXFS_ENTRIES + DAXFS_MORE_ENTRIES ?
+		       -EUCLEAN : -E2BIG;
 	/* All relaxed: published by status and by the reference. */
 	a64_store_relaxed(&e->word_off, daxfs_off(cx->rg, word));
 	a64_store_relaxed(&e->old, old);
@@ -239,9 +240,12 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 {
 	struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, i);
 	struct daxfs_a64 *word;
-	u64 old = a64_load_relaxed(&e->old), v;	/* our own stores */
+	u64 old, v;
 	int r;
 
+	if (!e)
+		return -EUCLEAN;	/* more_off is not what we stored */
+	old = a64_load_relaxed(&e->old);	/* our own stores */
 	word = daxfs_at(cx->rg, a64_load_relaxed(&e->word_off), 8, 8);
 	for (u32 k = 0; word && k < SETTLE_TRIES; k++) {
 		/* Publishes the record. Pairs with [REC] in daxfs_word_read(). */
