@@ -51,8 +51,14 @@ void sim_weak_store(struct daxfs_a64 *w, u64 v, int release);
 void sim_weak_rmw(const struct daxfs_a64 *w, u64 found, int stored, int ordered);
 void sim_weak_fence(int full);
 
+/* Memory changes by itself, most where it was looked at (noise.c). */
+extern int sim_noisy;
+void sim_noise_seen(const void *p);
+
 static inline u64 sim_load(const struct daxfs_a64 *w, int acquire)
 {
+	if (sim_noisy)
+		sim_noise_seen(w);
 	sim_step();
 	return sim_weak ? sim_weak_load(w, acquire) : w->raw;
 }

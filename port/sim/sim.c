@@ -10,6 +10,7 @@
 #include <ucontext.h>
 
 #include "sim.h"
+#include "noise.h"
 #include "weak.h"
 
 #define STACK_LEN	(256u << 10)
@@ -231,6 +232,8 @@ void sim_step(void)
 		end_host(SIM_STOPPED);
 	if (sim.steps >= sim.schedule.max_steps)
 		give_up(-ETIMEDOUT);
+	if (sim_noisy && sim_noise_now(sim.schedule.noise))
+		sim_noise_make();
 	h->steps++;
 	sim.steps++;
 	sim.clock_ns += SIM_STEP_NS;
@@ -310,10 +313,12 @@ int sim_run(struct sim_host *hosts, u32 nr, const struct sim_schedule *schedule)
 		return err;
 	sim.self = schedule->policy == SIM_RANDOM ? any_awake() : 0;
 	sim_weak_begin(schedule->stale, schedule->seed);
+	sim_noise_begin(schedule->noise, schedule->seed);
 	if (swapcontext(&sim.home, &sim.fiber[sim.self].context))
 		sim.result = -errno;
 	sim.self = NOBODY;
 	sim_weak_end();
+	sim_noisy = 0;
 	for (i = 0; i < nr; i++) {
 		sim.last_steps[i] = hosts[i].steps;
 		if (sim.fiber[i].asleep && !sim.result)
@@ -343,6 +348,8 @@ static size_t piece(size_t len, size_t left)
 
 static void read_piece(void *to, const void *shared, size_t len)
 {
+	if (sim_noisy)
+		sim_noise_seen(shared);
 	if (sim_weak)
 		sim_weak_read(to, shared, len);
 	else

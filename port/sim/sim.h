@@ -57,6 +57,8 @@ struct sim_schedule {
 	u32 stale;		/* of 256 loads: those that see an old value, if
 				 * their order allows it; 0: memory is
 				 * sequentially consistent */
+	u32 noise;		/* of 65536 steps: those before which something
+				 * changes in the range of sim_noise_range() */
 };
 
 /* All hosts as "fn(arg), not stopped". */
@@ -127,6 +129,10 @@ void sim_listen(void);
 void sim_learn(u32 host);
 /* Loads of the last run that saw an old value. */
 u64 sim_old_loads(void);
+/* What noise changes, in all runs that come; len 0: nothing. */
+void sim_noise_range(void *base, u64 len);
+/* Words and bytes that it changed in the last run. */
+u64 sim_noise_made(void);
 /* Steps that a host of the last run made. */
 u64 sim_steps(u32 host);
 /* Set the virtual clock; a test does so before each case. */
