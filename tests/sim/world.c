@@ -48,6 +48,17 @@ static void join(struct world *w, u32 i)
 		die("join", r);
 }
 
+/* Room for the region, and on both sides memory that nobody may touch. */
+static u8 *reserve(u64 len)
+{
+	u8 *p = mmap(NULL, len + 2 * WORLD_GUARD, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap", errno);
+	return p + WORLD_GUARD;
+}
+
 static void *map(struct world *w, void *at, int flags)
 {
 	void *p = mmap(at, w->len, PROT_READ | PROT_WRITE, flags, w->fd, 0);
@@ -78,7 +89,7 @@ static void make_region(struct world *w, u64 buckets, int persistent)
 	w->fd = memfd_create("daxfs-sim", MFD_CLOEXEC);
 	if (w->fd < 0 || ftruncate(w->fd, (off_t)w->len))
 		die("memfd", errno);
-	w->base = map(w, NULL, MAP_SHARED);
+	w->base = map(w, reserve(w->len), MAP_SHARED | MAP_FIXED);
 	r = daxfs_format(&g, w->base, w->len);
 	if (r)
 		die("daxfs_format", r);
@@ -120,7 +131,7 @@ void world_thaw(struct world *w)
 
 void world_free(struct world *w)
 {
-	munmap(w->base, w->len);
+	munmap(w->base - WORLD_GUARD, w->len + 2 * WORLD_GUARD);
 	close(w->fd);
 }
 
