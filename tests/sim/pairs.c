@@ -355,6 +355,27 @@ static int make_numbered(struct daxfs_cx *c, const char *dir, u32 i)
 }
 
 static u32 names_made;
+static u32 pick[64], pick_nr;	/* names of which something is expected */
+
+/* Those whose bucket of a table of 512 lies in [from, to). */
+static void pick_names(u32 from, u32 to)
+{
+	u64 dir = ino_of("d2");
+	char name[32];
+	u32 i;
+
+	pick_nr = 0;
+	for (i = 0; i < names_made && pick_nr < 64; i++) {
+		u32 len = (u32)snprintf(name, sizeof(name), "f%u", i);
+		u64 home = hash_home(daxfs_key_dirent(&w.rg[0], dir, name,
+						      len).hash) % 512;
+
+		if (home >= from && home < to)
+			pick[pick_nr++] = i;
+	}
+	if (!pick_nr)
+		exit(1);
+}
 
 /* Names until the index grows, and some more: late in the migration. */
 static void fill_index(u32 more)
@@ -382,16 +403,19 @@ static void setup_before_growth(void)
 	setup_tree();
 	for (names_made = 0; names_made < nr; names_made++)
 		SETUP(make_numbered(cx(names_made % 2), "d2", names_made));
+	pick_names(0, 48);	/* they move first */
 }
 
 static void setup_growing(void)
 {
 	fill_index(2);
+	pick_names(48, 128);
 }
 
 static void setup_grown(void)
 {
-	fill_index(27);		/* 32 inserts move 512 buckets */
+	fill_index(28);		/* 32 inserts move 512 buckets */
+	pick_names(400, 512);	/* they move last */
 }
 
 static void add_names(void *arg)
@@ -409,7 +433,7 @@ static void find_name(struct daxfs_cx *c, u32 i)
 	char name[32];
 	int r;
 
-	snprintf(name, sizeof(name), "d2/f%u", (i * 7 + 3) % names_made);
+	snprintf(name, sizeof(name), "d2/f%u", pick[i % pick_nr]);
 	r = w_lookup(c, name, &st);
 	if (r || st.mode != (S_IFREG | 0644))
 		WRONG("%s: %s, mode %o", name, strerror(-r), st.mode);
@@ -425,8 +449,8 @@ static void remove_names(void *arg)
 	char name[32];
 	u32 i;
 
-	for (i = 0; i < 4; i++) {
-		snprintf(name, sizeof(name), "d2/f%u", 3 + i * 7);
+	for (i = 0; i < 6 && i < pick_nr; i++) {
+		snprintf(name, sizeof(name), "d2/f%u", pick[i]);
 		if (w_unlink(cx(me(arg)), name))
 			WRONG("an unlink fails");
 	}
@@ -974,7 +998,7 @@ static void pin_and_look(void *arg)
 	if (daxfs_map_begin(cx(0), &f, &e))
 		WRONG("no pin");
 	daxfs_map_epoch(&w.rg[0], e);
-	n = daxfs_runs(cx(0), &f, 0, 4096, run, 2);
+	n = daxfs_runs(cx(0), &f, PAGE, PAGE, run, 2);
 	for (k = 0; n > 0 && run[0].off && k < 3000 && !ended; k++) {
 		port_copy_from(buf, w.base + run[0].off, sizeof(buf));
 		if (!all_bytes(buf, sizeof(buf), 'a'))
@@ -984,13 +1008,14 @@ static void pin_and_look(void *arg)
 	daxfs_map_end(cx(0), &f);
 }
 
-static void cut_and_reuse(void *arg)
+/* An append puts a copy in the place of the last page. */
+static void replace_and_reuse(void *arg)
 {
 	struct daxfs_cx *c = cx(me(arg));
 	u32 i;
 
-	if (w_truncate(c, "d1/a", 0))
-		WRONG("truncate fails");
+	if (w_append(c, "d1/a", 10, 'b') != 10)
+		WRONG("the append fails");
 	for (i = 0; i < 5; i++) {
 		daxfs_epoch_advance(c);
 		if (daxfs_enter(c))
@@ -1148,6 +1173,8 @@ static const struct pair pairs[] = {
 	  { add_names, find_names, add_names }, verify_memory, 50 },
 	{ "[PUB] a table that is given up", setup_grown,
 	  { add_names, find_names, add_names, find_names }, verify_memory, 50 },
+	{ "[BUR] names that go as a table comes", setup_before_growth,
+	  { remove_names, add_names, add_names }, verify_memory, 200 },
 	{ "[BUR] names that go while the index grows", setup_growing,
 	  { remove_names, add_names, add_names }, verify_memory, 100 },
 	{ "[HST] a host that is there", open_late,
@@ -1171,7 +1198,7 @@ static const struct pair pairs[] = {
 	{ "[EPO] a reader that has just come", setup_unit,
 	  { join_and_use_unit, retire_and_reuse, advance_only }, NULL, 300 },
 	{ "[MAP] a pin and a page that goes", setup_pin,
-	  { pin_and_look, cut_and_reuse }, close_pinned, 300 },
+	  { pin_and_look, replace_and_reuse }, close_pinned, 300 },
 	{ "[OPN] open and unlink", setup_tree,
 	  { hold_and_read, unlink_a, hold_and_read }, verify_memory, 200 },
 	{ "[SLT] create and rmdir", setup_tree,
