@@ -646,6 +646,9 @@ static int migrate_step(struct daxfs_cx *cx, const struct table *tb,
 	u64 from = a64_add_relaxed(&tb->t->cursor, MIGRATE_STEP), done;
 	int r = 0;
 
+	/* next before the values: a death that is not seen here comes with a
+	 * burial that sees next. Pairs with [BUR] in daxfs_index_bury(). */
+	full_fence();
 	if (from <= tb->mask)
 		r = migrate_range(cx, tb, next, from);
 	for (u32 k = 0; k < 2 && !r; k++) {
