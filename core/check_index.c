@@ -21,6 +21,18 @@ static void say(struct daxfs_check *ck, const char *where, u64 id, const char *w
 		ck->report(ck->arg, where, id, what);
 }
 
+/* A finding about a cell counts if nobody has changed the cell meanwhile. */
+static void say_of(struct daxfs_cx *cx, struct daxfs_check *ck,
+		   struct daxfs_cell *cell, u64 value, const char *where, u64 id,
+		   const char *what)
+{
+	u64 now;
+
+	if (cell && (daxfs_word_read(cx->rg, &cell->value, &now) || now != value))
+		return;
+	say(ck, where, id, what);
+}
+
 /* An object of that type, owned, in a slab page. */
 static int cell_memory_ok(struct daxfs_cx *cx, u64 off, u32 type)
 {
@@ -56,24 +68,30 @@ static void check_dirent(struct daxfs_cx *cx, struct daxfs_check *ck, u64 off,
 
 	if (!c || !cell_memory_ok(cx, off, DAXFS_T_DIRENT) ||
 	    !daxfs_at(cx->rg, off, DAXFS_DIRENT_NAME_OFF + len, 64)) {
-		say(ck, "index", off, "bucket refers to memory that is no name");
+		say_of(cx, ck, c ? &c->cell : NULL, value, "index", off,
+		       "bucket refers to memory that is no name");
 		return;
 	}
 	dir = DAXFS_KEY_INO(a64_load_relaxed(&c->cell.key));
 	k = daxfs_key_dirent(cx->rg, dir, (const char *)c->name, len);
 	if (a64_load_relaxed(&c->cell.hash) != k.hash)
-		say(ck, "index", off, "hash of a name is wrong");
+		say_of(cx, ck, &c->cell, value, "index", off,
+		       "hash of a name is wrong");
 	else if (!found_by_key(cx, &k, off))
-		say(ck, "index", off, "name is not found by its key");
+		say_of(cx, ck, &c->cell, value, "index", off,
+		       "name is not found by its key");
 	if (value_state(value) != DAXFS_V_LIVE)
 		return;
 	if (daxfs_iget(cx, dir, 0, &ref))
-		say(ck, "name", off, "its directory does not exist");
+		say_of(cx, ck, &c->cell, value, "name", off,
+		       "its directory does not exist");
 	if (daxfs_iget(cx, value_ino(value), 0, &ref) ||
 	    daxfs_ref_stat(cx, &ref, &st))
-		say(ck, "name", value_ino(value), "refers to no inode");
+		say_of(cx, ck, &c->cell, value, "name", value_ino(value),
+		       "refers to no inode");
 	else if (st.mode >> 12 != value_type(value))
-		say(ck, "name", value_ino(value), "type differs from the inode's");
+		say_of(cx, ck, &c->cell, value, "name", value_ino(value),
+		       "type differs from the inode's");
 }
 
 struct recount {
@@ -114,7 +132,17 @@ static void check_dir_counts(struct daxfs_cx *cx, struct daxfs_check *ck,
 		say(ck, "directory", ref->ino, "count of subdirectories differs");
 }
 
-static void check_inode(struct daxfs_cx *cx, struct daxfs_check *ck, u64 off)
+/* One that is being dropped has no attributes for a moment. */
+static int is_dropping(struct daxfs_cx *cx, struct daxfs_inode *in)
+{
+	u64 nlink;
+
+	return !daxfs_word_read(cx->rg, &in->nlink, &nlink) &&
+	       (nlink & DAXFS_NLINK_DROPPING);
+}
+
+static void check_inode(struct daxfs_cx *cx, struct daxfs_check *ck, u64 off,
+			u64 value)
 {
 	struct daxfs_inode *in = daxfs_at(cx->rg, off, sizeof(*in), 64);
 	struct daxfs_iref ref;
@@ -123,18 +151,22 @@ static void check_inode(struct daxfs_cx *cx, struct daxfs_check *ck, u64 off)
 	u64 ino;
 
 	if (!in || !cell_memory_ok(cx, off, DAXFS_T_INODE)) {
-		say(ck, "index", off, "bucket refers to memory that is no inode");
+		say_of(cx, ck, in ? &in->cell : NULL, value, "index", off,
+		       "bucket refers to memory that is no inode");
 		return;
 	}
 	ino = DAXFS_KEY_INO(a64_load_relaxed(&in->cell.key));
 	k = daxfs_key_inode(cx->rg, ino);
 	if (!found_by_key(cx, &k, off)) {
-		say(ck, "inode", ino, "is not found by its number");
+		say_of(cx, ck, &in->cell, value, "inode", ino,
+		       "is not found by its number");
 		return;
 	}
 	if (daxfs_iget(cx, ino, off, &ref) || !ref.in ||
 	    daxfs_ref_stat(cx, &ref, &st)) {
-		say(ck, "inode", ino, "attributes cannot be read");
+		if (!is_dropping(cx, in))
+			say_of(cx, ck, &in->cell, value, "inode", ino,
+			       "attributes cannot be read");
 		return;
 	}
 	if (st.size > DAXFS_MAX_FILE)
@@ -162,7 +194,7 @@ static int check_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
 	else if (key & DAXFS_KEY_DIRENT)
 		check_dirent(cx, ck, off, v);
 	else if (value_state(v) == DAXFS_V_LIVE)
-		check_inode(cx, ck, off);
+		check_inode(cx, ck, off, v);
 	return 0;
 }
 
