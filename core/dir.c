@@ -318,7 +318,9 @@ static int lookup_dots(struct daxfs_cx *cx, struct lookup_arg *a,
 	r = daxfs_dir_parent(cx, dir, &ino);
 	if (!r)
 		r = daxfs_iget(cx, ino, 0, dir);
-	return r ? r : daxfs_ref_stat(cx, dir, a->st);
+	if (!r)
+		r = daxfs_ref_stat(cx, dir, a->st);
+	return r == -ENOENT ? -EAGAIN : r;	/* moved away, and that is gone */
 }
 
 static int is_dots(const char *name, u32 len)

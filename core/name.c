@@ -517,14 +517,43 @@ static int victim_get(struct daxfs_cx *cx, const struct daxfs_name *n,
 	return r == -ENOENT ? -EAGAIN : r;	/* the name has gone, too */
 }
 
-/* What is said of the inode is true of the name only if it has it still. */
-static int still_named(struct daxfs_cx *cx, struct daxfs_iref *dir,
-		       const struct daxfs_name *n)
+/* The counts of a directory that has names. -EAGAIN: it has none any more. */
+static int full_state(struct daxfs_cx *cx, struct daxfs_iref *ref, u64 *ds)
+{
+	int r = daxfs_word_settle(cx, &ref->in->dirstate, ds);
+
+	return !r && (!*ds || (*ds & DAXFS_DIR_DEAD)) ? -EAGAIN : r;
+}
+
+/*
+ * Does the name still refer to ref while that directory has names, at one
+ * instant? A record that changes nothing tells. A base name without a cell has
+ * nothing to claim; it was there all the time if it has none afterwards.
+ * 0 yes, -EAGAIN.
+ */
+static int is_full_here(struct daxfs_cx *cx, struct daxfs_iref *dir,
+			const struct daxfs_name *n, struct daxfs_iref *ref)
 {
 	struct daxfs_name again;
+	u64 ds;
+	int r = full_state(cx, ref, &ds);
 
-	return !daxfs_name_find(cx, dir, n->key.name, n->key.len, &again) &&
-	       again.found && again.ino == n->ino;
+	if (r)
+		return r;
+	daxfs_op_begin(cx);
+	if (n->cell_off)
+		r = daxfs_op_add(cx, &n->cell->cell.value, n->value, n->value);
+	if (!r)
+		r = daxfs_op_add(cx, &ref->in->dirstate, ds, ds);
+	if (!r)
+		r = daxfs_op_run(cx);
+	if (r)
+		return r;
+	daxfs_op_end(cx);
+	if (n->cell_off)
+		return 0;
+	r = daxfs_name_find(cx, dir, n->key.name, n->key.len, &again);
+	return !r && again.cell_off ? -EAGAIN : r;
 }
 
 static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
@@ -559,8 +588,10 @@ static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 	if (!r)
 		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds - less);
 	r = names_run(cx, &op, r);
-	if (r == -ENOTEMPTY)
-		return still_named(cx, &dir, &n) ? r : -EAGAIN;
+	if (r == -ENOTEMPTY) {
+		r = is_full_here(cx, &dir, &n, &ref);
+		return r ? r : -ENOTEMPTY;
+	}
 	if (r)
 		return r;
 	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
@@ -623,8 +654,9 @@ static int is_below(struct daxfs_cx *cx, u64 dir, u64 ino)
 		r = daxfs_dir_get(cx, dir, &ref);
 		if (!r)
 			r = daxfs_dir_parent(cx, &ref, &dir);
+		/* A parent that is gone: what was in it has moved meanwhile. */
 		if (r)
-			return r;
+			return r == -ENOENT && i ? -EAGAIN : r;
 	}
 	return -EUCLEAN;
 }
@@ -661,21 +693,39 @@ static int rename_types(struct rename *m)
 	return !m->is_dir && victim_dir ? -EISDIR : 0;
 }
 
+/* What the error says besides of the two names, as an entry that stays. */
+static int add_reason(struct daxfs_cx *cx, struct rename *m, int error, u64 ds)
+{
+	if (error == -ENOTEMPTY)
+		return daxfs_op_add(cx, &m->victim.in->dirstate, ds, ds);
+	/* no directory has moved since before the walk to the root */
+	if (error == -EINVAL)
+		return daxfs_op_add(cx, &daxfs_top_layer(cx->rg)->dirmove,
+				    m->dirmove, m->dirmove);
+	return 0;
+}
+
 /*
- * Were both names as they were found, at one instant? A record that changes
- * nothing tells. Base names without a cell have none to claim; cells of base
- * names stay, so none afterwards means none then. 0 yes, -EAGAIN.
+ * Were both names as they were found, at one instant, when the error was true?
+ * A record that changes nothing tells. Base names without a cell have none to
+ * claim; cells of base names stay, so none afterwards means none then. 0 yes,
+ * -EAGAIN.
  */
-static int rename_holds(struct daxfs_cx *cx, struct rename *m)
+static int rename_holds(struct daxfs_cx *cx, struct rename *m, int error)
 {
 	struct daxfs_name again;
-	int r = 0;
+	u64 ds = 0;
+	int r = error == -ENOTEMPTY ? full_state(cx, &m->victim, &ds) : 0;
 
+	if (r)
+		return r;
 	daxfs_op_begin(cx);
 	for (u32 i = 0; i < 2 && !r; i++)
 		if (m->n[i].cell_off && (!i || m->n[0].cell_off != m->n[1].cell_off))
 			r = daxfs_op_add(cx, &m->n[i].cell->cell.value,
 					 m->n[i].value, m->n[i].value);
+	if (!r)
+		r = add_reason(cx, m, error, ds);
 	if (!r)
 		r = daxfs_op_run(cx);
 	if (r)
@@ -700,7 +750,7 @@ static int rename_same(struct daxfs_cx *cx, struct name_arg *a, struct rename *m
 	if (m->n[0].d_type == type_of(S_IFDIR) &&
 	    (!m->same_dir || a->len != a->len2 || memcmp(a->name, a->name2, a->len)))
 		return -EAGAIN;		/* a directory has one name */
-	r = rename_holds(cx, m);
+	r = rename_holds(cx, m, 0);
 	return r ? r : 1;
 }
 
@@ -866,8 +916,9 @@ static int rename_fn(struct daxfs_cx *cx, struct name_arg *a)
 	} else if (r > 0) {
 		return 0;
 	}
-	if (is_about_both(r)) {
-		e = rename_holds(cx, &m);
+	/* Nothing is known of names in what is no directory. */
+	if (m.n[0].found && is_about_both(r)) {
+		e = rename_holds(cx, &m, r);
 		return e ? e : r;
 	}
 	if (r)
