@@ -524,6 +524,37 @@ struct setattr_arg {
 	struct daxfs_stat *st;
 };
 
+/* What it was before, with what was set: for one that went away right then. */
+static void stat_apply(struct daxfs_stat *st, const struct daxfs_setattr *sa)
+{
+	struct daxfs_attr at = { .mode = st->mode, .uid = st->uid, .gid = st->gid };
+
+	attr_apply(&at, sa);
+	st->mode = at.mode;
+	st->uid = at.uid;
+	st->gid = at.gid;
+	if (sa->set & DAXFS_SET_ATIME)
+		st->atime_ns = sa->atime_ns;
+	if (sa->set & DAXFS_SET_MTIME)
+		st->mtime_ns = sa->mtime_ns;
+	if (sa->set & DAXFS_SET_CTIME)
+		st->ctime_ns = sa->ctime_ns;
+}
+
+/* It was set and others may have seen that: it cannot fail any more. */
+static int stat_after(struct daxfs_cx *cx, const struct daxfs_iref *ref,
+		      const struct setattr_arg *a)
+{
+	struct daxfs_stat before = *a->st;
+	int r = daxfs_ref_stat(cx, ref, a->st);
+
+	if (r != -ENOENT)
+		return r;
+	*a->st = before;
+	stat_apply(a->st, a->sa);
+	return 0;
+}
+
 static int setattr_fn(struct daxfs_cx *cx, void *p)
 {
 	struct setattr_arg *a = p;
@@ -532,12 +563,14 @@ static int setattr_fn(struct daxfs_cx *cx, void *p)
 
 	if (!r)
 		r = daxfs_copy_up(cx, &ref);
+	if (!r && a->st)
+		r = daxfs_ref_stat(cx, &ref, a->st);
 	if (!r && (a->sa->set & (DAXFS_SET_MODE | DAXFS_SET_UID | DAXFS_SET_GID)))
 		r = set_attr(cx, &ref, a->sa);
 	if (r)
 		return r;
 	set_times(ref.in, a->sa);
-	return a->st ? daxfs_ref_stat(cx, &ref, a->st) : 0;
+	return a->st ? stat_after(cx, &ref, a) : 0;
 }
 
 int daxfs_setattr(struct daxfs_cx *cx, u64 ino, const struct daxfs_setattr *sa,
