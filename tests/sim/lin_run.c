@@ -201,8 +201,10 @@ static s64 do_recover(struct daxfs_cx *cx, struct lin_call *c)
 {
 	u32 slot = lin_world.rg[c->arg.ino].host;
 	struct daxfs_host_info info;
-	s64 r = daxfs_host_info(cx->rg, slot, &info);
+	s64 r;
 
+	sim_learn(c->arg.ino);
+	r = daxfs_host_info(cx->rg, slot, &info);
 	if (!r)
 		r = daxfs_host_mark_dead(cx->rg, slot, info.incarnation);
 	return r ? r : daxfs_host_recover(cx, slot);
@@ -234,7 +236,10 @@ static s64 call_core(struct daxfs_cx *cx, struct lin_call *c,
 
 static s64 call_end(struct agent *a, struct lin_call *c, struct daxfs_file *f)
 {
+	/* What ended before is known here, and this to what begins later. */
+	sim_listen();
 	c->r = call_core(&lin_world.cx[a->host], c, f);
+	sim_tell();
 	c->resp = ++event_nr;
 	if (c->r < 0)
 		return c->r;
@@ -671,7 +676,8 @@ static const char *schedule_text(const struct sim_schedule *s,
 		n += snprintf(text + n, sizeof(text) - (size_t)n,
 			      " to %u at step %llu", s->point[i].host,
 			      (unsigned long long)s->point[i].step);
-	n += snprintf(text + n, sizeof(text) - (size_t)n, ", stall %u", s->stall);
+	n += snprintf(text + n, sizeof(text) - (size_t)n, ", stall %u, stale %u",
+		      s->stall, s->stale);
 	if (crash->host >= 0)
 		snprintf(text + n, sizeof(text) - (size_t)n,
 			 ", host %d stops after %llu", crash->host,
@@ -736,7 +742,9 @@ int lin_run(const struct lin_program *p, const struct sim_schedule *s,
 	hosts_run = p->hosts;
 	if (crash->host >= 0)
 		sim_stop_after(&sim_host[crash->host], crash->after);
-	if (sim_run(sim_host, p->hosts, s))
+	r = sim_run(sim_host, p->hosts, s);
+	lin_sum.old_loads += sim_old_loads();
+	if (r)
 		r = FAIL("does not end");
 	else if (alone(last, look_at_all))
 		r = FAIL("looking at everything does not end");

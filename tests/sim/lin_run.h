@@ -119,6 +119,7 @@ struct lin_sum {
 	u64 runs, calls, events, parts, nodes;
 	u64 open_ends;		/* calls of hosts that stopped */
 	u64 longest;			/* search, in nodes */
+	u64 old_loads;
 };
 extern struct lin_sum lin_sum;
 /* Did any host wait in the last run? */

@@ -17,6 +17,7 @@
 #define ALONE_RUNS	150u
 #define RANDOM_RUNS	3000u
 #define CRASH_RUNS	1500u
+#define STALE_RUNS	1000u
 
 /* Inodes of the setup, by number. */
 enum {
@@ -133,6 +134,8 @@ static void summary(const char *runs)
 		harness_covered(lin_sum.longest, "states in the longest search");
 	if (lin_sum.open_ends)
 		harness_covered(lin_sum.open_ends, "operations cut off");
+	if (lin_sum.old_loads)
+		harness_covered(lin_sum.old_loads, "old loads");
 	memset(&lin_sum, 0, sizeof(lin_sum));
 }
 
@@ -191,7 +194,7 @@ static struct lin_crash make_crash(struct lin_program *p, u64 *rng)
 	return c;
 }
 
-static int random_history(u64 seed, int crashes)
+static int random_history(u64 seed, int crashes, int stale)
 {
 	static struct lin_program p;
 	u64 rng = seed * 0x9e3779b97f4a7c15ull;
@@ -202,13 +205,15 @@ static int random_history(u64 seed, int crashes)
 	if (crashes)
 		crash = make_crash(&p, &rng);
 	s = random_schedule(&rng);
+	if (stale)
+		s.stale = 32u + 80u * (u32)(sim_rand(&rng) % 3);
 	if (!lin_run(&p, &s, &crash, 1))
 		return 0;
 	return FAIL("SIM_SEED=%llu", (unsigned long long)seed);
 }
 
 struct random_test {
-	int crashes, grows;
+	int crashes, grows, stale;	/* stale: loads may be old */
 	u64 runs;
 };
 
@@ -220,16 +225,21 @@ static int test_random(const void *arg)
 
 	setup(t->grows ? lin_fill_max() - 8 : 0);
 	for (i = 0; i < runs && !r; i++)
-		r = random_history(seed + i, t->crashes);
+		r = random_history(seed + i, t->crashes, t->stale);
 	world_free(&lin_world);
+	if (t->stale && !lin_sum.old_loads)
+		r = FAIL("no load was old");
 	summary("histories");
 	return r;
 }
 
-static const struct random_test few = { 0, 0, RANDOM_RUNS };
-static const struct random_test growing = { 0, 1, RANDOM_RUNS / 2 };
-static const struct random_test crashing = { 1, 0, CRASH_RUNS };
-static const struct random_test crash_growing = { 1, 1, CRASH_RUNS / 2 };
+static const struct random_test few = { 0, 0, 0, RANDOM_RUNS };
+static const struct random_test growing = { 0, 1, 0, RANDOM_RUNS / 2 };
+static const struct random_test crashing = { 1, 0, 0, CRASH_RUNS };
+static const struct random_test crash_growing = { 1, 1, 0, CRASH_RUNS / 2 };
+static const struct random_test weak = { 0, 0, 1, STALE_RUNS };
+static const struct random_test weak_growing = { 0, 1, 1, STALE_RUNS / 2 };
+static const struct random_test weak_crashing = { 1, 0, 1, STALE_RUNS / 2 };
 
 int main(int argc, char **argv)
 {
@@ -242,6 +252,11 @@ int main(int argc, char **argv)
 		{ "random histories, one host stops", test_random, &crashing },
 		{ "random histories, one host stops, the index grows",
 		  test_random, &crash_growing },
+		{ "random histories, loads may be old", test_random, &weak },
+		{ "random histories, loads may be old, the index grows",
+		  test_random, &weak_growing },
+		{ "random histories, loads may be old, one host stops",
+		  test_random, &weak_crashing },
 	};
 
 	printf("SIM_SEED=%llu\n", (unsigned long long)harness_seed());
