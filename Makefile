@@ -139,7 +139,7 @@ check-long: deps ## the same with long stress, deep simulation, and TSan
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan tests
 	+@MAKE='$(MAKE)' scripts/run-tests.sh check-long
 check-build: have-deps tools library tests sim benches freestanding
-	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=asan tools tests
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=asan tools tests fuzzers
 
 .PHONY: lint
 lint: freestanding ## the rules of the house: freestanding core, one resolver, form
@@ -158,7 +158,7 @@ bench-quick: have-deps ## the same in a few seconds: shows that it runs
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory tools benches
 	@BUILD='$(abspath $(B))' scripts/bench.sh --quick
 
-.PHONY: tools library tests sim benches freestanding
+.PHONY: tools library tests sim benches freestanding fuzzers
 tools: $(TOOLS)
 library: $(LIBRARY)
 tests: have-deps tools $(TESTS)
@@ -264,6 +264,48 @@ $(SIM_DIR)/obj/%.o: %.c Makefile
 $(SIM_PROGS): $(SIM_DIR)/%: $(SIM_DIR)/obj/tests/sim/%.o $(call SIM_OBJ,$(SIM_SHARED))
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -lz -pthread
+
+# The core over the port of tests/fuzz: watched, and repeatable.
+FUZZ_SRC   := $(call sources,tests/fuzz)
+FUZZ_INC   := -Iinclude -Icore -Itests/fuzz/port -Itests/fuzz
+FUZZ_OBJ    = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(call sources,core) $(FUZZ_SRC)) \
+	      $(B)/obj/port/posix/port.o
+fuzzers: $(B)/fuzz/fuzz_region
+$(B)/fuzz/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (fuzz)"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE_FLAGS) $(FUZZ_INC) -MMD -MP -c $< -o $@
+$(B)/fuzz/fuzz_region: $(FUZZ_OBJ)
+	$(SAY) LD $@
+	$(LINK) -o $@ $^ -lz -pthread
+
+# The same target for libFuzzer, which has a main() of its own.
+LIBFUZZER  := build/libfuzzer
+FUZZ_CC    ?= clang
+FUZZ_SECONDS ?= 60
+LF_FLAGS   := -O1 -g -Wno-incompatible-pointer-types \
+	      -fsanitize=address,undefined -fno-sanitize-recover=all
+LF_SRC     := $(call sources,core port/posix) \
+	      $(filter-out $(call with_main,$(FUZZ_SRC)),$(FUZZ_SRC))
+LF_OBJ     := $(patsubst %.c,$(LIBFUZZER)/obj/%.o,$(LF_SRC))
+$(LIBFUZZER)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (libFuzzer)"
+	$(Q)$(FUZZ_CC) -std=gnu11 $(LF_FLAGS) -fsanitize=fuzzer-no-link \
+	$(if $(filter port/%,$<),-Iinclude -Iport/posix,$(FUZZ_INC)) -MMD -MP -c $< -o $@
+$(LIBFUZZER)/fuzz_region: $(LF_OBJ)
+	$(SAY) LD $@
+	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^ -lz -pthread
+
+deps-fuzz:
+	@scripts/deps.sh build fuzz
+.PHONY: fuzz deps-fuzz
+fuzz: deps-fuzz ## feed hostile regions to the core for FUZZ_SECONDS (60), by libFuzzer
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LIBFUZZER)/fuzz_region
+	@mkdir -p $(LIBFUZZER)/corpus
+	$(LIBFUZZER)/fuzz_region -max_total_time=$(FUZZ_SECONDS) -timeout=30 \
+	-max_len=1024 -artifact_prefix=$(LIBFUZZER)/ $(LIBFUZZER)/corpus \
+	tests/fuzz/corpus tests/images/found
 
 FREE_OBJ   := $(patsubst core/%.c,$(B)/freestanding/%.o,$(call sources,core))
 freestanding: $(FREE_OBJ)

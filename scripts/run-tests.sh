@@ -10,8 +10,9 @@
 # interrupted.
 #
 # usage: scripts/run-tests.sh check | check-long | GROUP...
-# groups: lint arm64 unit unit-asan sim model tools tools-asan install posix
-#         fuse scenario stress bench demo; and stress-long sim-long unit-tsan
+# groups: lint arm64 unit unit-asan sim fuzz model tools tools-asan install posix
+#         fuse scenario stress bench demo; and stress-long sim-long fuzz-long
+#         unit-tsan
 # shellcheck disable=SC2046 # lists of test programs, whose names we give
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -224,6 +225,18 @@ group() {
 	sim)
 		each sim 300 $(programs tests/sim "$BUILD/sim")
 		;;
+	fuzz)
+		run fuzz/replay 120 "$asan/fuzz/fuzz_region" tests/fuzz/corpus \
+			tests/images/found
+		run fuzz/flips 120 "$asan/fuzz/fuzz_region" --flips 6000000 --thread \
+			tests/fuzz/corpus
+		BUILD=$asan each fuzz 120 tests/fuzz/*.sh
+		;;
+	fuzz-long)
+		run fuzz-long/flips 7200 "$asan/fuzz/fuzz_region" --flips 1000000000 \
+			--jobs "$(nproc)" --thread --seed "${FUZZ_SEED:-1}" \
+			tests/fuzz/corpus
+		;;
 	sim-long)
 		SIM_LONG=1 each sim-long 3600 $(programs tests/sim "$BUILD/sim")
 		;;
@@ -281,7 +294,7 @@ group() {
 }
 
 [ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|check-long|GROUP..." >&2; exit 2; }
-short="lint arm64 unit unit-asan sim model tools tools-asan install posix fuse \
+short="lint arm64 unit unit-asan sim fuzz model tools tools-asan install posix fuse \
 scenario stress bench demo"
 for arg in "$@"; do
 	case $arg in
@@ -289,7 +302,7 @@ for arg in "$@"; do
 		for g in $short; do group "$g"; done
 		;;
 	check-long)
-		for g in $short unit-tsan sim-long stress-long; do group "$g"; done
+		for g in $short unit-tsan sim-long fuzz-long stress-long; do group "$g"; done
 		;;
 	*)
 		group "$arg"

@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The golden regions that inputs begin with: made by the core, always alike.
+ *
+ * Notes: a host dies by leaving the core after so many accesses, so records,
+ * migrations and recoveries are half done as they are after a SIGKILL. The
+ * base image is put together here, from format.h. What each word of a region
+ * is part of is found by the info words of its pages.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuzz.h"
+#include "index.h"
+#include "pool.h"
+#include "region.h"
+#include "word.h"
+
+#define CREATED_NS	1700000000000000000ull
+#define BASE_INODES	8u
+#define DEAD		4u	/* hosts that die in something */
+
+struct maker {
+	struct daxfs_geometry g;
+	struct daxfs_region rg[DEAD + 1];
+	struct daxfs_cx cx[DEAD + 1];
+	u8 *base_meta;
+	u64 meta_len;
+};
+
+static struct maker mk;
+static u8 content[256 * 1024];
+
+static void must(int r, const char *what)
+{
+	if (r < 0)
+		fuzz_fail("cannot make a golden region: %s: %d", what, r);
+}
+
+/* ---- a base image ---- */
+
+struct base_plan {
+	u64 size, data;		/* data: offset in its area */
+	u32 mode, nlink, parent, flags;
+};
+
+static struct base_plan plan[BASE_INODES] = {
+	{ 5 * 271, 0, S_IFDIR | 0755, 3, 1, 0 },	/* / */
+	{ 10000, 0, S_IFREG | 0644, 2, 0, 0 },		/* /a, /d/a2 */
+	{ 3 * 271, 5 * 271, S_IFDIR | 0700, 2, 1, 0 },	/* /d */
+	{ 4, 8 * 271, S_IFLNK | 0777, 1, 0, 0 },	/* /l */
+	{ 0x5000, 0x900, S_IFREG | 0600, 1, 0, DAXFS_BASE_SPARSE }, /* /s */
+	{ 0, 0, S_IFIFO | 0600, 1, 0, 0 },		/* /d/p */
+	{ 0, 0, S_IFREG | 0600, 1, 0, 0 },		/* /z */
+	{ 4096, 0x3000, S_IFREG | 0600, 1, 0, 0 },	/* /d/q */
+};
+
+static const struct {
+	u32 ino, type;
+	const char *name;
+} base_names[] = {		/* those of /, then those of /d */
+	{ 2, 8, "a" }, { 3, 4, "d" }, { 4, 10, "l" }, { 5, 8, "s" }, { 7, 8, "z" },
+	{ 2, 8, "a2" }, { 6, 1, "p" }, { 8, 8, "q" },
+};
+
+static void put_dirents(u8 *meta)
+{
+	for (u32 i = 0; i < sizeof(base_names) / sizeof(*base_names); i++) {
+		struct daxfs_base_dirent de = { .ino = base_names[i].ino,
+			.d_type = (u8)base_names[i].type,
+			.name_len = (u16)strlen(base_names[i].name) };
+
+		memcpy(de.name, base_names[i].name, de.name_len);
+		memcpy(meta + i * sizeof(de), &de, sizeof(de));
+	}
+	memcpy(meta + 8 * 271, "d/a2", 4);
+}
+
+static void put_extents(u8 *meta, u64 data_off)
+{
+	struct daxfs_base_extent e[2] = {
+		{ .file_off = 0x1000, .len = 0x1000, .data_off = data_off + 0x4000,
+		  .nr = 2 },
+		{ .file_off = 0x4000, .len = 0x1000, .data_off = data_off + 0x5000 },
+	};
+	struct daxfs_base_xattr x = { .name_len = 6, .value_len = 3 };
+
+	memcpy(meta + 0x900, e, sizeof(e));
+	memcpy(meta + 0xa00, &x, sizeof(x));
+	memcpy(meta + 0xa08, "user.xyes", 9);
+}
+
+static u64 area_off(u32 type)
+{
+	for (u32 i = 0; i < mk.g.super.area_nr; i++)
+		if (mk.g.super.area[i].type == type)
+			return mk.g.super.area[i].off;
+	fuzz_fail("cannot make a golden region: no area %u", type);
+}
+
+static void put_base(u8 *base)
+{
+	u64 inodes = area_off(DAXFS_AREA_BASE_INODES);
+	u64 meta = area_off(DAXFS_AREA_BASE_META);
+	u64 data = area_off(DAXFS_AREA_BASE_DATA);
+	u32 crc;
+
+	for (u32 i = 0; i < BASE_INODES; i++) {
+		struct daxfs_base_inode in = { .size = plan[i].size,
+			.mode = plan[i].mode, .nlink = plan[i].nlink,
+			.parent = plan[i].parent, .flags = plan[i].flags,
+			.mtime_ns = 1000000000 };
+
+		in.data_off = plan[i].size ? plan[i].data +
+			(S_ISREG(in.mode) && !in.flags ? data : meta) : 0;
+		if (i == 1) {
+			in.xattr_off = meta + 0xa00;
+			in.xattr_len = 24;
+		}
+		memcpy(base + inodes + i * sizeof(in), &in, sizeof(in));
+	}
+	put_dirents(base + meta);
+	put_extents(base + meta, data);
+	for (u32 i = 0; i < 0x6000; i++)
+		base[data + i] = (u8)('A' + i % 23);
+	crc = port_crc32(0, base + inodes, BASE_INODES * 64);
+	mk.g.super.base_crc = port_crc32(crc, base + meta, 0x1000);
+}
+
+/* ---- hosts that do something ---- */
+
+static void join(u32 i)
+{
+	struct daxfs_host_id id = { .kind = DAXFS_HOST_TOOL, .pid = 100 + i,
+				    .boot_id = { 7, 7 }, .start_time = 9,
+				    .name = "fuzz" };
+
+	must(daxfs_region_open(&mk.rg[i], fuzz_mem.base, fuzz_mem.len, 1, NULL, 0),
+	     "open");
+	must(daxfs_host_join(&mk.rg[i], &id), "join");
+	must(daxfs_cx_init(&mk.cx[i], &mk.rg[i], 0), "context");
+}
+
+static int make(u32 i, u64 dir, const char *name, u32 mode, u64 *ino)
+{
+	struct daxfs_new what = { .mode = mode, .target = (const char *)content };
+	struct daxfs_stat st = { .ino = 0 };
+	int r;
+
+	what.target_len = S_ISLNK(mode) ? (u32)strlen(name) * 9 : 0;
+	r = daxfs_create(&mk.cx[i], dir, name, (u32)strlen(name), &what, &st);
+	if (ino)
+		*ino = st.ino;
+	return r;
+}
+
+static void put(u32 i, u64 ino, u64 off, u64 len)
+{
+	struct daxfs_file f;
+
+	must(daxfs_open(&mk.cx[i], ino, 1, &f), "open");
+	must((int)daxfs_write(&mk.cx[i], &f, off, content, len), "write");
+}
+
+/* Files of all shapes below dir. */
+static void make_tree(u64 dir)
+{
+	char name[256];
+	u64 sub, ino;
+
+	must(make(0, dir, "sub", S_IFDIR | 0755, &sub), "mkdir");
+	must(make(0, sub, "deep", S_IFDIR | 02755, &ino), "mkdir");
+	must(make(0, ino, "deeper", S_IFDIR | 0755, NULL), "mkdir");
+	must(make(0, dir, "file", S_IFREG | 0644, &ino), "create");
+	put(0, ino, 0, 20000);
+	must(daxfs_link(&mk.cx[0], ino, sub, "link", 4, NULL), "link");
+	must(make(0, sub, "holes", S_IFREG | 0644, &ino), "create");
+	put(0, ino, 3ull << 20, 5000);
+	put(0, ino, 1ull << 33, 100);
+	must(make(0, sub, "sym", S_IFLNK | 0777, NULL), "symlink");
+	memset(name, 'x', 200);
+	name[200] = 0;
+	must(make(0, sub, name, S_IFLNK | 0777, NULL), "symlink");
+	name[40] = 0;
+	must(make(0, sub, name, S_IFCHR | 0600, NULL), "mknod");
+	for (u32 i = 0; i < 24; i++) {
+		snprintf(name, sizeof(name), "n%u", i);
+		must(make(0, sub, name, S_IFREG | 0644, &ino), "create");
+		put(0, ino, i * 10, 50);
+		if (i % 3 == 1)
+			must(daxfs_unlink(&mk.cx[0], sub, name,
+					  (u32)strlen(name)), "unlink");
+	}
+}
+
+/* Names until the index has a second table. */
+static void fill_index(u64 dir)
+{
+	struct daxfs_index_stat st = { .buckets = 0 };
+	char name[32];
+
+	for (u32 i = 0; i < 4000 && !st.migrating; i++) {
+		snprintf(name, sizeof(name), "many%u", i);
+		must(make(0, dir, name, S_IFREG | 0644, NULL), "create");
+		must(daxfs_index_stat(&mk.cx[0], &st), "index");
+	}
+	for (u32 i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "more%u", i);
+		must(make(0, dir, name, S_IFREG | 0644, NULL), "create");
+	}
+	if (!st.migrating)
+		fuzz_fail("cannot make a golden region: the index does not grow");
+}
+
+/* ---- hosts that die ---- */
+
+struct death {
+	u32 host;
+	u64 dir, ino;
+};
+
+static void die_renaming(void *p)
+{
+	struct death *d = p;
+
+	daxfs_rename(&mk.cx[d->host], d->dir, "n0", 2, d->dir, "renamed", 7, 0);
+}
+
+static void die_appending(void *p)
+{
+	struct death *d = p;
+	struct daxfs_file f;
+
+	if (!daxfs_open(&mk.cx[d->host], d->ino, 0, &f))
+		daxfs_append(&mk.cx[d->host], &f, content, 60000, NULL);
+}
+
+static void die_cutting(void *p)
+{
+	struct death *d = p;
+	struct daxfs_file f;
+
+	if (!daxfs_open(&mk.cx[d->host], d->ino, 0, &f))
+		daxfs_truncate(&mk.cx[d->host], &f, 5001);
+}
+
+static void die_unlinking(void *p)
+{
+	struct death *d = p;
+
+	daxfs_unlink(&mk.cx[d->host], d->dir, "n3", 2);
+}
+
+static u64 look_up(u64 dir, const char *name)
+{
+	struct daxfs_stat st;
+
+	must(daxfs_lookup(&mk.cx[0], dir, name, (u32)strlen(name), &st), "lookup");
+	return st.ino;
+}
+
+static void kill_hosts(u64 dir)
+{
+	static const struct {
+		void (*fn)(void *);
+		u64 steps;
+	} deaths[DEAD] = {
+		{ die_renaming, 170 }, { die_appending, 380 },
+		{ die_cutting, 150 }, { die_unlinking, 100 },
+	};
+	u64 sub = look_up(dir, "sub");
+
+	for (u32 i = 0; i < DEAD; i++) {
+		struct death d = { i + 1, sub, look_up(dir, "file") };
+
+		if (i == 2)
+			d.ino = look_up(sub, "holes");
+		join(d.host);
+		if (!fuzz_stopped(deaths[i].fn, &d, deaths[i].steps))
+			fuzz_fail("cannot make a golden region: host %u lived", i);
+		must(daxfs_host_mark_dead(&mk.rg[0], mk.rg[i + 1].host,
+					  mk.rg[i + 1].incarnation), "mark dead");
+	}
+}
+
+/* An open file without a name, a pinned one, retired pages that wait for it. */
+static void hold_some(u64 dir)
+{
+	struct daxfs_file f;
+	u64 ino, epoch;
+
+	must(make(0, dir, "held", S_IFREG | 0644, &ino), "create");
+	put(0, ino, 0, 30000);
+	must(daxfs_open(&mk.cx[0], ino, 0, &f), "open");
+	must(daxfs_map_begin(&mk.cx[0], &f, &epoch), "pin");
+	daxfs_map_epoch(&mk.rg[0], epoch);
+	must(daxfs_truncate(&mk.cx[0], &f, 9000), "truncate");
+	must(daxfs_unlink(&mk.cx[0], dir, "held", 4), "unlink");
+}
+
+static void fill_pool(void)
+{
+	struct daxfs_file f;
+	u64 ino;
+	s64 r;
+
+	must(make(0, DAXFS_ROOT_INO, "big", S_IFREG | 0644, &ino), "create");
+	must(daxfs_open(&mk.cx[0], ino, 1, &f), "open");
+	do {
+		r = daxfs_append(&mk.cx[0], &f, content, 8192, NULL);
+	} while (r > 0);
+	if (r != -ENOSPC)
+		must((int)r, "append");
+}
+
+/* ---- what is where ---- */
+
+static void add_word(struct fuzz_words *w, u64 off)
+{
+	if (!(w->nr & (w->nr - 1))) {
+		w->at = realloc(w->at, (w->nr ? 2 * w->nr : 1) * sizeof(*w->at));
+		if (!w->at)
+			fuzz_fail("no memory");
+	}
+	w->at[w->nr++] = (u32)(off / 8);
+}
+
+static void add_words(struct fuzz_words *w, u64 off, u64 nr, u64 step)
+{
+	for (u64 i = 0; i < nr; i++)
+		add_word(w, off + i * step);
+}
+
+static void add_off(u64 **list, u32 *nr, u64 off)
+{
+	if (!(*nr & (*nr - 1))) {
+		*list = realloc(*list, (*nr ? 2 * *nr : 1) * sizeof(**list));
+		if (!*list)
+			fuzz_fail("no memory");
+	}
+	(*list)[(*nr)++] = off;
+}
+
+static u64 word_at(u64 off)
+{
+	u64 v;
+
+	memcpy(&v, fuzz_mem.base + off, 8);
+	return v;
+}
+
+/* Words in use, and their neighbours. */
+static void add_used(struct fuzz_words *w, u64 off, u64 nr)
+{
+	for (u64 i = 0; i < nr; i++)
+		if (word_at(off + 8 * i) || (i && word_at(off + 8 * (i - 1))))
+			add_word(w, off + 8 * i);
+}
+
+static void scan_slab(struct fuzz_image *im, u64 page, enum daxfs_class class)
+{
+	u64 size = daxfs_class_size(class);
+
+	for (u32 i = 0; i < daxfs_class_nr(class); i++) {
+		u64 off = page + i * size, info = word_at(off), key;
+
+		if (DAXFS_KIND(info) != DAXFS_I_OWNED)
+			continue;
+		if (info_type(info) == DAXFS_T_ATTR) {
+			add_words(&im->words[FUZZ_C_ATTR], off, 4, 8);
+			continue;
+		}
+		add_words(&im->words[info_type(info) == DAXFS_T_INODE ?
+			  FUZZ_C_INODE : FUZZ_C_DIRENT], off,
+			  size < 256 ? 8 : 32, 8);
+		add_off(&im->cell, &im->cell_nr, off);
+		key = word_at(off + 24);
+		if (info_type(info) == DAXFS_T_INODE &&
+		    (word_at(off + 200) & S_IFMT) == S_IFDIR)
+			add_off(&im->dir, &im->dir_nr, DAXFS_KEY_INO(key));
+	}
+}
+
+static void scan_page(struct fuzz_image *im, u64 page, u64 info)
+{
+	enum daxfs_class class = daxfs_slab_class(info);
+
+	add_off(&im->page, &im->page_nr, page);
+	if (class != DAXFS_NO_CLASS) {
+		scan_slab(im, page, class);
+		return;
+	}
+	switch (info_type(info)) {
+	case DAXFS_T_TABLE: case DAXFS_T_TABDIR:
+		add_used(&im->words[FUZZ_C_TABLE], page, 300);
+		add_words(&im->words[FUZZ_C_TABLE], page + 8, 1, 8);
+		add_words(&im->words[FUZZ_C_TABLE], page + 64, 4, 8);
+		break;
+	case DAXFS_T_SEGMENT:
+		add_used(&im->words[FUZZ_C_BUCKET], page, 512);
+		break;
+	case DAXFS_T_MAP:
+		add_used(&im->words[FUZZ_C_MAP], page, 512);
+		break;
+	case DAXFS_T_SLOTS:
+		add_used(&im->words[FUZZ_C_SLOT], page, 512);
+		break;
+	case DAXFS_T_ENTRIES:
+		add_words(&im->words[FUZZ_C_ENTRY], page, 64, 8);
+		break;
+	}
+}
+
+static void scan_overlay(struct fuzz_image *im, const struct daxfs_region *rg)
+{
+	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
+	u64 info = rg->area[DAXFS_AREA_PAGE_INFO].off +
+		   ((pool->off - rg->pool_base) >> DAXFS_PAGE_SHIFT) * 8;
+	u64 hosts = rg->area[DAXFS_AREA_HOSTS].off;
+
+	add_words(&im->words[FUZZ_C_GLOBALS],
+		  rg->area[DAXFS_AREA_GLOBALS].off, 6, 64);
+	add_words(&im->words[FUZZ_C_LAYER],
+		  rg->area[DAXFS_AREA_LAYERS].off + 128, 4, 8);
+	for (u32 i = 0; i < DEAD + 2; i++) {
+		u64 slot = hosts + i * sizeof(struct daxfs_host_slot);
+
+		add_words(&im->words[FUZZ_C_HOST], slot, 4, 8);
+		add_words(&im->words[FUZZ_C_CTX], slot + 512, 2 * 48, 8);
+	}
+	add_words(&im->words[FUZZ_C_HINT], rg->area[DAXFS_AREA_CHUNK_HINT].off,
+		  4, 8);
+	add_words(&im->words[FUZZ_C_OPENS], rg->area[DAXFS_AREA_BASE_OPENS].off,
+		  rg->area[DAXFS_AREA_BASE_OPENS].nr, 8);
+	for (u64 i = 0; i < pool->nr; i++) {
+		u64 v = word_at(info + i * 8);
+
+		if (v || !(i % 16))
+			add_word(&im->words[FUZZ_C_INFO], info + i * 8);
+		if (DAXFS_KIND(v) == DAXFS_I_OWNED)
+			scan_page(im, pool->off + (i << DAXFS_PAGE_SHIFT), v);
+	}
+}
+
+static void scan(enum fuzz_golden g)
+{
+	struct fuzz_image *im = &fuzz_image[g];
+	struct daxfs_region rg;
+
+	must(daxfs_region_open(&rg, fuzz_mem.base, fuzz_mem.len, 0, NULL, 0),
+	     "open");
+	add_words(&im->words[FUZZ_C_SUPER], 0, 256 / 8 + 4 * 14, 8);
+	add_words(&im->words[FUZZ_C_BASE_INODE],
+		  rg.area[DAXFS_AREA_BASE_INODES].off,
+		  rg.area[DAXFS_AREA_BASE_INODES].len / 8, 8);
+	add_words(&im->words[FUZZ_C_BASE_META],
+		  rg.area[DAXFS_AREA_BASE_META].off,
+		  rg.area[DAXFS_AREA_BASE_META].len / 8, 8);
+	add_off(&im->dir, &im->dir_nr, DAXFS_ROOT_INO);
+	if (rg.super.base_inode_nr)
+		add_off(&im->dir, &im->dir_nr, 3);
+	add_off(&im->page, &im->page_nr, 4096);
+	if (daxfs_has_overlay(&rg))
+		scan_overlay(im, &rg);
+	im->bytes = malloc(fuzz_mem.len);
+	if (!im->bytes)
+		fuzz_fail("no memory");
+	memcpy(im->bytes, fuzz_mem.base, fuzz_mem.len);
+	im->len = fuzz_mem.len;
+}
+
+/* ---- the four ---- */
+
+static void format(int overlay, int base)
+{
+	struct daxfs_geometry *g = &mk.g;
+	u64 needed;
+
+	memset(&mk, 0, sizeof(mk));
+	g->overlay = overlay;
+	g->mode = base ? DAXFS_MODE_STATIC : DAXFS_MODE_EMPTY;
+	g->buckets = 512;
+	g->uuid[0] = 5;
+	g->created_ns = CREATED_NS;
+	g->root_mode = 0755;
+	if (base) {
+		g->base_inode_nr = BASE_INODES;
+		g->base_meta_len = 0x1000;
+		g->base_data_len = 0x6000;
+	}
+	must(daxfs_plan(g, &needed), "plan");
+	fuzz_mem.len = g->region_len;
+	fuzz_mem.base = aligned_alloc(DAXFS_PAGE_SIZE, fuzz_mem.len);
+	fuzz_mem.dirty = calloc(fuzz_mem.len / DAXFS_PAGE_SIZE, 1);
+	if (!fuzz_mem.base || !fuzz_mem.dirty)
+		fuzz_fail("no memory");
+	memset(fuzz_mem.base, 0, fuzz_mem.len);
+	if (base)
+		put_base(fuzz_mem.base);
+	must(daxfs_format(g, fuzz_mem.base, fuzz_mem.len), "format");
+}
+
+static void finish(enum fuzz_golden g)
+{
+	scan(g);
+	free(fuzz_mem.base);
+	free(fuzz_mem.dirty);
+	fuzz_mem.base = NULL;
+}
+
+void fuzz_golden_make(void)
+{
+	for (u32 i = 0; i < sizeof(content); i++)
+		content[i] = (u8)('a' + i % 26);
+	fuzz_mem.own = (u8 *)&mk;	/* handles of files lie on the stack */
+	fuzz_mem.own = NULL;
+	fuzz_mem.own_len = ~0ull;
+	format(1, 0);
+	finish(FUZZ_EMPTY);
+	format(0, 1);
+	finish(FUZZ_BASE);
+	format(1, 1);
+	join(0);
+	make_tree(DAXFS_ROOT_INO);
+	make_tree(3);
+	must(daxfs_unlink(&mk.cx[0], DAXFS_ROOT_INO, "z", 1), "unlink");
+	hold_some(DAXFS_ROOT_INO);
+	kill_hosts(DAXFS_ROOT_INO);
+	fill_index(3);
+	finish(FUZZ_RICH);
+	format(1, 0);
+	join(0);
+	make_tree(DAXFS_ROOT_INO);
+	fill_pool();
+	finish(FUZZ_FULL);
+	fuzz_mem.own_len = 0;
+}

@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Operations on a region that may be anything, and what must hold of each.
+ *
+ * Notes: whatever the bytes are, a call ends within a number of accesses in
+ * proportion to the region, waits no longer than it may, leaves its section,
+ * returns an error that its contract knows, and hands out nothing that lies
+ * outside. Three contexts of two hosts take turns.
+ */
+#include <stdio.h>
+
+#include "fuzz.h"
+#include "index.h"
+#include "pool.h"
+
+#define CONTEXTS	3u
+#define FILES		6u
+#define INOS		64u
+#define WORK		48u	/* accesses per word of the region, of one call */
+#define WAIT_NS		6000000000ull
+#define NODES		400u	/* of one walk */
+
+struct state {
+	struct daxfs_region rg[2];
+	struct daxfs_cx cx[CONTEXTS];
+	int alive[2];
+	struct {		/* in one piece: the port knows its place */
+		struct daxfs_file file[FILES];
+	} held;
+	int open[FILES];
+	u64 ino[INOS];		/* numbers that were met, to work on */
+	u32 ino_nr;
+	u32 nodes;
+	struct daxfs_cx *now;
+	int meanwhile;		/* somebody else changes the region */
+};
+
+static struct state s;
+static u8 buf[300 * 1024];
+static u8 scratch[1u << 20];
+
+/* ---- what must hold of each call ---- */
+
+static u64 limit(void)
+{
+	return (fuzz_mem.len / 8 + 4096) * WORK;
+}
+
+static void begin(struct daxfs_cx *cx)
+{
+	s.now = cx;
+	fuzz_stats.calls++;
+	fuzz_call_begin(limit());
+}
+
+static int is_known(s64 r)
+{
+	switch (-r) {
+	case EINVAL: case ENOTDIR: case EISDIR: case ENAMETOOLONG: case ENOENT:
+	case EEXIST: case ENOTEMPTY: case EFBIG: case EMLINK: case EPERM:
+	case EUCLEAN: case EPROTONOSUPPORT: case ENODATA: case EROFS:
+	case ENOSPC: case EUSERS: case EBUSY: case ESTALE:
+		return 1;
+	}
+	return 0;
+}
+
+static s64 done(const char *what, s64 r, u64 most)
+{
+	u64 steps = fuzz_call_steps();
+
+	if (steps > fuzz_stats.most_steps) {
+		fuzz_stats.most_steps = steps;
+		fuzz_stats.most_call = what;
+	}
+	if (fuzz_mem.waited > fuzz_stats.most_waited)
+		fuzz_stats.most_waited = fuzz_mem.waited;
+	if (fuzz_mem.waited > WAIT_NS && !s.meanwhile)
+		fuzz_fail("%s waited %llu ms", what,
+			  (unsigned long long)fuzz_mem.waited / 1000000);
+	fuzz_call_begin(~0ull);
+	if (r < 0 && !is_known(r))
+		fuzz_fail("%s returned %lld", what, (long long)r);
+	if (r > (s64)most)
+		fuzz_fail("%s returned %lld, more than %llu", what, (long long)r,
+			  (unsigned long long)most);
+	if (s.now->depth)
+		fuzz_fail("%s did not leave its section", what);
+	return r;
+}
+
+#define CALL(cx_, most, what, call) \
+	(begin(cx_), done(what, call, most))
+
+/* ---- walking ---- */
+
+struct seen {
+	u64 dir, nr;
+	u64 sub[16];
+	u32 sub_nr;
+};
+
+static int on_entry(void *arg, const struct daxfs_dirent *de)
+{
+	struct seen *seen = arg;
+
+	if (!de->name_len || de->name_len > DAXFS_NAME_MAX ||
+	    de->name[de->name_len] || strlen(de->name) != de->name_len ||
+	    strchr(de->name, '/'))
+		fuzz_fail("a listing has a name that is none");
+	if (de->name[0] == '.' && (de->name_len == 1 ||
+	    (de->name_len == 2 && de->name[1] == '.')))
+		return 0;
+	if (s.ino_nr < INOS)
+		s.ino[s.ino_nr++] = de->ino;
+	else
+		s.ino[(de->ino * 7 + seen->nr) % INOS] = de->ino;
+	if (seen->sub_nr < 16)
+		seen->sub[seen->sub_nr++] = de->ino;
+	return ++seen->nr > 5000;
+}
+
+static void look_at_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off)
+{
+	struct daxfs_run run[8];
+	s64 nr = CALL(cx, 8, "runs", daxfs_runs(cx, f, off, 100000, run, 8));
+
+	for (s64 i = 0; i < nr; i++)
+		if (run[i].off && (run[i].off > fuzz_mem.len ||
+				   run[i].len > fuzz_mem.len - run[i].off))
+			fuzz_fail("a run outside the region");
+}
+
+static void read_some(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, u64 len)
+{
+	CALL(cx, len, "read", daxfs_read(cx, f, off, buf, len));
+}
+
+static void look_at(struct daxfs_cx *cx, u64 ino)
+{
+	struct daxfs_file *f = &s.held.file[FILES - 1];
+	struct daxfs_stat st;
+
+	if (CALL(cx, 0, "getattr", daxfs_getattr(cx, ino, &st)))
+		return;
+	if (S_ISLNK(st.mode)) {
+		s64 n = CALL(cx, 100, "readlink",
+			     daxfs_readlink(cx, ino, (char *)buf, 100));
+		(void)n;
+	}
+	if (!S_ISREG(st.mode) || CALL(cx, 0, "open", daxfs_open(cx, ino, 1, f)))
+		return;
+	look_at_runs(cx, f, 0);
+	read_some(cx, f, 0, 70000);
+	if (st.size > 70000)
+		read_some(cx, f, st.size - 3000, 8000);
+}
+
+static void walk(struct daxfs_cx *cx, u64 dir, u32 depth)
+{
+	struct seen seen = { .dir = dir };
+
+	if (depth > 6 || s.nodes++ > NODES)
+		return;
+	CALL(cx, 0, "readdir", daxfs_readdir(cx, dir, 0, on_entry, &seen));
+	for (u32 i = 0; i < seen.sub_nr; i++) {
+		struct daxfs_stat st;
+
+		if (!CALL(cx, 0, "getattr", daxfs_getattr(cx, seen.sub[i], &st)) &&
+		    S_ISDIR(st.mode))
+			walk(cx, seen.sub[i], depth + 1);
+		else
+			look_at(cx, seen.sub[i]);
+	}
+}
+
+/* ---- the checks ---- */
+
+static void on_finding(void *arg, const char *where, u64 id, const char *what)
+{
+	(void)arg;
+	(void)id;
+	if (!where || !what)
+		fuzz_fail("a finding without words");
+}
+
+static void check(struct daxfs_cx *cx, int base)
+{
+	struct daxfs_check ck = { .report = on_finding };
+	u64 len = daxfs_check_base_scratch(cx->rg);
+
+	if (base && len <= sizeof(scratch)) {
+		memset(scratch, 0, len);
+		CALL(cx, 0, "check_base", daxfs_check_base(cx->rg, &ck, scratch));
+	}
+	CALL(cx, 0, "check_index", daxfs_check_index(cx, &ck));
+}
+
+static void figures(struct daxfs_cx *cx)
+{
+	struct daxfs_statfs st;
+	struct daxfs_index_stat ix;
+
+	CALL(cx, 0, "statfs", daxfs_statfs(cx, &st));
+	if (st.pages_free > st.pages || st.pages_avail > st.pages_free)
+		fuzz_fail("statfs has more free pages than pages");
+	CALL(cx, 0, "index_stat", daxfs_index_stat(cx, &ix));
+}
+
+static void list_hosts(struct daxfs_cx *cx)
+{
+	struct daxfs_host_info info;
+
+	if (!daxfs_has_overlay(cx->rg))
+		return;
+	begin(cx);
+	for (u32 i = 0; i <= DAXFS_HOSTS; i++)
+		if (!daxfs_host_info(cx->rg, i, &info) &&
+		    strnlen(info.id.name, 64) > 63)
+			fuzz_fail("the name of a host has no end");
+	done("host_info", 0, 0);
+}
+
+/* ---- operations ---- */
+
+static u64 dir_of(u32 n)
+{
+	extern enum fuzz_golden fuzz_golden_now;
+	const struct fuzz_image *im = &fuzz_image[fuzz_golden_now];
+
+	if (n & 128 && s.ino_nr)
+		return s.ino[n % s.ino_nr];
+	return im->dir[n % im->dir_nr];
+}
+
+static u64 ino_of(u32 n)
+{
+	return s.ino_nr ? s.ino[n % s.ino_nr] : n;
+}
+
+static u32 name_of(u32 n, char *name)
+{
+	static const char *const names[] = {
+		"a", "d", "l", "s", "z", "file", "sub", "deep", "link", "holes",
+		"sym", "held", "renamed", ".", "..", "deeper",
+	};
+
+	if (n < 32)
+		return (u32)sprintf(name, "%s", names[n % 16]);
+	if (n < 64)
+		return (u32)sprintf(name, "n%u", n - 32);
+	if (n < 72) {
+		memset(name, 'x', 255);
+		return n & 1 ? 200 : n & 2 ? 40 : 255;
+	}
+	return (u32)sprintf(name, "%s%u", n & 1 ? "many" : "new", n >> 1);
+}
+
+static void op_create(struct daxfs_cx *cx, const u8 *a)
+{
+	static const u32 types[] = { S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR };
+	struct daxfs_new what = { .mode = types[a[3] & 3] | 0644,
+				  .target = (const char *)buf,
+				  .target_len = a[3] & 4 ? 20 : 1000 };
+	struct daxfs_stat st = { .ino = 0 };
+	char name[256];
+	u32 len = name_of(a[2], name);
+
+	if (!CALL(cx, 0, "create", daxfs_create(cx, dir_of(a[1]), name, len, &what,
+						&st)) && s.ino_nr < INOS)
+		s.ino[s.ino_nr++] = st.ino;
+}
+
+static void op_remove(struct daxfs_cx *cx, const u8 *a)
+{
+	char name[256];
+	u32 len = name_of(a[2], name);
+
+	if (a[3] & 1)
+		CALL(cx, 0, "rmdir", daxfs_rmdir(cx, dir_of(a[1]), name, len));
+	else
+		CALL(cx, 0, "unlink", daxfs_unlink(cx, dir_of(a[1]), name, len));
+}
+
+static void op_rename(struct daxfs_cx *cx, const u8 *a)
+{
+	char from[256], to[256];
+	u32 len = name_of(a[2], from), len2 = name_of(a[3], to);
+	u64 dir2 = dir_of(a[1] >> 3 ^ a[3]);
+
+	CALL(cx, 0, "rename", daxfs_rename(cx, dir_of(a[1]), from, len, dir2, to,
+					   len2, a[0] >> 7));
+}
+
+static void op_link(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_stat st;
+	char name[256];
+	u32 len = name_of(a[2], name);
+
+	CALL(cx, 0, "link", daxfs_link(cx, ino_of(a[3]), dir_of(a[1]), name, len,
+				       &st));
+}
+
+static void op_lookup(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_stat st;
+	char name[256];
+	u32 len = name_of(a[2], name);
+
+	CALL(cx, 0, "lookup", daxfs_lookup(cx, dir_of(a[1]), name, len, &st));
+	CALL(cx, 0, "getattr", daxfs_getattr(cx, ino_of(a[3]), &st));
+}
+
+/* The handle of a call; opened if it is not. */
+static struct daxfs_file *file_of(struct daxfs_cx *cx, const u8 *a)
+{
+	u32 i = a[1] % (FILES - 1);
+
+	if (!s.open[i])
+		s.open[i] = !CALL(cx, 0, "open", daxfs_open(cx, ino_of(a[1] >> 2), 0,
+							   &s.held.file[i]));
+	return s.open[i] ? &s.held.file[i] : NULL;
+}
+
+static void op_close(struct daxfs_cx *cx, const u8 *a)
+{
+	u32 i = a[1] % (FILES - 1);
+
+	if (s.open[i])
+		CALL(cx, 0, "close", daxfs_close(cx, s.held.file[i].ino));
+	s.open[i] = 0;
+}
+
+static u64 offset_of(u32 n)
+{
+	static const u64 at[] = { 0, 1, 4095, 4096, 9000, 65536, 3ull << 20,
+				  1ull << 33, (1ull << 44) - 5, 1ull << 44 };
+
+	return at[n % 10] + (n >> 4);
+}
+
+static void op_write(struct daxfs_cx *cx, const u8 *a)
+{
+	static const u64 lens[] = { 1, 60, 4096, 5000, 20000, 100000, 250000, 8192 };
+	struct daxfs_file *f = file_of(cx, a);
+	u64 len = lens[a[3] % 8];
+
+	if (!f)
+		return;
+	if (a[3] & 8)
+		CALL(cx, len, "append", daxfs_append(cx, f, buf, len, NULL));
+	else
+		CALL(cx, len, "write", daxfs_write(cx, f, offset_of(a[2]), buf, len));
+}
+
+static void op_truncate(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_file *f = file_of(cx, a);
+
+	if (f)
+		CALL(cx, 0, "truncate", daxfs_truncate(cx, f, offset_of(a[2])));
+}
+
+static void op_read(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_file *f = file_of(cx, a);
+	struct daxfs_stat st;
+
+	if (!f)
+		return;
+	CALL(cx, 0, "fgetattr", daxfs_fgetattr(cx, f, &st));
+	look_at_runs(cx, f, offset_of(a[2]));
+	read_some(cx, f, offset_of(a[2]), a[3] & 1 ? 200000 : 5000);
+}
+
+static void op_pin(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_file *f = file_of(cx, a);
+	u64 epoch;
+
+	if (!f)
+		return;
+	if (a[3] & 1) {
+		CALL(cx, 0, "map_begin", daxfs_map_begin(cx, f, &epoch));
+		daxfs_map_epoch(cx->rg, epoch);
+	} else {
+		begin(cx);
+		daxfs_map_end(cx, f);
+		daxfs_map_epoch(cx->rg, 0);
+		done("map_end", 0, 0);
+	}
+}
+
+static void op_setattr(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_setattr sa = { .set = a[2] & 63, .mode = a[3], .uid = a[3] };
+	struct daxfs_stat st;
+
+	CALL(cx, 0, "setattr", daxfs_setattr(cx, ino_of(a[1]), &sa, &st));
+}
+
+static void op_recover(struct daxfs_cx *cx, const u8 *a)
+{
+	u32 slot = a[1] % 8;
+	struct daxfs_host_info info;
+
+	if (!daxfs_has_overlay(cx->rg))
+		return;
+	if (a[2] & 1 && slot != s.rg[0].host && slot != s.rg[1].host &&
+	    !daxfs_host_info(cx->rg, slot, &info)) {
+		s64 r = CALL(cx, 0, "mark_dead", daxfs_host_mark_dead(cx->rg, slot,
+						info.incarnation));
+		(void)r;
+	}
+	CALL(cx, 0, "recover", daxfs_host_recover(cx, slot));
+}
+
+static void op_reclaim(struct daxfs_cx *cx, const u8 *a)
+{
+	if (!cx->sh || daxfs_host_check(cx->rg))
+		return;
+	begin(cx);
+	if (a[1] & 1)
+		daxfs_reclaim(cx);
+	else
+		daxfs_index_compact(cx);
+	done("reclaim", 0, 0);
+}
+
+static void op_look(struct daxfs_cx *cx, const u8 *a)
+{
+	switch (a[1] & 3) {
+	case 0:
+		check(cx, a[2] & 1);
+		break;
+	case 1:
+		figures(cx);
+		break;
+	case 2:
+		list_hosts(cx);
+		break;
+	default:
+		s.nodes = NODES - 40;
+		walk(cx, dir_of(a[2]), 4);
+	}
+}
+
+static void op_patch(struct daxfs_cx *cx, const u8 *a)
+{
+	(void)cx;
+	fuzz_patch_burst((u64)a[1] << 8 | a[2], a[3] % 32);
+}
+
+static void host_join(u32 h, u32 slot)
+{
+	struct daxfs_host_id id = { .kind = DAXFS_HOST_TOOL, .pid = 500 + h,
+				    .start_time = 5 };
+	int r;
+
+	s.now = &s.cx[0];
+	fuzz_call_begin(limit());
+	r = daxfs_host_join(&s.rg[h], &id);
+	if (r && slot < DAXFS_HOSTS) {
+		r = daxfs_host_take_over(&s.rg[h], &s.cx[2 * h], &id, slot);
+	} else if (!r) {
+		r = daxfs_cx_init(&s.cx[2 * h], &s.rg[h], 0);
+		if (!r && !h)
+			r = daxfs_cx_init(&s.cx[1], &s.rg[h], 1);
+	}
+	s.alive[h] = !r;
+	done("join", r, 0);
+}
+
+static void host_leave(u32 h)
+{
+	if (!s.alive[h] || !s.cx[2 * h].sh)
+		return;
+	CALL(&s.cx[2 * h], 0, "leave", daxfs_host_leave(&s.cx[2 * h]));
+	s.alive[h] = 0;
+	if (!h)
+		memset(s.open, 0, sizeof(s.open));
+}
+
+static void op_host(struct daxfs_cx *cx, const u8 *a)
+{
+	u32 h = a[1] & 1;
+
+	(void)cx;
+	if (!daxfs_has_overlay(&s.rg[0]) || !s.rg[h].writable)
+		return;
+	if (a[2] & 1)
+		host_leave(h);
+	else if (!s.alive[h])
+		host_join(h, a[3] % 8);
+	daxfs_host_beat(&s.rg[h]);
+}
+
+static void (*const ops[])(struct daxfs_cx *, const u8 *) = {
+	op_create, op_remove, op_rename, op_link, op_lookup, op_write, op_write,
+	op_truncate, op_read, op_close, op_pin, op_setattr, op_recover, op_reclaim,
+	op_look, op_patch, op_host, op_create, op_remove, op_rename,
+};
+
+static struct daxfs_cx *context_of(u32 n)
+{
+	n %= CONTEXTS;
+	if (n == 2 && !s.alive[1])
+		n = 0;
+	return &s.cx[n];
+}
+
+/* ---- the whole ---- */
+
+static int open_all(u32 flags)
+{
+	char why[100] = "";
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		int r = daxfs_region_open(&s.rg[i], fuzz_mem.base, fuzz_mem.len,
+					  !(flags & FUZZ_F_RDONLY), why,
+					  sizeof(why));
+
+		if (r && !is_known(r))
+			fuzz_fail("open returned %d", r);
+		if (r)
+			return r;
+	}
+	for (i = 0; i < CONTEXTS; i++)
+		if (daxfs_cx_init(&s.cx[i], &s.rg[i / 2], 0))
+			fuzz_fail("a context without a host");
+	if (daxfs_has_overlay(&s.rg[0]) && !(flags & FUZZ_F_RDONLY)) {
+		host_join(0, 1);
+		host_join(1, 2);
+	}
+	return 0;
+}
+
+static void run_ops(const u8 *script, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++, script += FUZZ_OP_LEN) {
+		u32 op = (script[0] & 31) % (sizeof(ops) / sizeof(*ops));
+
+		ops[op](context_of(script[0] >> 5), script);
+	}
+}
+
+void fuzz_script(const u8 *script, u32 nr, u32 flags)
+{
+	memset(&s, 0, sizeof(s));
+	s.meanwhile = !!(flags & (FUZZ_F_LIVE | FUZZ_F_THREAD));
+	fuzz_mem.own = (u8 *)&s.held;
+	fuzz_mem.own_len = sizeof(s.held);
+	if (open_all(flags))
+		return;
+	fuzz_stats.opened++;
+	if (flags & FUZZ_F_CHECK) {
+		check(&s.cx[0], 1);
+		figures(&s.cx[0]);
+		list_hosts(&s.cx[0]);
+	}
+	s.nodes = 0;
+	walk(&s.cx[0], DAXFS_ROOT_INO, 0);
+	run_ops(script, nr);
+	s.nodes = NODES / 2;
+	walk(&s.cx[0], DAXFS_ROOT_INO, 0);
+	check(&s.cx[0], 0);
+	for (u32 h = 0; h < 2; h++)
+		host_leave(h);
+}
