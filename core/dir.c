@@ -375,16 +375,22 @@ struct list {
 	struct daxfs_dirent de;
 };
 
-static int list_emit(struct list *l, u64 ino, u32 type, const void *name, u32 len,
-		     u64 next)
+/* The name is in l->de.name. */
+static int list_emit(struct list *l, u64 ino, u32 type, u32 len, u64 next)
 {
 	l->de.ino = ino;
 	l->de.d_type = type;
 	l->de.next = next;
 	l->de.name_len = len;
-	memcpy(l->de.name, name, len);
 	l->de.name[len] = 0;
 	return l->emit(l->arg, &l->de);
+}
+
+/* A front end would take these for something else than one name. */
+static int is_one_name(const char *name, u32 len)
+{
+	return len && !memchr(name, 0, len) && !memchr(name, '/', len) &&
+	       !is_dots(name, len);
 }
 
 static int list_dots(struct daxfs_cx *cx, struct list *l)
@@ -392,10 +398,12 @@ static int list_dots(struct daxfs_cx *cx, struct list *l)
 	u64 parent;
 	int r = daxfs_dir_parent(cx, &l->dir, &parent);
 
+	l->de.name[0] = l->de.name[1] = '.';
 	if (!r && l->cookie < 1)
-		r = list_emit(l, l->dir.ino, DT_DIR_TYPE, ".", 1, 1);
+		r = list_emit(l, l->dir.ino, DT_DIR_TYPE, 1, 1);
+	l->de.name[1] = '.';
 	if (!r && l->cookie < 2)
-		r = list_emit(l, parent, DT_DIR_TYPE, "..", 2, 2);
+		r = list_emit(l, parent, DT_DIR_TYPE, 2, 2);
 	return r;
 }
 
@@ -416,8 +424,8 @@ static int list_base(struct daxfs_cx *cx, struct list *l, u64 i)
 	r = find_in_overlay(cx, &l->dir, &n);
 	if (r || !n.found)
 		return r;
-	return list_emit(l, n.ino, n.d_type, de.name, de.name_len,
-			 i + COOKIE_FIRST);
+	memcpy(l->de.name, de.name, de.name_len);
+	return list_emit(l, n.ino, n.d_type, de.name_len, i + COOKIE_FIRST);
 }
 
 static int list_cell(struct daxfs_cx *cx, struct list *l, u64 cell_off, u64 slot)
@@ -437,8 +445,10 @@ static int list_cell(struct daxfs_cx *cx, struct list *l, u64 cell_off, u64 slot
 	len = c->name_len;
 	if (!daxfs_at(cx->rg, cell_off, DAXFS_DIRENT_NAME_OFF + len, 64))
 		return -EUCLEAN;
-	return list_emit(l, value_ino(v), value_type(v), c->name, len,
-			 slot + COOKIE_FIRST);
+	port_copy_from(l->de.name, c->name, len);
+	if (!is_one_name(l->de.name, len))
+		return -EUCLEAN;
+	return list_emit(l, value_ino(v), value_type(v), len, slot + COOKIE_FIRST);
 }
 
 /* The slots from *slot to the end of their page. */
