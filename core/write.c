@@ -502,9 +502,12 @@ void daxfs_retire_replaced(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh,
 
 	for (u64 i = 0; i < nr; i++) {
 		struct daxfs_entry *e = daxfs_entry(cx->rg, sh, i);
-		u64 old = e ? a64_load_relaxed(&e->old) : 0;
+		u64 old;
 
-		if (e && old != a64_load_relaxed(&e->new) &&
+		if (!e)
+			break;		/* no record has so many */
+		old = a64_load_relaxed(&e->old);
+		if (old != a64_load_relaxed(&e->new) &&
 		    is_page_of(cx, old, a64_load_relaxed(&e->word_off)))
 			daxfs_page_retire(cx, pslot_off(old), g, mapped);
 	}
