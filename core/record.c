@@ -27,6 +27,7 @@
 
 #define READ_TRIES	100000u	/* rereads of a word whose record moves on */
 #define SETTLE_TRIES	4096u	/* claims of one word that are ended in a row */
+#define STUCK		3u	/* times that a word is the same, though its record is over */
 #define PATIENCE_MIN	1000ull
 #define PATIENCE_MAX	1000000ull
 
@@ -82,10 +83,22 @@ static int ref_look(const struct daxfs_region *rg, u64 word_off, u64 v,
 	return 0;
 }
 
+/*
+ * A reference that was resolved, or whose record has moved on, is not there any
+ * more: seq never recurs. One that stays was put there by nobody's record.
+ */
+static int is_stuck(u64 v, u64 *last, u32 *same)
+{
+	*same = v == *last ? *same + 1 : 0;
+	*last = v;
+	return *same >= STUCK;
+}
+
 int daxfs_word_read_ref(const struct daxfs_region *rg,
 			const struct daxfs_a64 *word, u64 v, u64 *value)
 {
-	u64 old = 0, new = 0, state = 0;
+	u64 old = 0, new = 0, state = 0, last = 0;
+	u32 same = 0;
 
 	for (u32 i = 0; i < READ_TRIES; i++) {
 		int r;
@@ -99,8 +112,8 @@ int daxfs_word_read_ref(const struct daxfs_region *rg,
 			*value = state == DAXFS_S_COMMITTED ? new : old;
 			return 0;
 		}
-		if (r != -EAGAIN)
-			return r;
+		if (r != -EAGAIN || is_stuck(v, &last, &same))
+			return r == -EAGAIN ? -EUCLEAN : r;
 		v = a64_load_acquire(word);	/* pairs with [REC] in daxfs_op_clean() */
 	}
 	return -EBUSY;		/* others are always faster */
@@ -148,6 +161,9 @@ int daxfs_word_resolve(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 v)
 
 int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value)
 {
+	u64 last = 0;
+	u32 same = 0;
+
 	for (u32 i = 0; i < SETTLE_TRIES; i++) {
 		u64 v = a64_load_acquire(word);	/* pairs with [REC], [PUB] */
 		int r;
@@ -156,6 +172,8 @@ int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value)
 			*value = v;
 			return 0;
 		}
+		if (is_stuck(v, &last, &same))
+			return -EUCLEAN;
 		r = daxfs_word_resolve(cx, word, v);
 		if (r)
 			return r;
@@ -240,7 +258,8 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 {
 	struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, i);
 	struct daxfs_a64 *word;
-	u64 old, v;
+	u64 old, v, last = 0;
+	u32 same = 0;
 	int r;
 
 	if (!e)
@@ -256,6 +275,8 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 			return -EAGAIN;
 		if (v == daxfs_op_ref(cx))
 			return -EUCLEAN;	/* the same word twice */
+		if (is_stuck(v, &last, &same))
+			return -EUCLEAN;
 		r = daxfs_word_resolve(cx, word, v);
 		if (r)
 			return r;
