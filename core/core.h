@@ -394,6 +394,25 @@ int daxfs_format(struct daxfs_geometry *g, void *base, u64 len);
 
 /* ---- checking ---- */
 
+#define DAXFS_UNIT_TYPES	16
+
+struct daxfs_pool_sum {		/* pages is the sum of all that follows but objects */
+	u64 pages;
+	u64 page[DAXFS_UNIT_TYPES];	/* in use and referred to, by type */
+	u64 free, retired, reserved;
+	u64 leaked;		/* owned, and nothing refers to them */
+	u64 bad;		/* their state cannot be */
+	u64 object[DAXFS_UNIT_TYPES];	/* in use, by type */
+	u64 objects_retired, objects_reserved, objects_leaked;
+	u64 in_reserve;		/* of the pages in use: of the reserve */
+	u64 unlinked;		/* inodes without a name that a host holds */
+	u64 pages_drift;	/* statistics minus what there is; wraps */
+	u64 inodes_drift;
+};
+
+#define DAXFS_REPAIR_SAFE	1	/* leaks, counts, what nobody can reach */
+#define DAXFS_REPAIR_ALL	2	/* also what takes damaged content away */
+
 struct daxfs_check {
 	/* where: "base", "index", "inode", ...; one call per finding */
 	void (*report)(void *arg, const char *where, u64 id, const char *what);
@@ -401,6 +420,13 @@ struct daxfs_check {
 	u64 problems;
 	u64 inodes, dirents, bytes;	/* of the base image */
 	u64 cells;			/* of the index */
+	/* of daxfs_check_pool() */
+	int quiet;		/* in: no host changes the region meanwhile */
+	int repair;		/* in: 0: check only, or DAXFS_REPAIR_* */
+	int fixing;		/* for report(): this finding is corrected */
+	u64 fixed;		/* of problems: corrected */
+	int index_made;		/* out: the index was made anew */
+	struct daxfs_pool_sum sum;
 };
 
 /*
@@ -416,5 +442,22 @@ int daxfs_check_base(const struct daxfs_region *rg, struct daxfs_check *ck,
  * directory and links per inode as far as no host changes them meanwhile.
  */
 int daxfs_check_index(struct daxfs_cx *cx, struct daxfs_check *ck);
+
+/*
+ * The accounting: every page and object of the pool, and each reference to one,
+ * against each other. With ck->quiet all of it; the caller states that nobody
+ * changes the region until it returns (hosts may be joined, none is in a call,
+ * none has died without being recovered). Without, only what one word says by
+ * itself and no step of a host could leave.
+ * ck->repair (quiet, and cx of a joined host, the only one): what is found is
+ * corrected. One correction may show the next thing, so it is called again
+ * while ck->fixed grows.
+ * scratch: zeroed memory of the size that daxfs_check_pool_scratch() says at
+ * that time. 0, -EUCLEAN: there are findings, corrected ones too; -ERANGE: the
+ * scratch is too small for what the region has become.
+ */
+u64 daxfs_check_pool_scratch(const struct daxfs_region *rg);
+int daxfs_check_pool(struct daxfs_cx *cx, struct daxfs_check *ck, void *scratch,
+		     u64 scratch_len);
 
 #endif

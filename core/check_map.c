@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Checking inodes: their words, attributes, maps, pages and slots.
+ *
+ * Notes: the tree of a map is walked once; each node and page is claimed, so
+ * none is walked twice. A word that refers to what it must not becomes a hole.
+ * An inode whose mode does not fit the rest of it has its pages claimed as what
+ * they say that they are, until its names have told its type.
+ */
+#include "check.h"
+#include "base.h"
+
+#define PSLOT_MASK	0xfffffffff038ull	/* bits that a page slot may have */
+#define LEN_OF(a)	(sizeof(a) / sizeof((a)[0]))
+
+struct walk {			/* of one inode's map */
+	struct daxfs_inode *in;
+	struct daxfs_ck_node *n;
+	u64 ino;
+	u64 end;		/* first page behind the end; slots: of hwm */
+	u64 size;
+	u64 pages;		/* found */
+	u64 top;		/* first slot behind those in use */
+	int dir, open_end, lenient;
+};
+
+/* ---- what an inode is ---- */
+
+static int mode_possible(u32 mode)
+{
+	static const u8 types[] = { 1, 2, 4, 6, 8, 10, 12 };	/* DT_* */
+
+	for (u32 i = 0; i < LEN_OF(types); i++)
+		if (mode >> 12 == types[i])
+			return 1;
+	return 0;
+}
+
+u32 daxfs_ck_mode(struct daxfs_ck *p, struct daxfs_inode *in)
+{
+	u64 off = daxfs_ck_load(&in->attr_off);
+	struct daxfs_attr *at = daxfs_at(p->rg, off, sizeof(*at), 8);
+
+	return at && off != DAXFS_ATTR_GONE ? at->mode : in->attr.mode;
+}
+
+/* Type that the page of a slot says it is of; 0: there is none. */
+static u32 page_type(struct daxfs_ck *p, u64 slot)
+{
+	struct daxfs_a64 *info = daxfs_page_info(p->rg, pslot_off(slot));
+
+	return slot && info ? info_type(daxfs_ck_load(info)) : 0;
+}
+
+static int looks_like_dir(struct daxfs_ck *p, struct daxfs_inode *in)
+{
+	if (daxfs_ck_load(&in->size) ||
+	    page_type(p, daxfs_ck_load(&in->page0)) == DAXFS_T_DATA)
+		return 0;
+	return daxfs_ck_load(&in->parent) || daxfs_ck_load(&in->dirstate) ||
+	       daxfs_ck_load(&in->slot_hwm);
+}
+
+static int has_target(const struct daxfs_inode *in)
+{
+	for (u32 i = 0; i < DAXFS_INLINE_TARGET; i++)
+		if (in->target[i])
+			return 1;
+	return 0;
+}
+
+static int looks_like_link(struct daxfs_inode *in, int base)
+{
+	u64 size = size_bytes(daxfs_ck_load(&in->size));
+
+	if (!size || size > DAXFS_TARGET_MAX || daxfs_ck_load(&in->map))
+		return 0;
+	if (base)
+		return 1;
+	return size > DAXFS_INLINE_TARGET ? !!daxfs_ck_load(&in->page0) :
+	       has_target(in);
+}
+
+int daxfs_ck_plausible(struct daxfs_ck *p, struct daxfs_inode *in, u32 type)
+{
+	u64 ino = DAXFS_KEY_INO(daxfs_ck_load(&in->cell.key));
+	struct daxfs_base_inode b;
+
+	if (ino <= p->rg->super.base_inode_nr && !daxfs_base_inode(p->rg, ino, &b))
+		return type == b.mode >> 12;
+	if (type == S_IFDIR >> 12)
+		return looks_like_dir(p, in);
+	if (daxfs_ck_load(&in->parent) || daxfs_ck_load(&in->dirstate) ||
+	    daxfs_ck_load(&in->slot_hwm))
+		return 0;
+	if (type == S_IFLNK >> 12)
+		return looks_like_link(in, 0);
+	if (type == S_IFREG >> 12)
+		return !has_target(in);
+	return !daxfs_ck_load(&in->size) && !daxfs_ck_load(&in->page0) &&
+	       !daxfs_ck_load(&in->map) && !has_target(in);
+}
+
+/* ---- attributes ---- */
+
+static void attr_embed(struct daxfs_ck *p, struct daxfs_ck_node *n,
+		       struct daxfs_inode *in, const char *what)
+{
+	if (daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", n->ino, what))
+		a64_store_relaxed(&in->attr_off, daxfs_off(p->rg, &in->attr));
+}
+
+/* The page is not one of attributes, but the memory says that it is one. */
+static int restore_attr(struct daxfs_ck *p, u64 off, u64 mine)
+{
+	u64 page = off & ~(DAXFS_PAGE_SIZE - 1);
+	struct daxfs_a64 *info = daxfs_at(p->rg, off, 64, 64);
+
+	if (!info || !daxfs_page_info(p->rg, page) ||
+	    daxfs_ck_load(info) >> 15 != mine >> 3 ||
+	    info_type(daxfs_ck_load(info)) != DAXFS_T_ATTR)
+		return 0;
+	if (daxfs_ck_found(p, DAXFS_REPAIR_ALL, "page", page,
+			   "holds attributes and does not say so"))
+		daxfs_ck_restore_slab(p, page, DAXFS_CLASS64);
+	return 1;
+}
+
+static void check_attr(struct daxfs_ck *p, struct daxfs_ck_node *n,
+		       struct daxfs_inode *in)
+{
+	u64 off = daxfs_ck_load(&in->attr_off), v;
+	u64 mine = daxfs_off(p->rg, &in->attr_off);
+	struct daxfs_ck_slab *s;
+	struct daxfs_a64 *info;
+	u32 nr;
+
+	if (off == daxfs_off(p->rg, &in->attr))
+		return;
+	s = daxfs_ck_object(p, off, &nr);
+	if (!s || s->class != DAXFS_CLASS64) {
+		if (!restore_attr(p, off, mine))
+			attr_embed(p, n, in, "its attributes are lost");
+		return;
+	}
+	info = daxfs_at(p->rg, off, 64, 64);
+	v = daxfs_ck_load(info);
+	if (s->known >> nr & 1 ||
+	    (info_type(v) != DAXFS_T_ATTR && DAXFS_KIND(v) == DAXFS_I_OWNED)) {
+		attr_embed(p, n, in, "its attributes belong to another");
+		return;
+	}
+	if (DAXFS_KIND(v) != DAXFS_I_OWNED && info_back(v) != mine) {
+		attr_embed(p, n, in, "its attributes are not in use");
+		return;
+	}
+	s->known |= 1ull << nr;
+	if ((DAXFS_KIND(v) != DAXFS_I_OWNED || info_back(v) != mine ||
+	     info_type(v) != DAXFS_T_ATTR) &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "object", off,
+			   "does not say whose attributes it holds"))
+		a64_store_relaxed(info, info_owned(DAXFS_T_ATTR, 0, mine));
+}
+
+/* ---- pages of content ---- */
+
+static void hole(struct daxfs_ck *p, struct walk *w, struct daxfs_a64 *word,
+		 int level, const char *what)
+{
+	if (daxfs_ck_found(p, level, w->dir ? "directory" : "file", w->ino, what))
+		a64_store_relaxed(word, 0);
+}
+
+/* Bytes behind the end are zero, or they would show when the file grows. */
+static void check_tail(struct daxfs_ck *p, struct walk *w, u64 off)
+{
+	u64 keep = w->size & (DAXFS_PAGE_SIZE - 1);
+	const u8 *page = daxfs_at(p->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+	u64 i;
+
+	for (i = keep; i < DAXFS_PAGE_SIZE && !page[i]; i++)
+		;
+	if (i < DAXFS_PAGE_SIZE &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "file", w->ino,
+			   "has bytes behind its end"))
+		port_zero((u8 *)page + keep, DAXFS_PAGE_SIZE - keep);
+}
+
+/* ---- slots of directories ---- */
+
+/* The cell of a name of this directory, or NULL. */
+static struct daxfs_dirent_cell *slot_cell(struct daxfs_ck *p, struct walk *w,
+					   u64 off, struct daxfs_ck_slab **s,
+					   u32 *nr)
+{
+	struct daxfs_dirent_cell *c = daxfs_at(p->rg, off, 64, 64);
+	u64 v, idx;
+
+	*s = c ? daxfs_ck_object(p, off, nr) : NULL;
+	if (!*s || (*s)->class == DAXFS_CLASS256)
+		return NULL;
+	v = daxfs_ck_load(&c->cell.info);
+	if (DAXFS_KIND(v) != DAXFS_I_OWNED || info_type(v) != DAXFS_T_DIRENT ||
+	    daxfs_ck_load(&c->cell.key) != (DAXFS_KEY_DIRENT | w->ino) ||
+	    daxfs_ck_in_base(p, w->ino, (const char *)c->name, c->name_len, &idx))
+		return NULL;
+	return c;
+}
+
+static void check_slot(struct daxfs_ck *p, struct walk *w, struct daxfs_a64 *word,
+		       u64 slot)
+{
+	u64 off = daxfs_ck_value(p, word, 0, "directory", w->ino);
+	struct daxfs_dirent_cell *c;
+	struct daxfs_ck_slab *s;
+	u32 nr;
+
+	if (!off)
+		return;
+	c = slot >= w->in->slot_base ? slot_cell(p, w, off, &s, &nr) : NULL;
+	if (!c) {
+		hole(p, w, word, DAXFS_REPAIR_ALL, "a slot refers to no name of it");
+		return;
+	}
+	if (s->slotted >> nr & 1) {
+		hole(p, w, word, DAXFS_REPAIR_ALL, "two slots refer to one name");
+		return;
+	}
+	s->slotted |= 1ull << nr;
+	w->top = slot + 1;
+	if (daxfs_ck_load(&c->dslot) != slot &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "name", off,
+			   "is in another slot than it says"))
+		a64_store_relaxed(&c->dslot, slot);
+}
+
+static void check_slots(struct daxfs_ck *p, struct walk *w, u64 off, u64 idx)
+{
+	struct daxfs_a64 *slots = daxfs_word_page(p->rg, off);
+
+	for (u64 i = 0; i < DAXFS_SLOTS_PER_PAGE; i++)
+		if (daxfs_ck_load(&slots[i]))
+			check_slot(p, w, &slots[i],
+				   idx * DAXFS_SLOTS_PER_PAGE + i);
+}
+
+/* ---- the map ---- */
+
+static void check_pslot(struct daxfs_ck *p, struct walk *w, u64 idx,
+			struct daxfs_a64 *word)
+{
+	u64 v = daxfs_ck_value(p, word, 0, w->dir ? "directory" : "file", w->ino);
+	u32 type = w->dir ? DAXFS_T_SLOTS : DAXFS_T_DATA, found;
+	int r;
+
+	if (!v || v == DAXFS_P_ZERO << 3)
+		return;
+	if (!pslot_is_page(v) || v & ~PSLOT_MASK) {
+		hole(p, w, word, DAXFS_REPAIR_ALL, "a word of its map is impossible");
+		return;
+	}
+	found = page_type(p, v);
+	if (w->lenient && (found == DAXFS_T_DATA || found == DAXFS_T_SLOTS))
+		type = found;
+	r = daxfs_ck_claim(p, pslot_off(v), type, word, 0,
+			   w->dir ? "directory" : "file", w->ino);
+	if (r > 1)
+		a64_store_relaxed(word, 0);
+	if (r)
+		return;
+	w->pages++;
+	if (w->lenient)
+		return;
+	if (w->dir) {
+		check_slots(p, w, pslot_off(v), idx);
+	} else if (!w->open_end && idx >= w->end) {
+		hole(p, w, word, DAXFS_REPAIR_ALL, "has a page behind its end");
+	} else if (!w->open_end && idx == w->size >> DAXFS_PAGE_SHIFT) {
+		check_tail(p, w, pslot_off(v));
+	}
+}
+
+static void check_node(struct daxfs_ck *p, struct walk *w, u64 off, u32 height,
+		       u64 base)
+{
+	struct daxfs_a64 *node = daxfs_word_page(p->rg, off);
+	u32 shift = DAXFS_MAP_SHIFT * (height - 1);
+
+	for (u64 i = 0; i < DAXFS_MAP_FANOUT; i++) {
+		u64 v = daxfs_ck_load(&node[i]), idx = base + (i << shift);
+		int r;
+
+		if (!v)
+			continue;
+		if (!shift && idx) {
+			check_pslot(p, w, idx, &node[i]);
+			continue;
+		}
+		if (!shift) {
+			hole(p, w, &node[i], DAXFS_REPAIR_ALL,
+			     "the first word of its map is in use");
+			continue;
+		}
+		r = daxfs_ck_claim(p, v, DAXFS_T_MAP, &node[i],
+				   i ? 0 : daxfs_off(p->rg, &w->in->map),
+				   w->dir ? "directory" : "file", w->ino);
+		if (r > 1)
+			a64_store_relaxed(&node[i], 0);
+		if (!r)
+			check_node(p, w, v, height - 1, idx);
+	}
+}
+
+static void check_map(struct daxfs_ck *p, struct walk *w)
+{
+	u64 root = daxfs_ck_load(&w->in->map), height = DAXFS_KIND(root);
+	int r;
+
+	check_pslot(p, w, 0, &w->in->page0);
+	if (!root)
+		return;
+	if (!height || height > DAXFS_MAP_HEIGHTS ||
+	    root != (pslot_off(root) | height)) {
+		hole(p, w, &w->in->map, DAXFS_REPAIR_ALL,
+		     "the root of its map is impossible");
+		return;
+	}
+	r = daxfs_ck_claim(p, pslot_off(root), DAXFS_T_MAP, &w->in->map, 0,
+			   w->dir ? "directory" : "file", w->ino);
+	if (r > 1)
+		a64_store_relaxed(&w->in->map, 0);
+	if (!r)
+		check_node(p, w, pslot_off(root), (u32)height, 0);
+}
+
+/* ---- words of the inode ---- */
+
+static void set_word(struct daxfs_ck *p, u64 ino, struct daxfs_a64 *word, u64 to,
+		     int level, const char *what)
+{
+	if (daxfs_ck_load(word) != to &&
+	    daxfs_ck_found(p, level, "inode", ino, what))
+		a64_store_relaxed(word, to);
+}
+
+/* Claims of records, and values that no record puts there. */
+static void check_words(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino)
+{
+	u64 v = daxfs_ck_value(p, &in->nlink, nlink_make(1), "inode", ino);
+
+	set_word(p, ino, &in->nlink, v & (~0ull << 32 | DAXFS_NLINK_DROPPING),
+		 DAXFS_REPAIR_ALL, "its link count is impossible");
+	v = daxfs_ck_value(p, &in->size, 0, "inode", ino);
+	if (DAXFS_KIND(v) || size_bytes(v) > DAXFS_MAX_FILE)
+		set_word(p, ino, &in->size, size_bytes(v) > DAXFS_MAX_FILE ? 0 :
+			 v & ~7ull, DAXFS_REPAIR_ALL, "its size is impossible");
+	v = daxfs_ck_value(p, &in->cut, 0, "inode", ino);
+	set_word(p, ino, &in->cut, v & ~7ull, DAXFS_REPAIR_ALL,
+		 "its version is impossible");
+	v = daxfs_ck_value(p, &in->dirstate, 0, "inode", ino);
+	set_word(p, ino, &in->dirstate, v & ~7ull, DAXFS_REPAIR_ALL,
+		 "its counts are impossible");
+	v = daxfs_ck_value(p, &in->parent, parent_make(DAXFS_ROOT_INO), "inode",
+			   ino);
+	set_word(p, ino, &in->parent, v & ~7ull, DAXFS_REPAIR_ALL,
+		 "its parent is impossible");
+}
+
+static void check_bits(struct daxfs_ck *p, struct daxfs_a64 *word, u64 ino,
+		       const char *what)
+{
+	u64 v = daxfs_ck_load(word);
+
+	if (v & ~p->hosts &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "inode", ino, what))
+		a64_store_relaxed(word, v & p->hosts);
+}
+
+static void check_constants(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino,
+			    const struct daxfs_base_inode *b)
+{
+	u32 birth = b ? 0 : 1, slots = b && S_ISDIR(b->mode) ?
+		    (u32)daxfs_base_dir_nr(b) : 0;
+
+	if (in->birth_layer != birth &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "inode", ino,
+			   "was born in another layer"))
+		in->birth_layer = birth;
+	if (in->slot_base != slots &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", ino,
+			   "has another number of names below"))
+		in->slot_base = slots;
+	check_bits(p, &in->opens, ino, "is open on a host that there is not");
+	check_bits(p, &in->mapped, ino, "is mapped on a host that there is not");
+}
+
+/* Bytes of the base that show: none that were cut off. */
+static void check_limit(struct daxfs_ck *p, struct walk *w,
+			const struct daxfs_base_inode *b)
+{
+	u64 most = b && !S_ISDIR(b->mode) ? b->size : 0;
+
+	if (w->size < most && !w->open_end)
+		most = w->size;
+	if (daxfs_ck_load(&w->in->low_limit) > most &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", w->ino,
+			   "shows bytes of the base that it must not"))
+		a64_store_relaxed(&w->in->low_limit, most);
+}
+
+static void check_hwm(struct daxfs_ck *p, struct walk *w)
+{
+	u64 v = daxfs_ck_load(&w->in->slot_hwm), least = w->top;
+
+	if (least < w->in->slot_base)
+		least = w->in->slot_base;
+	if (v >= least && v <= DAXFS_MAX_SLOTS)
+		return;
+	if (daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "directory", w->ino,
+			   "has slots where none were handed out"))
+		a64_store_relaxed(&w->in->slot_hwm, (least + 7) & ~7ull);
+}
+
+static void check_size(struct daxfs_ck *p, struct walk *w, u32 mode, int base)
+{
+	if (S_ISLNK(mode) && !base && !w->lenient &&
+	    (w->size > DAXFS_TARGET_MAX ||
+	     (w->size > DAXFS_INLINE_TARGET && !w->pages)))
+		daxfs_ck_found(p, 0, "inode", w->ino, "its target is lost");
+	if (S_ISREG(mode) || S_ISLNK(mode) || w->lenient || !w->size)
+		return;
+	set_word(p, w->ino, &w->in->size, 0, DAXFS_REPAIR_SAFE,
+		 "has a size and no content");
+}
+
+/* ---- one inode ---- */
+
+static void start_walk(struct daxfs_ck *p, struct walk *w, u32 mode)
+{
+	u64 size = daxfs_ck_load(&w->in->size);
+
+	w->ino = w->n->ino;
+	w->dir = S_ISDIR(mode);
+	w->size = is_ref(size) ? 0 : size_bytes(size);
+	w->open_end = is_ref(size) ||
+		      !!(daxfs_ck_load(&w->in->cut) & DAXFS_CUT_PURGE);
+	w->end = (w->size + DAXFS_PAGE_SIZE - 1) >> DAXFS_PAGE_SHIFT;
+	/* Types that differ are told apart by the names. */
+	w->lenient = !mode_possible(mode) ||
+		     !daxfs_ck_plausible(p, w->in, mode >> 12);
+	if (w->lenient)
+		w->n->flags |= DAXFS_CK_NO_TYPE;
+	if (w->dir)
+		w->n->flags |= DAXFS_CK_DIR;
+}
+
+static void check_inode(struct daxfs_ck *p, u64 off)
+{
+	struct daxfs_ck_node *n = daxfs_ck_node_at(p, off);
+	struct daxfs_base_inode base, *b = NULL;
+	struct walk w = { .n = n };
+	u32 mode;
+
+	if (n->off != off || !(n->flags & DAXFS_CK_LIVE))
+		return;
+	w.in = daxfs_at(p->rg, off, sizeof(*w.in), 64);
+	if (n->ino <= p->rg->super.base_inode_nr &&
+	    !daxfs_base_inode(p->rg, n->ino, &base))
+		b = &base;
+	check_words(p, w.in, n->ino);
+	if (!(daxfs_ck_load(&w.in->nlink) & DAXFS_NLINK_DROPPING))
+		check_attr(p, n, w.in);
+	mode = daxfs_ck_mode(p, w.in);
+	start_walk(p, &w, mode);
+	check_constants(p, w.in, n->ino, b);
+	check_map(p, &w);
+	check_limit(p, &w, b);
+	check_size(p, &w, mode, !!b);
+	if (w.dir && !w.lenient)
+		check_hwm(p, &w);
+	if (p->ck->repair)
+		a64_store_relaxed(&w.in->pages, w.pages);
+}
+
+static void check_base_opens(struct daxfs_ck *p)
+{
+	for (u64 i = 1; i <= p->rg->super.base_inode_nr; i++)
+		check_bits(p, daxfs_base_opens(p->rg, i), i,
+			   "is open on a host that there is not");
+}
+
+void daxfs_ck_inodes(struct daxfs_ck *p)
+{
+	daxfs_ck_each_of(p, DAXFS_T_INODE, check_inode);
+	check_base_opens(p);
+}
