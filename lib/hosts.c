@@ -191,6 +191,8 @@ int daxfs_hosts_none(struct daxfs_mount *m, char *why, size_t why_len)
 	for (slot = 0; slot < DAXFS_HOSTS; slot++) {
 		if (!other_host(m, slot, &info) || info.state == DAXFS_H_DEAD)
 			continue;
+		if (info.state > DAXFS_H_RECOVERING)
+			continue;	/* damage: no host has such a state */
 		if (daxfs_host_is_gone(&info))
 			continue;
 		daxfs_why(why, why_len, "%s: in use by process %u on %.63s "
