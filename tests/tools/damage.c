@@ -1,0 +1,790 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * damage: does fsck.daxfs find and correct whatever is wrong in a region?
+ *
+ * Notes: two small regions with a rich tree are made once: one filled from
+ * empty, one on a base image. Each case copies one of them, changes one word,
+ * and looks at what fsck.daxfs -n, -y and -n again say, and that every file
+ * that the word did not belong to is still there with its content. The cases
+ * are in damage_cases.inc. An argument selects those whose text contains it; -v
+ * shows what fsck.daxfs said; -rN adds N runs with some words changed anywhere,
+ * -sSEED says which. Needs $BUILD; regions go to /dev/shm.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "damage.h"
+#include "mount.h"
+
+#define REGION_SIZE	"10M"
+#define FILES		330u	/* small ones in one directory */
+#define TEXT_MAX	(256u << 10)
+
+static struct daxfs_mount *mnt;
+static const char *build;
+static char dir[64];		/* in /dev/shm */
+static pid_t owner;
+static int verbose;
+static u32 passed, failed;
+static char said[TEXT_MAX];	/* by the last fsck.daxfs */
+
+static void clean_up(void)
+{
+	char cmd[128];
+
+	if (getpid() != owner || !dir[0])
+		return;
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	if (system(cmd))
+		fprintf(stderr, "damage: cannot remove %s\n", dir);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	exit(130);
+}
+
+#define MUST(call)							\
+	do {								\
+		s64 must_ = (call);					\
+		if (must_ < 0)						\
+			give_up("%s: %s", #call, strerror((int)-must_));\
+	} while (0)
+
+static const char *at(const char *name)
+{
+	static char path[4][128];
+	static u32 nr;
+	char *p = path[nr++ % 4];
+
+	snprintf(p, sizeof(path[0]), "%s/%s", dir, name);
+	return p;
+}
+
+__attribute__((format(printf, 1, 2)))
+static void shell(const char *fmt, ...)
+{
+	char cmd[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	if (system(cmd))
+		give_up("failed: %s", cmd);
+}
+
+/* ---- a region in use ---- */
+
+static void join(const char *path, u32 flags)
+{
+	char why[512] = "";
+	int r = daxfs_mount_open(&mnt, path, flags, DAXFS_HOST_LIB, why,
+				 sizeof(why));
+
+	if (r)
+		give_up("%s: %s", path, why);
+	the_rg = daxfs_mount_region(mnt);
+	the_cx = daxfs_cx_get(mnt);
+}
+
+static void part(void)
+{
+	daxfs_cx_put(mnt, the_cx);
+	daxfs_mount_close(mnt);
+}
+
+static u64 lookup(const char *path, u64 *parent, const char **last)
+{
+	struct daxfs_stat st = { .ino = DAXFS_ROOT_INO };
+	const char *slash;
+
+	while ((slash = strchr(path, '/'))) {
+		MUST(daxfs_lookup(the_cx, st.ino, path, (u32)(slash - path), &st));
+		path = slash + 1;
+	}
+	*parent = st.ino;
+	*last = path;
+	return daxfs_lookup(the_cx, st.ino, path, (u32)strlen(path), &st) ? 0 : st.ino;
+}
+
+static u64 make(const char *path, u32 mode, const char *target)
+{
+	struct daxfs_new what = { .mode = mode, .target = target, .uid = 3,
+				  .gid = 4, .rdev = 0x103 };
+	struct daxfs_stat st;
+	const char *last;
+	u64 parent;
+
+	if (target)
+		what.target_len = (u32)strlen(target);
+	lookup(path, &parent, &last);
+	MUST(daxfs_create(the_cx, parent, last, (u32)strlen(last), &what, &st));
+	return st.ino;
+}
+
+/* Bytes that tell where they belong. */
+static void fill(const char *path, u64 from, u64 len)
+{
+	static u8 buf[1 << 20];
+	struct daxfs_file f;
+	const char *last;
+	u64 parent, i, ino = lookup(path, &parent, &last);
+
+	if (!ino)
+		ino = make(path, S_IFREG | 0640, NULL);
+	for (i = 0; i < len; i++)
+		buf[i] = (u8)(ino * 31 + (from + i) * 7 + ((from + i) >> 9));
+	MUST(daxfs_open(the_cx, ino, 0, &f));
+	MUST(daxfs_write(the_cx, &f, from, buf, len));
+	MUST(daxfs_close(the_cx, ino));
+}
+
+static void hard_link(const char *path, const char *to)
+{
+	const char *last;
+	u64 parent, ino = lookup(path, &parent, &last);
+
+	lookup(to, &parent, &last);
+	MUST(daxfs_link(the_cx, ino, parent, last, (u32)strlen(last), NULL));
+}
+
+static void chmod_of(const char *path, u32 mode)
+{
+	struct daxfs_setattr sa = { .set = DAXFS_SET_MODE, .mode = mode };
+	const char *last;
+	u64 parent;
+
+	MUST(daxfs_setattr(the_cx, lookup(path, &parent, &last), &sa, NULL));
+}
+
+static void unlink_of(const char *path, int is_dir)
+{
+	const char *last;
+	u64 parent;
+
+	lookup(path, &parent, &last);
+	MUST(is_dir ? daxfs_rmdir(the_cx, parent, last, (u32)strlen(last)) :
+	     daxfs_unlink(the_cx, parent, last, (u32)strlen(last)));
+}
+
+static void rename_of(const char *path, const char *to)
+{
+	const char *last, *last2;
+	u64 parent, parent2;
+
+	lookup(path, &parent, &last);
+	lookup(to, &parent2, &last2);
+	MUST(daxfs_rename(the_cx, parent, last, (u32)strlen(last), parent2, last2,
+			  (u32)strlen(last2), 0));
+}
+
+/* ---- the trees ---- */
+
+static char long_target[200];
+static const char name60[] =
+	"a-name-of-sixty-bytes-which-takes-a-cell-of-the-second-size0";
+static char name200[201];
+
+static void tree_content(void)
+{
+	fill("one", 0, 1);
+	fill("page", 0, 4096);
+	fill("three", 0, 3 * 4096 - 5);
+	fill("other", 0, 5 * 4096 + 17);
+	fill("large", 0, 200 * 4096);
+	fill("large", 500 * 4096, 100 * 4096 + 9);
+	fill("sparse", 0, 10);
+	fill("sparse", 600 * 4096, 100);
+	make("empty", S_IFREG | 0600, NULL);
+	make("fifo", S_IFIFO | 0644, NULL);
+	make("dev", S_IFCHR | 0644, NULL);
+	make("short", S_IFLNK | 0777, "to/one");
+	memset(long_target, 'x', sizeof(long_target) - 1);
+	make("long", S_IFLNK | 0777, long_target);
+}
+
+static void tree_dirs(void)
+{
+	char path[300];
+
+	make("d", S_IFDIR | 0755, NULL);
+	make("d/sub", S_IFDIR | 0755, NULL);
+	make("d/sub/deep", S_IFDIR | 0755, NULL);
+	make("d/none", S_IFDIR | 0755, NULL);
+	make("d2", S_IFDIR | 0711, NULL);
+	fill("d/sub/deep/file", 0, 5000);
+	fill("d/sub/f", 0, 4097);
+	fill("d2/g", 0, 12);
+	hard_link("three", "d/three");
+	hard_link("three", "d2/three");
+	chmod_of("page", 0751);
+	memset(name200, 'n', 200);
+	snprintf(path, sizeof(path), "d2/%s", name60);
+	fill(path, 0, 60);
+	snprintf(path, sizeof(path), "d2/%s", name200);
+	fill(path, 0, 200);
+}
+
+static struct daxfs_table *root_table(void)
+{
+	struct daxfs_layer *l = daxfs_at(the_rg, the_rg->area[DAXFS_AREA_LAYERS].off +
+					 sizeof(*l), sizeof(*l), 8);
+
+	return daxfs_at(the_rg, a64_load_relaxed(&l->root_off), 4096, 4096);
+}
+
+/* Many names; the index has grown and is about to grow once more. */
+static void tree_many(void)
+{
+	char path[64];
+	u32 i;
+
+	make("many", S_IFDIR | 0755, NULL);
+	for (i = 0; i < FILES || (!a64_load_relaxed(&root_table()->next) &&
+				  i < 4 * FILES); i++) {
+		snprintf(path, sizeof(path), "many/m%u", i);
+		make(path, S_IFREG | 0644, NULL);
+		if (i % 3 == 0)
+			fill(path, 0, i + 1);
+	}
+	if (!a64_load_relaxed(&root_table()->next))
+		give_up("the index does not grow");
+	for (i = 0; i < 60; i += 3) {
+		snprintf(path, sizeof(path), "many/m%u", i);
+		unlink_of(path, 0);
+	}
+}
+
+static void make_empty(void)
+{
+	shell("%s/mkdaxfs --empty -q -B 512 -s " REGION_SIZE " -r %s", build,
+	      at("e"));
+	join(at("e"), 0);
+	tree_content();
+	tree_dirs();
+	tree_many();
+	part();
+}
+
+static void make_based(void)
+{
+	shell("mkdir -p %s/src/bd/bsub %s/src/gone %s/src/bd2", dir, dir, dir);
+	shell("cd %s/src && head -c 9000 /dev/zero | tr '\\0' a >ba && "
+	      "echo b >bd/bb && echo c >bd/bsub/bc && ln ba bd/ba2 && "
+	      "echo x >gone/x && ln -s ba bl && echo y >by && echo u >bd2/bu",
+	      dir);
+	shell("%s/mkdaxfs -q -B 512 -s " REGION_SIZE " -d %s/src -r %s", build,
+	      dir, at("b"));
+	join(at("b"), 0);
+	fill("ba", 4096, 100);
+	unlink_of("gone/x", 0);
+	unlink_of("gone", 1);
+	unlink_of("by", 0);
+	rename_of("bd/bsub", "moved");
+	make("bd/new", S_IFDIR | 0755, NULL);
+	fill("bd/new/f", 0, 6000);
+	hard_link("bd/bb", "bb2");
+	part();
+}
+
+/* ---- the tree as text ---- */
+
+struct text {
+	char *s;
+	size_t len;
+};
+
+static void text_add(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->s + t->len, TEXT_MAX - t->len, fmt, ap);
+	va_end(ap);
+	t->len += (size_t)n;
+	if (t->len >= TEXT_MAX)
+		give_up("a tree is too large");
+}
+
+static u64 content_hash(u64 ino)
+{
+	struct daxfs_file f = { .ino = ino };
+	u64 h = 0xcbf29ce484222325ull, off = 0;
+	u8 buf[4096];
+	s64 n, i;
+
+	while ((n = daxfs_read(the_cx, &f, off, buf, sizeof(buf))) > 0) {
+		for (i = 0; i < n; i++)
+			h = (h ^ buf[i]) * 0x100000001b3ull;
+		off += (u64)n;
+	}
+	return n ? 0 : h ^ off;
+}
+
+struct walk {
+	struct text *t;
+	const char *path;
+	u32 depth;
+};
+
+static int walk_one(void *arg, const struct daxfs_dirent *de)
+{
+	struct walk *w = arg, down = { .t = w->t, .depth = w->depth + 1 };
+	struct daxfs_stat st;
+	char path[1024], target[256];
+	s64 n;
+
+	if (de->name[0] == '.' || w->depth > 8)
+		return 0;
+	snprintf(path, sizeof(path), "%s%s", w->path, de->name);
+	if (daxfs_getattr(the_cx, de->ino, &st))
+		return 0;
+	text_add(w->t, "%s %o", path, st.mode);
+	if (S_ISREG(st.mode)) {
+		text_add(w->t, " %llu %llx", (unsigned long long)st.size,
+			 (unsigned long long)content_hash(de->ino));
+	} else if (S_ISLNK(st.mode)) {
+		n = daxfs_readlink(the_cx, de->ino, target, sizeof(target));
+		text_add(w->t, " %.*s", n > 0 ? (int)n : 0, target);
+	}
+	text_add(w->t, "\n");
+	if (!S_ISDIR(st.mode))
+		return 0;
+	strcat(path, "/");
+	down.path = path;
+	daxfs_readdir(the_cx, de->ino, 0, walk_one, &down);
+	return 0;
+}
+
+static void dump(struct text *t)
+{
+	struct walk w = { t, "", 0 };
+
+	t->s[t->len = 0] = 0;
+	if (daxfs_enter(the_cx))
+		return;
+	daxfs_readdir(the_cx, DAXFS_ROOT_INO, 0, walk_one, &w);
+	daxfs_leave(the_cx);
+}
+
+static void dump_of(const char *path, struct text *t)
+{
+	join(path, DAXFS_OPEN_RDONLY | DAXFS_OPEN_NOHOST);
+	dump(t);
+	part();
+}
+
+/* Does the line begin with that path, or is it of a file of that name? */
+static int may_be_lost(const char *line, const char *loses)
+{
+	char below[128];
+
+	if (!loses)
+		return 0;
+	snprintf(below, sizeof(below), "/%s", loses);
+	return !strncmp(line, loses, strlen(loses)) || strstr(line, below);
+}
+
+/*
+ * The first line of a that b has not, unless it may be lost; NULL: none. What
+ * has only lost its name is to be found under another, unless it is empty.
+ */
+static const char *lost_line(const struct text *a, const struct text *b,
+			     const struct damage *d)
+{
+	static char line[1200];
+	const char *p = a->s;
+
+	while (*p) {
+		size_t len = strcspn(p, "\n");
+
+		snprintf(line, sizeof(line), "%.*s\n", (int)len, p);
+		p += len + 1;
+		if (strstr(b->s, line))
+			continue;
+		if (!may_be_lost(line, d->loses))
+			return line;
+		if (!strncmp(d->what, "name", 4) && !strstr(line, " 0 ") &&
+		    !strstr(b->s, strchr(line, ' ')))
+			return line;
+	}
+	return NULL;
+}
+
+/* ---- fsck.daxfs ---- */
+
+static int fsck(const char *option, const char *path)
+{
+	char cmd[512];
+	size_t n;
+	FILE *f;
+	int status;
+
+	snprintf(cmd, sizeof(cmd), "timeout 60 %s/fsck.daxfs %s %s 2>&1", build,
+		 option, path);
+	f = popen(cmd, "r");
+	if (!f)
+		give_up("cannot run fsck.daxfs");
+	n = fread(said, 1, sizeof(said) - 1, f);
+	said[n] = 0;
+	status = pclose(f);
+	if (verbose)
+		printf("# %s -> %d\n%s", option, WEXITSTATUS(status), said);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static int fsck_named(const char *path, const char *where)
+{
+	char start[256];
+
+	if (!strcmp(where, "super"))
+		return strstr(said, "superblock") != NULL;
+	snprintf(start, sizeof(start), "%s: %s ", path, where);
+	return strstr(said, start) != NULL;
+}
+
+static void verdict(const char *what, const char *why)
+{
+	char *p = said;
+	u32 lines = 0;
+
+	if (!why) {
+		passed++;
+		printf("ok %s\n", what);
+		return;
+	}
+	failed++;
+	printf("not ok %s: %s\n", what, why);
+	for (; *p && lines < 14; lines++) {
+		size_t len = strcspn(p, "\n");
+
+		printf("  # %.*s\n", (int)len, p);
+		p += len + (p[len] != 0);
+	}
+}
+
+static void copy_region(const char *from, const char *to)
+{
+	shell("cp --sparse=always %s %s", from, to);
+}
+
+static void change(const struct damage *d, const char *path)
+{
+	u64 off, value = d->value, v = 0;
+	size_t len = d->how == BYTE ? 1 :
+		     d->how == SET32 || d->how == XOR32 ? 4 : 8;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	join(path, DAXFS_OPEN_RDONLY | DAXFS_OPEN_NOHOST);
+	off = d->at(d->path, d->n);
+	if (d->from)
+		value = d->from(d->from_path, d->from_n);
+	part();
+	if (!off || pread(fd, &v, len, (off_t)off) != (ssize_t)len)
+		give_up("%s: no such place", d->what);
+	value = d->how == XOR || d->how == XOR32 ? v ^ value : value;
+	if (!memcmp(&value, &v, len))
+		give_up("%s: it is so already", d->what);
+	if (pwrite(fd, &value, len, (off_t)off) != (ssize_t)len)
+		give_up("%s: cannot change it", d->what);
+	close(fd);
+}
+
+static const char *check_unseen(const char *path)
+{
+	return fsck("-n", path) ? "fsck -n says that it is damage" : NULL;
+}
+
+static const char *check_found(const struct damage *d, const char *path,
+			       const struct text *before, struct text *after)
+{
+	static char why[1400];
+	int r = fsck("-n", path);
+	const char *lost;
+
+	if (r != 4)
+		return "fsck -n does not end with 4";
+	if (!fsck_named(path, d->where))
+		return "fsck -n does not name the place";
+	r = fsck(d->expect == SAFELY ? "-p" : "-y", path);
+	if (d->expect == REFUSED)
+		return r & 8 ? NULL : "fsck -y does not end with 8";
+	if (d->expect == LEFT && !(r & 4))
+		return "fsck -y does not end with 4";
+	if (d->expect != LEFT && r != 1)
+		return "fsck -y does not end with 1";
+	r = fsck("-n", path);
+	if (r != (d->expect == LEFT ? 4 : 0))
+		return "a second fsck -n does not agree";
+	if (!strcmp(d->where, "super"))
+		return NULL;	/* nothing can look behind it */
+	dump_of(path, after);
+	lost = lost_line(before, after, d);
+	if (!lost)
+		return NULL;
+	snprintf(why, sizeof(why), "lost: %s", lost);
+	return why;
+}
+
+static void run_case(const struct damage *d, const struct text *before)
+{
+	static char text[TEXT_MAX];
+	struct text after = { text, 0 };
+	const char *path = at("r");
+	char name[2] = { d->image, 0 };
+
+	copy_region(at(name), path);
+	change(d, path);
+	verdict(d->what, d->expect == UNSEEN ? check_unseen(path) :
+		check_found(d, path, before, &after));
+}
+
+static void run_cases(const char *only)
+{
+	static char text[2][TEXT_MAX];
+	struct text before[2] = { { text[0], 0 }, { text[1], 0 } };
+	u32 i;
+
+	dump_of(at("e"), &before[0]);
+	dump_of(at("b"), &before[1]);
+	for (i = 0; i < damages_nr; i++)
+		if (!only || strstr(damages[i].what, only))
+			run_case(&damages[i], &before[damages[i].image == 'b']);
+}
+
+/* ---- any word ---- */
+
+static u64 seed = 1;
+
+static u64 random_u64(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+/* A page of the region that is not empty, behind the superblock. */
+static u64 used_word(int fd, u64 len)
+{
+	u8 buf[4096];
+
+	for (;;) {
+		u64 at_page = 4096 + random_u64() % (len / 4096 - 1) * 4096, i;
+
+		if (pread(fd, buf, sizeof(buf), (off_t)at_page) != sizeof(buf))
+			give_up("cannot read a region");
+		for (i = 0; i < sizeof(buf) && !buf[i]; i++)
+			;
+		if (i == sizeof(buf))
+			continue;
+		/* words that hold something, mostly */
+		i = random_u64() % 8 ? i / 8 + random_u64() % 16 :
+		    random_u64() % 512;
+		return at_page + i % 512 * 8;
+	}
+}
+
+static u64 random_value(u64 v)
+{
+	switch (random_u64() % 4) {
+	case 0:
+		return 0;
+	case 1:
+		return random_u64();
+	default:
+		return v ^ 1ull << random_u64() % 64;
+	}
+}
+
+/* Some words anywhere: no crash, and what -y says of the rest is true. */
+static void run_random(u32 nr)
+{
+	const char *path = at("r");
+	char what[96], why[96];
+	u64 first = seed, v, off = 0, len;
+	u32 words = 1 + (u32)(random_u64() % 4), i;
+	int fd, n, y, again;
+
+	copy_region(at(nr % 3 ? "e" : "b"), path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	len = (u64)lseek(fd, 0, SEEK_END);
+	for (i = 0; i < words; i++) {
+		off = used_word(fd, len);
+		if (pread(fd, &v, 8, (off_t)off) != 8)
+			give_up("cannot read a region");
+		v = random_value(v);
+		if (pwrite(fd, &v, 8, (off_t)off) != 8)
+			give_up("cannot change a region");
+	}
+	close(fd);
+	n = fsck("-n", path);
+	y = n & ~12 ? 128 : fsck("-y", path);
+	again = y & ~13 ? 128 : fsck("-n", path);
+	snprintf(what, sizeof(what), "%u words anywhere, seed %llu", words,
+		 (unsigned long long)first);
+	snprintf(why, sizeof(why), "-n %d, -y %d, -n %d", n, y, again);
+	verdict(what, n & ~12 || y & ~13 || again & ~12 ||
+		(again & 4) != (y & 4) ? why : NULL);
+}
+
+/* ---- a dead host ---- */
+
+static void die_with_open_file(const char *path)
+{
+	struct daxfs_file f;
+	const char *last;
+	u64 parent, ino;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		give_up("cannot fork");
+	if (!pid) {
+		join(path, 0);
+		fill("unlinked", 0, 9000);
+		ino = lookup("unlinked", &parent, &last);
+		MUST(daxfs_open(the_cx, ino, 0, &f));
+		unlink_of("unlinked", 0);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void run_dead(void)
+{
+	const char *path = at("r");
+
+	copy_region(at("e"), path);
+	die_with_open_file(path);
+	verdict("a dead host with an unlinked open file is found",
+		fsck("-n", path) == 4 && fsck_named(path, "host") ? NULL :
+		"fsck -n does not say so");
+	verdict("... and recovered", fsck("-p", path) == 1 ? NULL :
+		"fsck -p does not end with 1");
+	verdict("... and nothing is left of it", fsck("-n", path) ?
+		"fsck -n is not content" : NULL);
+}
+
+static void kill_fsck(const char *path, u32 after_us)
+{
+	char program[256];
+	pid_t pid;
+
+	snprintf(program, sizeof(program), "%s/fsck.daxfs", build);
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		give_up("cannot fork");
+	if (!pid) {
+		if (freopen("/dev/null", "w", stdout))
+			execl(program, "fsck.daxfs", "-y", path, (char *)NULL);
+		_exit(127);
+	}
+	usleep(after_us);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Wherever it is cut off, another run ends the work. */
+static void run_killed(void)
+{
+	static const char *const cases[] = {
+		"table.size_shift", "the root's cell", "name.key",
+		"inode.map another file's", "page info of names FREE",
+		"base: a moved directory's name lost",
+	};
+	char path[128];
+	u32 i, k, bad = 0;
+
+	strcpy(path, at("r"));
+	for (i = 0; i < 6 * 4; i++) {
+		const struct damage *d = NULL;
+
+		for (k = 0; k < damages_nr; k++)
+			if (!strcmp(damages[k].what, cases[i % 6]))
+				d = &damages[k];
+		if (!d)
+			give_up("no such case: %s", cases[i % 6]);
+		copy_region(at(d->image == 'b' ? "b" : "e"), path);
+		change(d, path);
+		kill_fsck(path, (u32)(random_u64() % 8000));
+		if (fsck("-y", path) > 1 || fsck("-n", path)) {
+			bad++;
+			break;
+		}
+	}
+	verdict("a correction that was cut off is finished by the next",
+		bad ? "something is left" : NULL);
+}
+
+static void run_beside(void)
+{
+	const char *path = at("r");
+
+	copy_region(at("e"), path);
+	join(path, 0);
+	verdict("beside a host nothing is corrected", fsck("-y", path) != 8 ?
+		"fsck -y does not refuse" : !strstr(said, "in use") ?
+		"fsck -y does not say why" : NULL);
+	verdict("... and a check says so", fsck("-n", path) != 0 ?
+		"fsck -n is not content" : !strstr(said, "not counted") ?
+		"fsck -n does not say so" : NULL);
+	part();
+	verdict("... and all is clean behind it", fsck("-n", path) ?
+		"fsck -n is not content" : NULL);
+}
+
+int main(int argc, char **argv)
+{
+	const char *only = NULL;
+	u32 random_runs = 0;
+	int i;
+
+	build = getenv("BUILD");
+	if (!build)
+		give_up("BUILD names the folder with the programs");
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "-v"))
+			verbose = 1;
+		else if (!strncmp(argv[i], "-r", 2))
+			random_runs = (u32)strtoul(argv[i] + 2, NULL, 0);
+		else if (!strncmp(argv[i], "-s", 2))
+			seed = strtoull(argv[i] + 2, NULL, 0);
+		else
+			only = argv[i];
+	}
+	owner = getpid();
+	strcpy(dir, "/dev/shm/daxfs-damage.XXXXXX");
+	if (!mkdtemp(dir))
+		give_up("/dev/shm: %s", strerror(errno));
+	atexit(clean_up);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	signal(SIGHUP, on_signal);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	make_empty();
+	make_based();
+	verdict("a region filled from empty is clean", fsck("-n", at("e")) ?
+		"fsck -n is not content" : NULL);
+	verdict("a region on a base image is clean", fsck("-n", at("b")) ?
+		"fsck -n is not content" : NULL);
+	if (!only) {
+		run_dead();
+		run_beside();
+		run_killed();
+	}
+	run_cases(only);
+	for (i = 0; i < (int)random_runs; i++)
+		run_random((u32)i);
+	printf("%u passed, %u failed, 0 skipped\n", passed, failed);
+	return failed != 0;
+}

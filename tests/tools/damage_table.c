@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What can be wrong in a region: a case for each field of the format.
+ *
+ * Notes: places are found by reading the good region, by paths of the trees
+ * that damage.c makes. A case that is UNSEEN says why there is no wrong value.
+ * Fields that this release never reads (spare, reserved, windows, branches, page
+ * cache) have one case for each kind of reason.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "damage.h"
+#include "base.h"
+#include "dir.h"
+#include "index.h"
+#include "map.h"
+#include "region.h"
+#include "word.h"
+
+#define AT(s, f)	__builtin_offsetof(struct s, f)
+#define G(f)		AT(daxfs_globals, f)
+#define HOST(n, f)	((n) * sizeof(struct daxfs_host_slot) + AT(daxfs_host, f))
+#define CTX(n, f)	(sizeof(struct daxfs_host) + AT(daxfs_shared_ctx, f) + \
+			 (n) * sizeof(struct daxfs_host_slot))
+#define LAYER(f)	AT(daxfs_layer, f)
+#define TABLE(f)	AT(daxfs_table, f)
+#define INODE(f)	AT(daxfs_inode, f)
+#define CELL(f)		AT(daxfs_cell, f)
+#define NAME(f)		AT(daxfs_dirent_cell, f)
+#define ATTR(f)		AT(daxfs_attr, f)
+#define OWNED(t, back)	(DAXFS_I_OWNED | (u64)(t) << 3 | ((u64)(back) >> 3) << 15)
+#define RETIRED(e)	(DAXFS_I_RETIRED | (u64)(e) << 15)
+#define REF_TO(c, seq)	(DAXFS_K_REF | (u64)(c) << 3 | (u64)(seq) << 16)
+
+struct daxfs_region *the_rg;
+struct daxfs_cx *the_cx;
+
+void give_up(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(stderr, "damage: ");
+	vfprintf(stderr, fmt, ap);
+	fprintf(stderr, "\n");
+	va_end(ap);
+	exit(1);
+}
+
+/* ---- places ---- */
+
+static u64 area(u32 type, u64 n)
+{
+	return the_rg->area[type].off + n;
+}
+
+static u64 super(const char *path, u64 n)
+{
+	(void)path;
+	return n;
+}
+
+static u64 globals(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_GLOBALS, n);
+}
+
+static u64 hosts(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_HOSTS, n);
+}
+
+static u64 layer(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_LAYERS, sizeof(struct daxfs_layer) + n);
+}
+
+static u64 base_opens(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_BASE_OPENS, n * 8);
+}
+
+static u64 base_inodes(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_BASE_INODES, n);
+}
+
+static u64 base_meta(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_BASE_META, n);
+}
+
+static u64 chunk_hint(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_CHUNK_HINT, n * 8);
+}
+
+static u64 word_at(u64 off)
+{
+	struct daxfs_a64 *w = daxfs_at(the_rg, off, 8, 8);
+
+	return w ? a64_load_relaxed(w) : 0;
+}
+
+/* "0": the root table, "1": the one behind it. */
+static u64 table(const char *path, u64 n)
+{
+	u64 off = word_at(layer(NULL, LAYER(root_off)));
+
+	for (u32 i = 0; i < (u32)(path[0] - '0'); i++)
+		off = word_at(off + TABLE(next));
+	return off + n;
+}
+
+/* "0C": a bucket of that kind in that table; n more are skipped. */
+static u64 bucket(const char *path, u64 n)
+{
+	static const char kinds[] = "ECMTSG";
+	u64 off = table(path, 0);
+
+	for (u64 i = 0; i < daxfs_table_size(the_rg, off); i++) {
+		struct daxfs_a64 *b = daxfs_table_bucket(the_rg, off, i);
+		u64 v = a64_load_relaxed(b);
+
+		if (kinds[DAXFS_KIND(v)] == path[1] && !n--)
+			return daxfs_off(the_rg, b);
+	}
+	return 0;
+}
+
+static u64 ino_of(const char *path, u64 *parent, const char **last)
+{
+	struct daxfs_stat st = { .ino = DAXFS_ROOT_INO };
+	const char *slash;
+
+	*parent = DAXFS_ROOT_INO;
+	*last = "";
+	while (*path) {
+		u32 len;
+
+		slash = strchr(path, '/');
+		len = slash ? (u32)(slash - path) : (u32)strlen(path);
+		*parent = st.ino;
+		*last = path;
+		if (daxfs_lookup(the_cx, st.ino, path, len, &st))
+			give_up("no such file: %s", path);
+		path += len + (slash != NULL);
+	}
+	return st.ino;
+}
+
+static u64 inode(const char *path, u64 n)
+{
+	struct daxfs_iref ref;
+	const char *last;
+	u64 parent;
+
+	if (daxfs_iget(the_cx, ino_of(path, &parent, &last), 0, &ref) || !ref.off)
+		give_up("no inode: %s", path);
+	return ref.off + n;
+}
+
+static u64 name(const char *path, u64 n)
+{
+	struct daxfs_key k;
+	const char *last;
+	u64 parent, off, v;
+
+	ino_of(path, &parent, &last);
+	k = daxfs_key_dirent(the_rg, parent, last, (u32)strlen(last));
+	if (daxfs_index_find(the_cx, &k, &off, &v))
+		give_up("no name: %s", path);
+	return off + n;
+}
+
+/* The cell that hides a name of the base image: "DIRECTORY|NAME". */
+static u64 whiteout(const char *path, u64 n)
+{
+	struct daxfs_key k;
+	const char *last, *bar = strchr(path, '|');
+	char dir[64] = "";
+	u64 parent, off, v, ino;
+
+	memcpy(dir, path, (size_t)(bar - path));
+	ino = ino_of(dir, &parent, &last);
+	k = daxfs_key_dirent(the_rg, ino, bar + 1, (u32)strlen(bar + 1));
+	if (daxfs_index_find(the_cx, &k, &off, &v))
+		give_up("no name: %s", path);
+	return off + n;
+}
+
+/* The overlay inode of the base inode with the number n of the path. */
+static u64 gone_inode(const char *path, u64 n)
+{
+	u64 off, v;
+
+	for (u64 ino = 1; ino <= the_rg->super.base_inode_nr; ino++) {
+		struct daxfs_key k = daxfs_key_inode(the_rg, ino);
+
+		if (!daxfs_index_find(the_cx, &k, &off, &v) &&
+		    value_state(v) == DAXFS_V_WHITEOUT)
+			return off + n;
+	}
+	give_up("no inode was removed: %s", path);
+}
+
+static u64 attr(const char *path, u64 n)
+{
+	return word_at(inode(path, INODE(attr_off))) + n;
+}
+
+/* The word that names page n of the content. */
+static u64 page_word(const char *path, u64 n)
+{
+	struct daxfs_inode *in = daxfs_at(the_rg, inode(path, 0), sizeof(*in), 64);
+	struct daxfs_a64 *word;
+
+	if (daxfs_map_word(the_cx, in, n, 0, &word) || !word)
+		give_up("no page %llu: %s", (unsigned long long)n, path);
+	return daxfs_off(the_rg, word);
+}
+
+static u64 page(const char *path, u64 n)
+{
+	return pslot_off(word_at(page_word(path, n)));
+}
+
+static u64 content(const char *path, u64 n)
+{
+	return page(path, n / DAXFS_PAGE_SIZE) + n % DAXFS_PAGE_SIZE;
+}
+
+/* Word n of the top node of the map. */
+static u64 map_word(const char *path, u64 n)
+{
+	return pslot_off(word_at(inode(path, INODE(map)))) + n * 8;
+}
+
+static u64 slot(const char *path, u64 n)
+{
+	struct daxfs_inode *in;
+	struct daxfs_a64 *word;
+	struct daxfs_iref ref;
+	const char *last;
+	u64 parent;
+
+	ino_of(path, &parent, &last);
+	if (daxfs_iget(the_cx, parent, 0, &ref))
+		give_up("no directory: %s", path);
+	in = ref.in;
+	if (daxfs_slot_word(the_cx, in, word_at(name(path, NAME(dslot))) + n, 0, &word))
+		give_up("no slot: %s", path);
+	return daxfs_off(the_rg, word);
+}
+
+/* ---- info words of pages ---- */
+
+static u64 info(u64 off)
+{
+	struct daxfs_a64 *w = daxfs_page_info(the_rg, off & ~(DAXFS_PAGE_SIZE - 1));
+
+	return w ? daxfs_off(the_rg, w) : 0;
+}
+
+static u64 info_page(const char *path, u64 n)
+{
+	return info(page(path, n));
+}
+
+static u64 info_inode(const char *path, u64 n)
+{
+	return info(inode(path, n));
+}
+
+static u64 info_name(const char *path, u64 n)
+{
+	return info(name(path, n));
+}
+
+static u64 info_attr(const char *path, u64 n)
+{
+	return info(attr(path, n));
+}
+
+static u64 info_map(const char *path, u64 n)
+{
+	return info(map_word(path, n));
+}
+
+static u64 info_table(const char *path, u64 n)
+{
+	return info(table(path, n));
+}
+
+static u64 info_segment(const char *path, u64 n)
+{
+	return info(word_at(table(path, TABLE(dir[n]))));
+}
+
+/* A page in that state: n is the kind. */
+static u64 info_kind(const char *path, u64 n)
+{
+	const struct daxfs_span *pool = &the_rg->area[DAXFS_AREA_POOL];
+
+	(void)path;
+	for (u64 i = pool->nr / 2; i < pool->nr; i++) {
+		u64 off = info(pool->off + i * DAXFS_PAGE_SIZE);
+
+		if (DAXFS_KIND(word_at(off)) == n)
+			return off;
+	}
+	return 0;
+}
+
+/* A free object in the page of a name. */
+static u64 free_object(const char *path, u64 n)
+{
+	u64 page_off = name(path, 0) & ~(DAXFS_PAGE_SIZE - 1);
+
+	for (u64 off = page_off; off < page_off + DAXFS_PAGE_SIZE; off += 64)
+		if (DAXFS_KIND(word_at(off)) == DAXFS_I_FREE ||
+		    DAXFS_KIND(word_at(off)) == DAXFS_I_RETIRED)
+			return off + n;
+	return 0;
+}
+
+/* ---- values: where they are, or what they are ---- */
+
+static u64 word_of_dir(const char *path, u64 n)
+{
+	return word_at(table(path, TABLE(dir[n])));
+}
+
+static u64 word_of_bucket(const char *path, u64 n)
+{
+	return word_at(bucket(path, n));
+}
+
+static u64 name_value(const char *path, u64 n)
+{
+	return word_at(name(path, n));
+}
+
+static u64 inode_value(const char *path, u64 n)
+{
+	return word_at(inode(path, n));
+}
+
+static u64 page_word_value(const char *path, u64 n)
+{
+	return word_at(page_word(path, n));
+}
+
+static u64 map_word_value(const char *path, u64 n)
+{
+	return word_at(map_word(path, n));
+}
+
+static u64 slab_as_page(const char *path, u64 n)
+{
+	return DAXFS_P_PAGE << 3 | (inode(path, n) & ~(DAXFS_PAGE_SIZE - 1));
+}
+
+/* ---- the cases ---- */
+
+const struct damage damages[] = {
+#include "damage_cases.inc"
+};
+
+const u32 damages_nr = sizeof(damages) / sizeof(damages[0]);
