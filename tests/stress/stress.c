@@ -385,6 +385,31 @@ void check_index(void)
 	       r ? strerror(-r) : "");
 }
 
+/* fsck's accounting, of a region that only this process uses, and at rest. */
+void check_pool(void)
+{
+	struct daxfs_check ck = { .report = print_problem, .quiet = 1 };
+	u64 len = daxfs_check_pool_scratch(daxfs_mount_region(mnt));
+	const struct daxfs_pool_sum *sum = &ck.sum;
+	u64 all = 0, i;
+	void *scratch = calloc(1, len);
+	int r;
+
+	if (!scratch)
+		WRONG("no memory for the accounting");
+	r = daxfs_check_pool(cx, &ck, scratch, len);
+	free(scratch);
+	for (i = 0; i < DAXFS_UNIT_TYPES; i++)
+		all += sum->page[i];
+	all += sum->free + sum->retired + sum->reserved + sum->leaked + sum->bad;
+	report(!r && !ck.problems && all == sum->pages && all, "accounting: "
+	       "%llu pages, %llu free, %llu retired, %llu leaked, %llu "
+	       "problems%s%s", (unsigned long long)all,
+	       (unsigned long long)sum->free, (unsigned long long)sum->retired,
+	       (unsigned long long)sum->leaked, (unsigned long long)ck.problems,
+	       r ? ", " : "", r ? strerror(-r) : "");
+}
+
 /*
  * Retired memory becomes free when the epoch has moved on and somebody looks:
  * a few operations do that. Stops when nothing more comes back.

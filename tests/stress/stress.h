@@ -99,6 +99,8 @@ struct walked {
 void walk_verify(struct walked *w);
 /* fsck's pass over the index; reports as one case. */
 void check_index(void);
+/* fsck's accounting of all pages and objects; reports as one case. */
+void check_pool(void);
 /* Pages free, once what can be reclaimed has been. */
 u64 pages_free(void);
 /* Pages whose info words say that they are in use. */

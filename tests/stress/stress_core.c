@@ -380,8 +380,10 @@ int main(int argc, char **argv)
 	verify_tree();
 	shared_verify();
 	check_index();
+	check_pool();
 	verify_empty(avail, free_before);
 	check_index();
+	check_pool();
 	host_part();
 	region_remove();
 	return report_total();

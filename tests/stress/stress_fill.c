@@ -234,6 +234,7 @@ int main(int argc, char **argv)
 	fill_rounds("names", rounds);
 	fill_rounds("large", rounds);
 	check_index();
+	check_pool();
 	host_part();
 	region_remove();
 	return report_total();

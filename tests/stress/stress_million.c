@@ -147,6 +147,7 @@ int main(int argc, char **argv)
 	dir = make_dir(DAXFS_ROOT_INO, "big");
 	run();
 	check_index();
+	check_pool();
 	host_part();
 	region_remove();
 	free(seen);
