@@ -134,12 +134,16 @@ check: deps ## install what is needed, build, and pass all tests
 	@echo "building ..."
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
 	+@MAKE='$(MAKE)' scripts/run-tests.sh check
-check-long: deps ## the same with long stress, deep simulation, and TSan
+# An hour unless told otherwise. The shell has a variable of that name.
+SECONDS    ?= 3600
+unexport SECONDS
+check-long: deps ## all of it, multiplied, for about SECONDS=3600
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan tests
-	+@MAKE='$(MAKE)' scripts/run-tests.sh check-long
+	+@MAKE='$(MAKE)' scripts/check-long.sh $(SECONDS) $(SEED)
 check-build: have-deps tools library tests sim benches freestanding
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=asan tools tests fuzzers
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan build/tsan/stress_core
 
 .PHONY: lint
 lint: freestanding ## the rules of the house: freestanding core, one resolver, form

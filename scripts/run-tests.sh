@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Run the tests of `make check` or `make check-long`, one line for each.
+# Run the tests of `make check`, one line for each.
 #
 # Notes: docs/testing.md says what a test program is promised and what it
 # promises. Nothing is built here but what a test itself asks make for. The
 # last line is "N passed, N failed, N skipped"; a program that ends with such
 # a line of its own (or is a cmocka program) has its cases counted. Output goes
-# to build/test-logs. Exit: 0 nothing failed, 1 something did, 2 usage, 130
+# to build/test-logs. Before the last line stands what the logs say was covered
+# (scripts/covered.awk). check-long.sh sources this file. Exit: 0 nothing failed, 1 something did, 2 usage, 130
 # interrupted.
 #
-# usage: scripts/run-tests.sh check | check-long | GROUP...
+# usage: scripts/run-tests.sh check | GROUP...
 # groups: lint arm64 unit unit-asan sim fuzz model tools tools-asan install posix
-#         fuse scenario stress bench demo; and stress-long sim-long fuzz-long
-#         unit-tsan
+#         fuse scenario stress tsan bench demo; and stress-long sim-long
+#         fuzz-long unit-tsan
 # shellcheck disable=SC2046 # lists of test programs, whose names we give
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -49,6 +50,7 @@ failed=0
 skipped=0
 job=
 tmpfs=
+ran=()	# logs of this run
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/daxfs-check.XXXXXX") || exit 2
 # Tests that act as another user must be able to get in.
@@ -152,6 +154,7 @@ run() { # NAME SECONDS COMMAND...
 
 	log=$logs/${name//[\/ ]/_}.log
 	tmp=$scratch/${name//[\/ ]/_}
+	ran+=("$log")
 	mkdir "$tmp" && chmod 1777 "$tmp"
 	start=$(date +%s%N)
 	TMPDIR=$tmp timeout -k 15 "$limit" "$@" </dev/null >"$log" 2>&1 &
@@ -275,6 +278,10 @@ group() {
 		run stress-long/core-8 900 "$BUILD/stress_core" -t 300 -n 8
 		run stress-long/kill-asan 900 "$asan/stress_core" -k -t 300
 		;;
+	tsan)
+		TSAN_OPTIONS=halt_on_error=1 run tsan/threads 200 \
+			"$root/build/tsan/stress_core" -n 1 -T 4 -t 10
+		;;
 	unit-tsan)
 		export TSAN_OPTIONS=halt_on_error=1
 		BUILD=$root/build/tsan each unit-tsan 600 \
@@ -293,22 +300,30 @@ group() {
 	esac
 }
 
-[ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|check-long|GROUP..." >&2; exit 2; }
+covered() {
+	[ ${#ran[@]} -eq 0 ] || awk -f scripts/covered.awk "${ran[@]}"
+}
+
+total() { # the last line, and the exit status
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
+}
+
+# Another script that wants the functions above.
+[ "${BASH_SOURCE[0]}" = "$0" ] || return 0
+
+[ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|GROUP..." >&2; exit 2; }
 short="lint arm64 unit unit-asan sim fuzz model tools tools-asan install posix fuse \
-scenario stress bench demo"
+scenario stress tsan bench demo"
 for arg in "$@"; do
 	case $arg in
 	check)
 		for g in $short; do group "$g"; done
-		;;
-	check-long)
-		for g in $short unit-tsan sim-long fuzz-long stress-long; do group "$g"; done
 		;;
 	*)
 		group "$arg"
 		;;
 	esac
 done
-
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+covered
+total

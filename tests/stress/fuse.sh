@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # FUSE servers on one region, killed at random while programs work on them.
 #
-# Notes: 40 seconds; with STRESS_SECONDS=N so many, with STRESS_LONG=1 a
-# thousand kills of two servers and five hundred of four. See stress_fuse.c.
+# Notes: two servers, for 40 seconds. With STRESS_LONG=1 a thousand kills of two
+# and five hundred of four; with STRESS_SECONDS=N so many seconds of each.
+# STRESS_SEED=N repeats what chance decides. See stress_fuse.c.
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../lib.sh"
 
@@ -20,11 +21,18 @@ stress() { # NAME ARGUMENT...
 }
 exec 3>&1
 
-if [ -n "${STRESS_LONG:-}" ] && [ -z "${STRESS_SECONDS:-}" ]; then
-	t "two servers, a thousand kills" stress two -m 2 -w 3 -k 1000 -q 50
-	t "four servers, five hundred kills" stress four -m 4 -w 2 -k 500 -q 50
+seed=${STRESS_SEED:+-s $STRESS_SEED}
+seconds=${STRESS_SECONDS:-}
+
+# shellcheck disable=SC2086 # $seed is two words or none
+if [ -n "$seconds" ]; then
+	t "two servers" stress two -m 2 -w 3 -t "$seconds" $seed
+	t "four servers" stress four -m 4 -w 2 -t "$seconds" $seed
+elif [ -n "${STRESS_LONG:-}" ]; then
+	t "two servers, a thousand kills" stress two -m 2 -w 3 -k 1000 -q 50 $seed
+	t "four servers, five hundred kills" \
+		stress four -m 4 -w 2 -k 500 -q 50 $seed
 else
-	t "two servers killed at random" \
-		stress two -m 2 -w 3 -t "${STRESS_SECONDS:-40}" -q 30
+	t "two servers" stress two -m 2 -w 3 -t 40 -q 30 $seed
 fi
 finish

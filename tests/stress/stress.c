@@ -28,7 +28,7 @@ static int passed, failed;
 /* ---- reports ---- */
 
 /* Who else is there, for whoever has to find out what happened. */
-static void print_hosts(void)
+void print_hosts(void)
 {
 	struct daxfs_host_info info;
 	struct daxfs_statfs sf;

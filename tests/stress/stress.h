@@ -53,6 +53,7 @@ const char *region_make(u64 size, u64 buckets);
 void region_remove(void);
 void host_join(const char *path);
 void host_part(void);
+void print_hosts(void);
 
 /* ---- random numbers ---- */
 
