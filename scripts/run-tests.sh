@@ -7,8 +7,8 @@
 # last line is "N passed, N failed, N skipped"; a program that ends with such
 # a line of its own (or is a cmocka program) has its cases counted. Output goes
 # to build/test-logs. Before the last line stands what the logs say was covered
-# (scripts/covered.awk). check-long.sh sources this file. Exit: 0 nothing failed, 1 something did, 2 usage, 130
-# interrupted.
+# (scripts/covered.awk). check-long.sh sources this file. Exit: 0 nothing
+# failed, 1 something did, 2 usage, 130 interrupted.
 #
 # usage: scripts/run-tests.sh check | GROUP...
 # groups: lint arm64 unit unit-asan sim fuzz model tools tools-asan install posix

@@ -13,7 +13,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 
 #define DIRS		6u
 #define HELD		3u
@@ -453,6 +456,63 @@ static int op_write(struct oracle *o, u32 n, int fd)
 	return r < 0 ? r : 0;
 }
 
+static sigjmp_buf fault;
+
+/* The server died before it gave a page: as if the call had said so. */
+static void on_fault(int nr)
+{
+	(void)nr;
+	siglongjmp(fault, 1);
+}
+
+/* Store through a mapping, then msync(): 0 or -1 and errno. */
+static int store_mapped(u8 *map, u64 at, const u8 *data, u64 len, u64 map_len)
+{
+	struct sigaction sa = { .sa_handler = on_fault }, old;
+	int r = -1;
+
+	sigaction(SIGBUS, &sa, &old);
+	if (!sigsetjmp(fault, 1)) {
+		memcpy(map + at, data, len);
+		r = msync(map, map_len, MS_SYNC);
+	} else {
+		errno = ECONNABORTED;
+	}
+	sigaction(SIGBUS, &old, NULL);
+	return r;
+}
+
+/* Of the content that there is; acknowledged by msync(). */
+static int op_mapped(struct oracle *o, u32 n, int fd)
+{
+	struct oracle_obj *f = now(o, n);
+	u64 have = f->size > f->base ? f->size - f->base : 0, at, len;
+	u8 *map, *data;
+	int r;
+
+	if (!have)
+		return 0;
+	/* the window begins at a page */
+	map = mmap(NULL, have, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		   (off_t)f->base);
+	if (map == MAP_FAILED)
+		return harmless("mmap", -1);
+	begin(o);
+	at = below(have);
+	data = next_data(o, n) + at;
+	len = some_bytes(data, have - at);
+	o->in_place = 1;
+	o->obj = n;
+	o->from = at;
+	o->to = at + len;
+	arm(o);
+	r = result(o, "msync", store_mapped(map, at, data, len, have), 0);
+	o->bytes += r > 0 ? len : 0;
+	o->synced += r > 0;
+	munmap(map, have);
+	return r < 0 ? r : 0;
+}
+
 /* By one record: all of it or nothing. */
 static int op_append(struct oracle *o, u32 n, const char *path)
 {
@@ -559,15 +619,17 @@ static int on_content(struct oracle *o, u32 n, int fd)
 {
 	int r;
 
-	switch (below(6)) {
-	case 0: case 1: case 2:
+	switch (below(7)) {
+	case 0:
+		return op_mapped(o, n, fd);
+	case 1: case 2: case 3:
 		r = op_write(o, n, fd);
 		if (!r && !below(3)) {
 			r = harmless("fsync", fsync(fd));
 			o->synced += !r;
 		}
 		return r;
-	case 3:
+	case 4:
 		return op_truncate(o, n, fd);
 	default:
 		return op_read(o, n, fd);
