@@ -28,7 +28,7 @@ static int passed, failed;
 /* ---- reports ---- */
 
 /* Who else is there, for whoever has to find out what happened. */
-void print_hosts(void)
+static void print_hosts(void)
 {
 	struct daxfs_host_info info;
 	struct daxfs_statfs sf;
@@ -167,6 +167,37 @@ void host_part(void)
 	daxfs_mount_close(mnt);
 	mnt = NULL;
 	cx = NULL;
+}
+
+/* ---- hosts ---- */
+
+#define HOSTS_MS	60000
+
+static u32 count_hosts(void)
+{
+	struct daxfs_host_info info;
+	u32 i, nr = 0;
+
+	for (i = 0; i < DAXFS_HOSTS; i++)
+		nr += !daxfs_host_info(daxfs_mount_region(mnt), i, &info);
+	return nr;
+}
+
+/*
+ * Whom a dead host was recovering is found dead again only when that one has
+ * been recovered: the heart comes back to it after a second.
+ */
+void verify_hosts(void)
+{
+	struct timespec nap = { 0, 20000000 };
+	u64 end = now_ms() + HOSTS_MS;
+
+	while (count_hosts() > 1 && now_ms() < end)
+		nanosleep(&nap, NULL);
+	if (count_hosts() > 1)
+		print_hosts();
+	report(count_hosts() == 1, "hosts left in the table besides us: %u",
+	       count_hosts() - 1);
 }
 
 /* ---- random numbers ---- */

@@ -53,7 +53,8 @@ const char *region_make(u64 size, u64 buckets);
 void region_remove(void);
 void host_join(const char *path);
 void host_part(void);
-void print_hosts(void);
+/* Nobody but us is in the host table, nor what a dead host left; one case. */
+void verify_hosts(void);
 
 /* ---- random numbers ---- */
 

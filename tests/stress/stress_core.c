@@ -302,32 +302,6 @@ static void verify_tree(void)
 	       (unsigned long long)w.names);
 }
 
-static u32 count_hosts(void)
-{
-	struct daxfs_host_info info;
-	u32 i, nr = 0;
-
-	for (i = 0; i < DAXFS_HOSTS; i++)
-		nr += !daxfs_host_info(daxfs_mount_region(mnt), i, &info);
-	return nr;
-}
-
-/*
- * Whom a dead host was recovering is found dead again only when that one has
- * been recovered: the heart comes back to it after a second.
- */
-static void verify_hosts(void)
-{
-	u64 end = now_ms() + STUCK_MS;
-
-	while (count_hosts() > 1 && now_ms() < end)
-		nap_ms(20);
-	if (count_hosts() > 1)
-		print_hosts();
-	report(count_hosts() == 1, "hosts left in the table besides us: %u",
-	       count_hosts() - 1);
-}
-
 /*
  * Memory of dead hosts, of files and of directories comes back; what remains
  * taken belongs to the index, which does not shrink.

@@ -740,6 +740,7 @@ static void verify_memory(u64 before)
 	u64 now, grown;
 
 	host_join(region);
+	verify_hosts();
 	walk_verify(&walked);
 	report(1, "tree: %llu directories, %llu files, %llu names",
 	       (unsigned long long)walked.dirs, (unsigned long long)walked.files,
