@@ -57,6 +57,8 @@ FILENAME ~ /model/ && /fails, as it must/ { add("models: faults found", 1) }
 /^ok [0-9]+ kills of [0-9]+ servers: / {
 	add("FUSE: servers killed", $2)
 	add("FUSE: killed inside an operation", before("inside an operation"))
+	add("FUSE: killed with a record under way",
+	    before("of them with a record"))
 	add("FUSE: killed as they recovered another",
 	    before("as they recovered another"))
 }

@@ -497,6 +497,24 @@ static u64 count_pages(int live)
 	return nr;
 }
 
+void print_live_pages(void)
+{
+	const struct daxfs_region *rg = daxfs_mount_region(mnt);
+	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
+	u64 off, v;
+	u32 lines = 0;
+
+	for (off = pool->off; off < pool->off + pool->len; off += 4096) {
+		v = a64_load_relaxed(daxfs_page_info(rg, off));
+		if (!is_used(v) || !holds_objects(rg, off, v) || lines++ >= 40)
+			continue;
+		printf("# page %#llx is in use: info %#llx, type %u, host %u, "
+		       "referred to by %#llx\n", (unsigned long long)off,
+		       (unsigned long long)v, info_type(v), info_host(v),
+		       (unsigned long long)info_back(v));
+	}
+}
+
 u64 pages_owned(void)
 {
 	return count_pages(0);
@@ -507,12 +525,26 @@ u64 pages_live(void)
 	return count_pages(1);
 }
 
-u64 pages_of_index(void)
+/* Insertions move a table on that is being replaced. */
+static u64 index_buckets(void)
 {
 	struct daxfs_index_stat is;
+	u64 i;
 
-	MUST(daxfs_index_stat(cx, &is));
-	return (is.buckets * 8 + 4095) / 4096;
+	for (i = 0; i < 10000; i++) {
+		MUST(daxfs_index_stat(cx, &is));
+		if (!is.migrating)
+			return is.buckets;
+		make_file(DAXFS_ROOT_INO, "index-mover");
+		MUST(daxfs_unlink(cx, DAXFS_ROOT_INO, "index-mover", 11));
+	}
+	WRONG("a table of the index is being replaced and never is");
+}
+
+u64 pages_besides_index(u64 *index)
+{
+	*index = (index_buckets() * 8 + 4095) / 4096;
+	return pages_live() - *index;
 }
 
 u64 pages_avail(void)

@@ -112,8 +112,10 @@ u64 pages_owned(void);
  * that pays: what is in use to the page, also after kills.
  */
 u64 pages_live(void);
-/* Pages that the buckets of the index take. */
-u64 pages_of_index(void);
+/* For whoever finds more of them than there should be. */
+void print_live_pages(void);
+/* The same without the buckets of the index, which take *index pages. */
+u64 pages_besides_index(u64 *index);
 /* Pages that may be used by ordinary work, as statfs tells. */
 u64 pages_avail(void);
 /* Pages that one file gets before ENOSPC. */

@@ -233,7 +233,7 @@ static u64 round_of(u64 nr, u64 its_seed)
 {
 	pid_t pid[HOSTS_MAX];
 	int status, bad = 0;
-	u64 used;
+	u64 used, index;
 	u32 i;
 
 	for (i = 0; i < hosts; i++)
@@ -251,7 +251,7 @@ static u64 round_of(u64 nr, u64 its_seed)
 	empty_dir(DAXFS_ROOT_INO);
 	pages_usable();
 	pages_free();
-	used = pages_live() - pages_of_index();
+	used = pages_besides_index(&index);
 	host_part();
 	return used;
 }

@@ -48,7 +48,7 @@ static struct daxfs_mount *look;	/* at the host table */
 static pid_t server[MOUNTS_MAX], worker[MEET_WORKERS];
 static u64 forks;
 static struct {
-	u64 all, fresh, busy, recovering, together, leaving, fscks;
+	u64 all, fresh, busy, record, recovering, together, leaving, fscks;
 } kills;
 
 /* ---- paths ---- */
@@ -352,15 +352,17 @@ static u32 slot_of(pid_t pid)
 	return i;
 }
 
-/* Is a context of that slot inside a section? */
-static int is_busy(u32 slot)
+/* Is a context of that slot inside a section, or has it a record under way? */
+static int is_busy(u32 slot, int record)
 {
 	struct daxfs_region *rg = daxfs_mount_region(look);
+	struct daxfs_shared_ctx *sh;
 	u32 i;
 
 	for (i = 0; slot < DAXFS_HOSTS && i < DAXFS_CTXS; i++) {
-		if (a64_load_relaxed(&daxfs_shared_ctx(rg, slot * DAXFS_CTXS +
-						       i)->epoch))
+		sh = daxfs_shared_ctx(rg, slot * DAXFS_CTXS + i);
+		if (record ? status_state(a64_load_relaxed(&sh->status)) !=
+			     DAXFS_S_IDLE : a64_load_relaxed(&sh->epoch) != 0)
 			return 1;
 	}
 	return 0;
@@ -405,15 +407,16 @@ static void wait_mounted(u32 m)
 static void kill_server(u32 m)
 {
 	pid_t pid = server[m];
-	u32 slot = slot_of(pid), tries = below(2) ? 2000 : 0;
-	int status;
+	u32 slot = slot_of(pid), tries = below(3) ? 20000 : 0;
+	int status, record = (int)below(2);
 
 	__atomic_store_n(&board->dying[m], 1, __ATOMIC_SEQ_CST);
-	while (tries && !is_busy(slot))
-		tries--;	/* half of them in an operation, if we can */
+	while (tries && !is_busy(slot, record))
+		tries--;	/* most of them in an operation, if we can */
 	kill(pid, SIGKILL);
 	status = wait_for(pid, "a killed server");
-	kills.busy += (u64)is_busy(slot);
+	kills.busy += (u64)is_busy(slot, 0);
+	kills.record += (u64)is_busy(slot, 1);
 	if (status != 128 + SIGKILL)
 		give_up("the server of mount %u had ended, status %d", m,
 			status);
@@ -657,12 +660,12 @@ static void quiesce(void)
 
 static u64 pages_before(void)
 {
-	u64 nr;
+	u64 nr, index;
 
 	host_join(region);
 	pages_usable();
 	pages_free();
-	nr = pages_live() - pages_of_index();
+	nr = pages_besides_index(&index);
 	host_part();
 	return nr;
 }
@@ -706,10 +709,12 @@ static void say_what_was_done(void)
 		came += o->came_true;
 	}
 	report(kills.all > 0, "%llu kills of %u servers: %llu inside an "
-	       "operation, %llu as they started, %llu as they recovered "
-	       "another, %llu times all at once, %llu as they left",
+	       "operation, %llu of them with a record under way, %llu as they "
+	       "started, %llu as they recovered another, %llu times all at "
+	       "once, %llu as they left",
 	       (unsigned long long)kills.all, mounts,
 	       (unsigned long long)kills.busy,
+	       (unsigned long long)kills.record,
 	       (unsigned long long)kills.fresh,
 	       (unsigned long long)kills.recovering,
 	       (unsigned long long)kills.together,
@@ -737,7 +742,7 @@ static void verify_memory(u64 before)
 	struct daxfs_index_stat is;
 	struct daxfs_statfs sf;
 	struct walked walked;
-	u64 now, grown;
+	u64 now, index;
 
 	host_join(region);
 	verify_hosts();
@@ -748,14 +753,15 @@ static void verify_memory(u64 before)
 	empty_dir(DAXFS_ROOT_INO);
 	pages_usable();
 	pages_free();
-	now = pages_live();
+	now = pages_besides_index(&index);
 	MUST(daxfs_index_stat(cx, &is));
 	MUST(daxfs_statfs(cx, &sf));
-	grown = pages_of_index();
-	report(now - grown == before && is.inodes == 1 && !is.dirents,
+	if (now != before)
+		print_live_pages();
+	report(now == before && is.inodes == 1 && !is.dirents,
 	       "all deleted: %llu pages in use besides %llu of the index; "
 	       "%llu before; %llu inodes, %llu names",
-	       (unsigned long long)(now - grown), (unsigned long long)grown,
+	       (unsigned long long)now, (unsigned long long)index,
 	       (unsigned long long)before, (unsigned long long)is.inodes,
 	       (unsigned long long)is.dirents);
 	printf("# statfs says %llu pages in use\n",
