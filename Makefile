@@ -272,7 +272,8 @@ $(SIM_PROGS): $(SIM_DIR)/%: $(SIM_DIR)/obj/tests/sim/%.o $(call SIM_OBJ,$(SIM_SH
 # The core over the port of tests/fuzz: watched, and repeatable.
 FUZZ_SRC   := $(call sources,tests/fuzz)
 FUZZ_INC   := -Iinclude -Icore -Itests/fuzz/port -Itests/fuzz
-FUZZ_OBJ    = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(call sources,core) $(FUZZ_SRC)) \
+FUZZ_CORE  := $(call sources,core port)
+FUZZ_OBJ    = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(FUZZ_CORE) $(FUZZ_SRC)) \
 	      $(B)/obj/port/posix/port.o
 fuzzers: $(B)/fuzz/fuzz_region
 $(B)/fuzz/obj/%.o: %.c Makefile
@@ -289,14 +290,14 @@ FUZZ_CC    ?= clang
 FUZZ_SECONDS ?= 60
 LF_FLAGS   := -O1 -g -Wno-incompatible-pointer-types \
 	      -fsanitize=address,undefined -fno-sanitize-recover=all
-LF_SRC     := $(call sources,core port/posix) \
+LF_SRC     := $(FUZZ_CORE) $(call sources,port/posix) \
 	      $(filter-out $(call with_main,$(FUZZ_SRC)),$(FUZZ_SRC))
 LF_OBJ     := $(patsubst %.c,$(LIBFUZZER)/obj/%.o,$(LF_SRC))
 $(LIBFUZZER)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (libFuzzer)"
 	$(Q)$(FUZZ_CC) -std=gnu11 $(LF_FLAGS) -fsanitize=fuzzer-no-link \
-	$(if $(filter port/%,$<),-Iinclude -Iport/posix,$(FUZZ_INC)) -MMD -MP -c $< -o $@
+	$(if $(filter port/posix/%,$<),-Iinclude -Iport/posix,$(FUZZ_INC)) -MMD -MP -c $< -o $@
 $(LIBFUZZER)/fuzz_region: $(LF_OBJ)
 	$(SAY) LD $@
 	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^ -lz -pthread

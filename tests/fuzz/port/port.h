@@ -6,28 +6,28 @@
  * without a clock, and checked to lie inside it; each store marks its page, so
  * that a reset copies little. Between any two accesses the region may be
  * changed by "another host" (fuzz_event()), or the caller left for ever. Time is
- * a number. What port/posix/port.h has beyond this passes through.
+ * a number. What port/posix/raw.h has beyond this passes through.
  */
 #ifndef DAXFS_FUZZ_PORT_H
 #define DAXFS_FUZZ_PORT_H
 
-#define a64_load_relaxed	posix_load_relaxed
-#define a64_load_acquire	posix_load_acquire
-#define a64_store_relaxed	posix_store_relaxed
-#define a64_store_release	posix_store_release
-#define a64_cas			posix_cas
-#define a64_add_relaxed		posix_add_relaxed
-#define a64_or			posix_or
-#define a64_and			posix_and
-#include "../../../port/posix/port.h"
-#undef a64_load_relaxed
-#undef a64_load_acquire
-#undef a64_store_relaxed
-#undef a64_store_release
-#undef a64_cas
-#undef a64_add_relaxed
-#undef a64_or
-#undef a64_and
+#define raw_load_relaxed	posix_load_relaxed
+#define raw_load_acquire	posix_load_acquire
+#define raw_store_relaxed	posix_store_relaxed
+#define raw_store_release	posix_store_release
+#define raw_cas			posix_cas
+#define raw_add_relaxed		posix_add_relaxed
+#define raw_or			posix_or
+#define raw_and			posix_and
+#include "../../../port/posix/raw.h"
+#undef raw_load_relaxed
+#undef raw_load_acquire
+#undef raw_store_relaxed
+#undef raw_store_release
+#undef raw_cas
+#undef raw_add_relaxed
+#undef raw_or
+#undef raw_and
 
 struct fuzz_mem {
 	u8 *base;		/* of the region that is worked on */
@@ -76,49 +76,49 @@ static inline void fuzz_touch(const void *at, u64 len, u64 cost)
 	}
 }
 
-static inline u64 a64_load_relaxed(const struct daxfs_a64 *w)
+static inline u64 raw_load_relaxed(const struct daxfs_a64 *w)
 {
 	fuzz_look(w, 8, 1);
 	return posix_load_relaxed(w);
 }
 
-static inline u64 a64_load_acquire(const struct daxfs_a64 *w)
+static inline u64 raw_load_acquire(const struct daxfs_a64 *w)
 {
 	fuzz_look(w, 8, 1);
 	return posix_load_acquire(w);
 }
 
-static inline void a64_store_relaxed(struct daxfs_a64 *w, u64 v)
+static inline void raw_store_relaxed(struct daxfs_a64 *w, u64 v)
 {
 	fuzz_touch(w, 8, 1);
 	posix_store_relaxed(w, v);
 }
 
-static inline void a64_store_release(struct daxfs_a64 *w, u64 v)
+static inline void raw_store_release(struct daxfs_a64 *w, u64 v)
 {
 	fuzz_touch(w, 8, 1);
 	posix_store_release(w, v);
 }
 
-static inline u64 a64_cas(struct daxfs_a64 *w, u64 old, u64 new)
+static inline u64 raw_cas(struct daxfs_a64 *w, u64 old, u64 new)
 {
 	fuzz_touch(w, 8, 1);
 	return posix_cas(w, old, new);
 }
 
-static inline u64 a64_add_relaxed(struct daxfs_a64 *w, u64 n)
+static inline u64 raw_add_relaxed(struct daxfs_a64 *w, u64 n)
 {
 	fuzz_touch(w, 8, 1);
 	return posix_add_relaxed(w, n);
 }
 
-static inline u64 a64_or(struct daxfs_a64 *w, u64 bits)
+static inline u64 raw_or(struct daxfs_a64 *w, u64 bits)
 {
 	fuzz_touch(w, 8, 1);
 	return posix_or(w, bits);
 }
 
-static inline u64 a64_and(struct daxfs_a64 *w, u64 bits)
+static inline u64 raw_and(struct daxfs_a64 *w, u64 bits)
 {
 	fuzz_touch(w, 8, 1);
 	return posix_and(w, bits);
@@ -128,26 +128,26 @@ static inline u64 a64_and(struct daxfs_a64 *w, u64 bits)
 static inline void fuzz_copy_from(void *to, const void *shared, size_t len)
 {
 	fuzz_look(shared, len, 1 + len / 64);
-	port_copy_from(to, shared, len);
+	raw_copy_from(to, shared, len);
 }
 
 static inline void fuzz_copy_to(void *shared, const void *from, size_t len)
 {
 	fuzz_touch(shared, len, 1 + len / 64);
-	port_copy_to(shared, from, len);
+	raw_copy_to(shared, from, len);
 }
 
 static inline void fuzz_copy_within(void *to, const void *from, size_t len)
 {
 	fuzz_look(from, len, 1 + len / 64);
 	fuzz_touch(to, len, 1 + len / 64);
-	port_copy_within(to, from, len);
+	raw_copy_within(to, from, len);
 }
 
 static inline void fuzz_zero(void *shared, size_t len)
 {
 	fuzz_touch(shared, len, 1 + len / 64);
-	port_zero(shared, len);
+	raw_zero(shared, len);
 }
 
 static inline u64 fuzz_now_ns(void)
@@ -162,11 +162,13 @@ static inline void fuzz_pause_ns(u64 ns)
 	fuzz_look(fuzz_mem.base, 8, 1);
 }
 
-#define port_copy_from		fuzz_copy_from
-#define port_copy_to		fuzz_copy_to
-#define port_copy_within	fuzz_copy_within
-#define port_zero		fuzz_zero
+#define raw_copy_from		fuzz_copy_from
+#define raw_copy_to		fuzz_copy_to
+#define raw_copy_within		fuzz_copy_within
+#define raw_zero		fuzz_zero
 #define port_now_ns		fuzz_now_ns
 #define port_pause_ns		fuzz_pause_ns
+
+#include "../../../port/persist.h"
 
 #endif
