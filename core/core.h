@@ -97,6 +97,7 @@ struct daxfs_cx {
 	u64 seq;			/* of the current record */
 	u64 epoch;			/* of the current section; 0 outside */
 	u32 depth;			/* of nested sections */
+	u64 probes;			/* buckets that the section looked at */
 	u64 patience;			/* ns */
 	u32 entry_nr;
 	u32 garbage_nr;

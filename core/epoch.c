@@ -25,7 +25,10 @@ int daxfs_enter(struct daxfs_cx *cx)
 	u64 g;
 	int r;
 
-	if (cx->depth++ || !cx->sh)
+	if (cx->depth++)
+		return 0;
+	cx->probes = 0;
+	if (!cx->sh)
 		return 0;
 	r = daxfs_host_check(cx->rg);
 	if (r) {

@@ -32,6 +32,8 @@
 #include "word.h"
 
 #define CHAIN_MAX	4096u	/* tables behind a root that is long replaced */
+#define PROBES_SHIFT	3u	/* log2 of buckets looked at in a section, by pool byte */
+#define PROBES_MIN	1000000u
 #define LONG_RUN	512u	/* buckets: a table with such runs is too full */
 #define ENDLESS_RUN	8192u	/* and so full that new keys are refused */
 #define MIGRATE_STEP	16u	/* buckets per insert */
@@ -45,6 +47,7 @@ struct table {			/* a validated view */
 	struct daxfs_table *t;
 	u64 off;
 	u64 mask;
+	u64 total;		/* buckets of this table and those before it */
 	u32 shift;
 	u32 levels;
 };
@@ -126,14 +129,21 @@ static struct daxfs_a64 *root_word(struct daxfs_cx *cx)
 static int table_root(struct daxfs_cx *cx, struct table *tb)
 {
 	/* Pairs with [PUB] in replace_root(). */
-	return table_open(cx->rg, a64_load_acquire(root_word(cx)), tb);
+	int r = table_open(cx->rg, a64_load_acquire(root_word(cx)), tb);
+
+	tb->total = r ? 0 : tb->mask + 1;
+	return r;
 }
 
-/* The table behind tb: 1 if there is one, 0 if not. */
+/*
+ * The table behind tb: 1 if there is one, 0 if not. All tables that a section
+ * meets lie in the pool at once, so their buckets cannot be more than it holds.
+ */
 static int table_next(struct daxfs_cx *cx, const struct table *tb,
 		      struct table *next)
 {
 	u64 off = a64_load_acquire(&tb->t->next);	/* [PUB] in grow() */
+	u64 total = tb->total;
 	int r;
 
 	if (!off)
@@ -141,7 +151,10 @@ static int table_next(struct daxfs_cx *cx, const struct table *tb,
 	if (off == tb->off)
 		return -EUCLEAN;	/* no table replaces itself */
 	r = table_open(cx->rg, off, next);
-	return r ? r : 1;
+	if (r)
+		return r;
+	next->total = total + next->mask + 1;
+	return next->total > cx->rg->area[DAXFS_AREA_POOL].len / 8 ? -EUCLEAN : 1;
 }
 
 /* The segment of bucket i. Directories are constant once published. */
@@ -198,10 +211,18 @@ static void probe_start(struct probe *p, const struct table *tb, u64 hash)
 	p->seg = NULL;
 }
 
-/* The bucket at hand, NULL if the table is damaged. */
-static struct daxfs_a64 *probe_bucket(const struct daxfs_region *rg,
-				      struct probe *p)
+/*
+ * The bucket at hand, NULL if the table is damaged. So it is, too, if a section
+ * looks at far more buckets than the walks of fsck or recovery need, whose every
+ * step is a short run: a hostile table would make each a walk over all of it.
+ */
+static struct daxfs_a64 *probe_bucket(struct daxfs_cx *cx, struct probe *p)
 {
+	const struct daxfs_region *rg = cx->rg;
+
+	if (++cx->probes > PROBES_MIN +
+			   (rg->area[DAXFS_AREA_POOL].len << PROBES_SHIFT))
+		return NULL;
 	if (!p->seg) {
 		p->seg = segment(rg, &p->tb, p->i);
 		if (!p->seg)
@@ -262,7 +283,7 @@ static int find_in(struct daxfs_cx *cx, const struct table *tb,
 	struct probe p;
 
 	for (probe_start(&p, tb, k->hash); p.left; probe_next(&p)) {
-		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		struct daxfs_a64 *bucket = probe_bucket(cx, &p);
 		u64 b, v;
 		int r;
 
@@ -514,7 +535,7 @@ static int put(struct daxfs_cx *cx, const struct table *u, u64 cell_off, u64 has
 	struct probe p;
 
 	for (probe_start(&p, u, hash); p.left; probe_next(&p)) {
-		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		struct daxfs_a64 *bucket = probe_bucket(cx, &p);
 		u64 b;
 
 		if (!bucket)
@@ -693,12 +714,15 @@ static int compact_some(struct daxfs_cx *cx)
 void daxfs_index_compact(struct daxfs_cx *cx)
 {
 	/* Tables lie in the pool, eight pages of buckets are a round or less. */
-	u64 rounds = cx->rg->area[DAXFS_AREA_POOL].nr / 4 + 64;
+	u64 rounds = cx->rg->area[DAXFS_AREA_POOL].nr / 4 + 64, probes = 0;
 
 	/* An error means that it stays as it is; who needs it will meet it. */
-	for (u64 i = 0; i < rounds; i++)
+	for (u64 i = 0; i < rounds && probes <= PROBES_MIN +
+	     (cx->rg->area[DAXFS_AREA_POOL].len << PROBES_SHIFT); i++) {
 		if (compact_some(cx) <= 0)
 			return;
+		probes += cx->probes;
+	}
 }
 
 /* ---- insert ---- */
@@ -744,7 +768,7 @@ static int insert_scan(struct daxfs_cx *cx, const struct table *tb,
 	*at = NULL;
 	*run = 0;
 	for (probe_start(&p, tb, k->hash); p.left && retries < RETRIES; ) {
-		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		struct daxfs_a64 *bucket = probe_bucket(cx, &p);
 		u64 b;
 		int r;
 
@@ -790,7 +814,7 @@ static int insert_close(struct daxfs_cx *cx, const struct table *tb,
 	u64 changes = 0;
 
 	for (probe_start(&p, tb, k->hash); p.left; ) {
-		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		struct daxfs_a64 *bucket = probe_bucket(cx, &p);
 		u64 b;
 
 		if (!bucket || changes++ > tb->mask + RETRIES)
@@ -894,7 +918,7 @@ static int bury_in(struct daxfs_cx *cx, const struct table *tb, u64 cell_off,
 	u64 looks = 0;
 
 	for (probe_start(&p, tb, hash); p.left; ) {
-		struct daxfs_a64 *bucket = probe_bucket(cx->rg, &p);
+		struct daxfs_a64 *bucket = probe_bucket(cx, &p);
 		u64 b;
 
 		if (!bucket || looks++ > tb->mask + RETRIES)
