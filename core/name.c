@@ -640,13 +640,34 @@ struct rename {
 	int same_dir, is_dir, moves, swaps_slot;
 };
 
-/* Is dir the inode ino or somewhere below it? 1 yes, 0 no. */
-static int is_below(struct daxfs_cx *cx, u64 dir, u64 ino)
+/* The way to the root met a directory twice. Did somebody move it meanwhile? */
+static int in_a_circle(struct daxfs_cx *cx, u64 dirmove)
 {
+	u64 v;
+	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove, &v);
+
+	if (r)
+		return r;
+	return v == dirmove ? -EUCLEAN : -EAGAIN;
+}
+
+/*
+ * Is dir the inode ino or somewhere below it? 1 yes, 0 no. Whoever walks in a
+ * circle comes to where he was at some power of two of steps. dirmove was
+ * loaded before.
+ */
+static int is_below(struct daxfs_cx *cx, u64 dir, u64 ino, u64 dirmove)
+{
+	u64 met = 0;
+
 	for (u32 i = 0; i < DEPTH_MAX; i++) {
 		struct daxfs_iref ref;
 		int r;
 
+		if (dir == met)
+			return in_a_circle(cx, dirmove);
+		if (!(i & (i - 1)))
+			met = dir;
 		if (dir == ino)
 			return 1;
 		if (dir == DAXFS_ROOT_INO)
@@ -769,7 +790,7 @@ static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
 		r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove,
 				      &m->dirmove);
 		if (!r)
-			r = is_below(cx, a->dir2, m->n[0].ino);
+			r = is_below(cx, a->dir2, m->n[0].ino, m->dirmove);
 		if (r > 0)
 			r = -EINVAL;
 	}
