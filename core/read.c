@@ -98,10 +98,14 @@ static int hole_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 
 	if (r && r != -ENOENT)
 		return r;
-	if (!r && idx << DAXFS_PAGE_SHIFT <= off)
-		len = 1;	/* it came just now: a short run, the next sees it */
-	else if (!r && len > (idx << DAXFS_PAGE_SHIFT) - off)
+	if (!r && idx << DAXFS_PAGE_SHIFT <= off) {
+		u64 rest = DAXFS_PAGE_SIZE - (off & (DAXFS_PAGE_SIZE - 1));
+
+		if (len > rest)
+			len = rest;	/* it came just now: what was before it */
+	} else if (!r && len > (idx << DAXFS_PAGE_SHIFT) - off) {
 		len = (idx << DAXFS_PAGE_SHIFT) - off;
+	}
 	return lower_run(cx, ref, off, len, run);
 }
 
