@@ -453,6 +453,32 @@ int daxfs_getattr(struct daxfs_cx *cx, u64 ino, struct daxfs_stat *st)
 	return daxfs_section(cx, getattr_fn, &a);
 }
 
+/*
+ * Let attr_off refer to another record, and retire the old one. Between the two
+ * nothing refers to it, and it may belong to a host that lives: so it is noted
+ * before, and stays as it is while our section is shown. -EAGAIN: another was
+ * faster.
+ */
+static int attr_swap(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
+		     u64 off)
+{
+	int r = 0, own = old_off != embedded_attr(cx->rg, in);
+
+	if (own) {
+		a64_keep(&cx->sh->epoch);
+		/* Pairs with [PUB] in retire_dropped_attr(). */
+		a64_store_release(&cx->sh->drop_attr, old_off);
+	}
+	/* Publishes the record. Pairs with [PUB] in daxfs_attr(). */
+	if (a64_cas(&in->attr_off, old_off, off) != old_off)
+		r = -EAGAIN;
+	else if (own)
+		daxfs_obj_retire(cx, old_off, daxfs_retire_epoch(cx));
+	if (own)
+		a64_store_release(&cx->sh->drop_attr, 0);	/* [PUB], as above */
+	return r;
+}
+
 /* Put a changed copy of the record in place. -EAGAIN: another was faster. */
 static int attr_replace(struct daxfs_cx *cx, struct daxfs_iref *ref, u64 old_off,
 			struct daxfs_attr *at)
@@ -468,14 +494,10 @@ static int attr_replace(struct daxfs_cx *cx, struct daxfs_iref *ref, u64 old_off
 	shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
 	port_copy_to(&shared->mode, &at->mode,
 		     sizeof(*at) - offsetof(struct daxfs_attr, mode));
-	/* Publishes the record. Pairs with [PUB] in daxfs_attr(). */
-	if (a64_cas(&ref->in->attr_off, old_off, off) != old_off) {
+	r = attr_swap(cx, ref->in, old_off, off);
+	if (r)
 		daxfs_obj_give(cx, off);
-		return -EAGAIN;
-	}
-	if (old_off != embedded_attr(cx->rg, ref->in))
-		daxfs_obj_retire(cx, old_off, daxfs_retire_epoch(cx));
-	return 0;
+	return r;
 }
 
 static void attr_apply(struct daxfs_attr *at, const struct daxfs_setattr *sa)
@@ -704,13 +726,9 @@ static void attr_drop(struct daxfs_cx *cx, struct daxfs_inode *in)
 	for (u32 i = 0; i < 100000; i++) {
 		u64 off = a64_load_acquire(&in->attr_off);	/* [PUB] */
 
-		if (off == DAXFS_ATTR_GONE)
+		if (off == DAXFS_ATTR_GONE ||
+		    !attr_swap(cx, in, off, DAXFS_ATTR_GONE))
 			return;
-		if (a64_cas(&in->attr_off, off, DAXFS_ATTR_GONE) != off)
-			continue;
-		if (off != embedded_attr(cx->rg, in))
-			daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
-		return;
 	}
 }
 

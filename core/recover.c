@@ -136,6 +136,28 @@ static int forget_made(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 	return daxfs_drop_finish(cx, &ref);
 }
 
+static int attr_is_known(struct daxfs_cx *cx, u64 off, u64 info)
+{
+	struct daxfs_a64 *word = daxfs_at(cx->rg, info_back(info), 8, 8);
+
+	return word && a64_load_acquire(word) == off;	/* pairs with [PUB] */
+}
+
+/* Taken out of its inode and not retired: whoever made it does not know. */
+static void retire_dropped_attr(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
+{
+	u64 off = a64_load_acquire(&sh->drop_attr);	/* [PUB] in attr_swap() */
+	struct daxfs_a64 *info = off ? daxfs_at(cx->rg, off, 64, 64) : NULL;
+	u64 v;
+
+	if (!info)
+		return;
+	v = a64_load_acquire(info);		/* pairs with [PUB] */
+	if (DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == DAXFS_T_ATTR &&
+	    !attr_is_known(cx, off, v))
+		daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
+}
+
 static int recover_record(struct daxfs_cx *cx, u32 id)
 {
 	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, id);
@@ -147,6 +169,7 @@ static int recover_record(struct daxfs_cx *cx, u32 id)
 	} else if (!r) {
 		r = forget_made(cx, sh);
 	}
+	retire_dropped_attr(cx, sh);
 	if (!r)
 		r = raise_written(cx, sh);
 	return r ? r : finish_drop(cx, sh);
@@ -299,13 +322,6 @@ static int inode_is_known(struct daxfs_cx *cx, u64 off, struct daxfs_cell *c)
 	return r ? r != -ENOENT : found == off;
 }
 
-static int attr_is_known(struct daxfs_cx *cx, u64 off, u64 info)
-{
-	struct daxfs_a64 *word = daxfs_at(cx->rg, info_back(info), 8, 8);
-
-	return word && a64_load_acquire(word) == off;	/* pairs with [PUB] */
-}
-
 /*
  * The value of a cell that the dead host had taken. Its records are all
  * decided and clean, so a reference to one is of a cell that was never seen.
@@ -418,6 +434,7 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 			daxfs_page_retire(cx, more, daxfs_retire_epoch(cx), 0);
 		a64_store_volatile(&sh->write_ino, 0);
 		a64_store_relaxed(&sh->drop_ino, 0);
+		a64_store_relaxed(&sh->drop_attr, 0);
 		a64_store_relaxed(&sh->made_ino, 0);
 		a64_store_volatile(&sh->window_nr, 0);
 		/* seq stays, so that no old reference comes to life. */
@@ -558,6 +575,7 @@ static int idle_context(struct daxfs_region *rg, u32 slot, u32 *nr)
 		if (!a64_load_acquire(&sh->epoch) &&	/* pairs with [EPO] */
 		    status_state(a64_load_relaxed(&sh->status)) == DAXFS_S_IDLE &&
 		    !a64_load_relaxed(&sh->made_ino) &&
+		    !a64_load_relaxed(&sh->drop_attr) &&
 		    !a64_load_relaxed(&sh->drop_ino)) {
 			*nr = i;
 			return 0;

@@ -290,7 +290,7 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_a64 window_first;
 	struct daxfs_a64 window_nr;
 	struct daxfs_a64 drop_ino;	/* inode that is being dropped */
-	struct daxfs_a64 spare0;
+	struct daxfs_a64 drop_attr;	/* record that leaves attr_off */
 	struct daxfs_a64 more_off;	/* page of further entries, kept */
 	struct daxfs_a64 status;
 	struct daxfs_a64 entry_nr;
