@@ -605,31 +605,23 @@ static int check_region(struct agent *a)
 	return 0;
 }
 
-/*
- * Attributes of the root that were set lie outside of its inode. And a host
- * that stops after it took attributes away from an inode, before it retires
- * them, leaves them to the host that made them (see the table in core/inode.c):
- * one record for each host that stopped.
- */
+/* Attributes of the root that were set lie outside of its inode. */
 static int owns_right(const char *owned)
 {
-	u32 i, least = 0, most = 0, attrs = 0;
+	u32 i, set = 0, perhaps = 0;
 
 	for (i = 0; i < lin_trace.nr; i++) {
 		const struct lin_call *c = &lin_trace.call[i];
-		int root = c->kind == LIN_SETATTR && c->ino == DAXFS_ROOT_INO;
 
+		if (c->kind != LIN_SETATTR || c->ino != DAXFS_ROOT_INO)
+			continue;
 		if (c->resp == LIN_NEVER)
-			most += 1 + root;
+			perhaps = 1;
 		else
-			least |= root;
+			set = 1;
 	}
-	if (strncmp(owned, ACCOUNT, strlen(ACCOUNT)))
-		return 0;
-	owned += strlen(ACCOUNT);
-	if (*owned && sscanf(owned, "attr: %u\n", &attrs) != 1)
-		return 0;
-	return attrs >= least && attrs <= least + most;
+	return (!set && !strcmp(owned, ACCOUNT)) ||
+	       ((set || perhaps) && !strcmp(owned, ACCOUNT "attr: 1\n"));
 }
 
 static int check_memory(struct agent *a)
