@@ -172,6 +172,7 @@ static void begin(struct oracle *o)
 {
 	o->next = o->now;
 	o->in_place = 0;
+	o->content = 0;
 }
 
 static void arm(struct oracle *o)
@@ -441,7 +442,7 @@ static int op_write(struct oracle *o, u32 n, int fd)
 	end = now(o, n)->base + at + len;
 	if (end > now(o, n)->size)
 		next(o, n)->size = end;
-	o->in_place = 1;
+	o->in_place = o->content = 1;
 	o->obj = n;
 	o->from = at;
 	o->to = at + len;
@@ -501,7 +502,7 @@ static int op_mapped(struct oracle *o, u32 n, int fd)
 	at = below(have);
 	data = next_data(o, n) + at;
 	len = some_bytes(data, have - at);
-	o->in_place = 1;
+	o->in_place = o->content = 1;
 	o->obj = n;
 	o->from = at;
 	o->to = at + len;
@@ -530,6 +531,8 @@ static int op_append(struct oracle *o, u32 n, const char *path)
 	data = next_data(o, n) + (size - base);
 	len = some_bytes(data, base + ORACLE_WINDOW - size);
 	next(o, n)->size = size + len;
+	o->content = 1;
+	o->obj = n;
 	arm(o);
 	ret = write(fd, data, len);
 	if (ret >= 0 && (u64)ret < len)
@@ -966,10 +969,47 @@ static int adopt_content(struct oracle *o, const char *top)
 	return 0;
 }
 
+/*
+ * Behind the end, in a last page that was there, may lie bytes of the write
+ * that was cut off, and of nobody else. They show when the file is made longer
+ * (docs/design.md, section 10): do that, and go on from what there is.
+ */
+static int settle_tail(struct oracle *o, const char *top, const u8 *cut_off)
+{
+	struct oracle_obj *n = now(o, o->obj);
+	u64 end = (n->size + 4095) & ~4095ull, i;
+	u8 *data = o->data[o->obj][n->data];
+	char path[PATH_LEN];
+	int fd, r;
+
+	if (n->size < n->base || !path_of(o, top, o->obj, path))
+		return 0;
+	fd = (int)FRESH(open(path, O_RDWR | O_CLOEXEC));
+	r = harmless("open", fd);
+	if (!r)
+		r = harmless("truncate", ftruncate(fd, (off_t)end));
+	if (!r)
+		r = harmless("read", oracle_read(fd, data, ORACLE_WINDOW,
+						 n->base));
+	for (i = n->size - n->base; !r && i < end - n->base; i++) {
+		if (data[i] && data[i] != cut_off[i])
+			WRONG("inode %llu: byte %u was behind the end at %llu",
+			      (unsigned long long)n->ino, data[i],
+			      (unsigned long long)(n->base + i));
+	}
+	close(fd);
+	n->size = end;
+	n->mtime_known = 0;
+	return r;
+}
+
 int oracle_resolve(struct oracle *o, const char *top)
 {
+	static u8 cut_off[ORACLE_WINDOW];
 	char first[sizeof(why)];
 	int r;
+
+	memcpy(cut_off, o->data[o->obj][o->next.o[o->obj].data], ORACLE_WINDOW);
 
 	names_init();
 	forget_open(&o->now);
@@ -987,6 +1027,8 @@ int oracle_resolve(struct oracle *o, const char *top)
 	} else if (!r && o->pending && o->in_place) {
 		r = adopt_content(o, top);
 	}
+	if (!r && o->pending && o->content)
+		r = settle_tail(o, top, cut_off);
 	if (!r)
 		o->pending = 0;
 	return r;

@@ -42,6 +42,7 @@ struct oracle_state {
 struct oracle {
 	struct oracle_state now, next;
 	u32 pending;		/* next may have come true */
+	u32 content;		/* ... and writes into obj or appends to it */
 	u32 in_place;		/* ... and is a write of [from, to) into obj */
 	u32 obj;
 	u64 from, to;		/* in the window */
