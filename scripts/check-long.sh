@@ -59,7 +59,7 @@ once() {
 
 	heading "once each" 240
 	for g in lint arm64 unit unit-asan unit-tsan tools tools-asan install \
-		posix fuse scenario bench demo; do
+		fuzz posix fuse scenario bench demo; do
 		group "$g"
 	done
 }
@@ -150,7 +150,7 @@ fuzzing() { # SECONDS
 		draw
 		start=$(now)
 		run "fuzz-$i/flips" $(($1 + 900)) "$program" --flips "$flips" \
-			--seed "$seed" --jobs "$(nproc)" tests/fuzz/corpus
+			--seed "$seed" --jobs "$(nproc)" --thread tests/fuzz/corpus
 		took=$(($(now) - start + 1))
 		# as many more as fit, and ten times as many at most
 		[ $(($(now) + took)) -lt "$end" ] || return 0

@@ -248,6 +248,7 @@ static u64 round_of(u64 nr, u64 its_seed)
 		      (unsigned long long)seed);
 	host_join(path);
 	check_index();
+	check_pool();
 	empty_dir(DAXFS_ROOT_INO);
 	pages_usable();
 	pages_free();

@@ -750,6 +750,7 @@ static void verify_memory(u64 before)
 	report(1, "tree: %llu directories, %llu files, %llu names",
 	       (unsigned long long)walked.dirs, (unsigned long long)walked.files,
 	       (unsigned long long)walked.names);
+	check_pool();
 	empty_dir(DAXFS_ROOT_INO);
 	pages_usable();
 	pages_free();
@@ -767,6 +768,7 @@ static void verify_memory(u64 before)
 	printf("# statfs says %llu pages in use\n",
 	       (unsigned long long)(sf.pool_pages - sf.pages_free));
 	check_index();
+	check_pool();
 	host_part();
 }
 
