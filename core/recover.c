@@ -89,7 +89,7 @@ static int bury_dropped(struct daxfs_cx *cx, u64 off, u64 ino)
 /* Readers must not trust what they cached of a file that was being written. */
 static int raise_written(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 {
-	u64 ino = a64_load_relaxed(&sh->write_ino);
+	u64 ino = a64_load_acquire_volatile(&sh->write_ino);	/* [CHG] in written() */
 	struct daxfs_iref ref;
 	int r;
 

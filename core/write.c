@@ -139,6 +139,8 @@ static int write_in_place(struct daxfs_cx *cx, struct write *w, u64 *done)
 		to = daxfs_at(cx->rg, at, piece, 1);
 		if (!to)
 			return -EUCLEAN;
+		if (!*done)	/* write_ino before any byte; [CHG] in recovery */
+			full_fence();
 		port_copy_to(to, w->buf + *done, piece);
 		*done += piece;
 	}
@@ -375,7 +377,8 @@ struct write_arg {
 static void written(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
 	daxfs_touch(in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
-	a64_store_volatile(&cx->sh->write_ino, 0);
+	/* The counter is raised before. Pairs with [CHG] in recovery. */
+	a64_store_release_volatile(&cx->sh->write_ino, 0);
 }
 
 static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
@@ -390,7 +393,8 @@ static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
 	if (r)
 		return r;
 	a64_store_volatile(&f->inode_off, ref->off);
-	/* If we die now, recovery tells the readers of this file. */
+	/* If we die now, recovery tells the readers of this file. The fence
+	 * comes before the first byte, or with daxfs_op_begin(). */
 	a64_store_volatile(&cx->sh->write_ino, ref->ino);
 	return 0;
 }
