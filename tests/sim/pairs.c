@@ -32,6 +32,7 @@ struct pair {
 	void (*host[HOSTS])(void *arg);
 	void (*verify)(void);		/* after the run */
 	u32 runs;			/* times RUNS / 100 */
+	u32 sleeps;			/* host 0, for ever, before this step */
 };
 
 static struct world w;
@@ -89,6 +90,11 @@ static void section(void *arg, void (*fn)(struct daxfs_cx *c, u32 i), u32 nr)
 		if (i % 8 == 7 || i == nr - 1)
 			daxfs_leave(c);
 	}
+}
+
+static u32 slot_of(u32 host)
+{
+	return w.rg[host].host;
 }
 
 static int all_bytes(const u8 *p, u64 len, u8 value)
@@ -571,11 +577,6 @@ static void look_at_second(void *arg)
 
 /* ---- [HST]: who recovers whom ---- */
 
-static u32 slot_of(u32 host)
-{
-	return w.rg[host].host;
-}
-
 static void kill_host(u32 host)
 {
 	SETUP(daxfs_host_mark_dead(&w.rg[0], slot_of(host),
@@ -795,6 +796,55 @@ static void setup_change(void)
 	setup_tree();
 	SETUP(daxfs_getattr(cx(0), ino, &st));
 	page_off = st.change;
+}
+
+/* A write in place that ends in the middle. */
+static void write_and_die(void *arg)
+{
+	struct daxfs_file f = { .ino = ino };
+	u8 buf[200];
+
+	memset(buf, 'b', sizeof(buf));
+	if (daxfs_write(cx(me(arg)), &f, 0, buf, sizeof(buf)) != sizeof(buf))
+		WRONG("the write fails");
+	ended = 1;
+}
+
+/* Bytes of the write are there: the counter must move, now or by recovery. */
+static void recover_writer(struct daxfs_cx *c)
+{
+	struct daxfs_host_info info;
+	struct daxfs_stat st;
+	u32 slot = slot_of(0);
+	int r = daxfs_host_info(c->rg, slot, &info);
+
+	if (!r)
+		r = daxfs_host_mark_dead(c->rg, slot, info.incarnation);
+	if (!r)
+		r = daxfs_host_recover(c, slot);
+	if (!r)
+		r = daxfs_getattr(c, ino, &st);
+	if (r || st.change == page_off)
+		WRONG("bytes of a write that was cut off, and the counter has "
+		      "not moved: %s", strerror(-r));
+}
+
+static void read_and_recover(void *arg)
+{
+	struct daxfs_cx *c = cx(me(arg));
+	struct daxfs_file f = { .ino = ino };
+	u8 buf[200];
+	u32 i;
+
+	for (i = 0; i < 300 && !ended; i++) {
+		if (daxfs_read(c, &f, 0, buf, 200) != 200)
+			WRONG("the file cannot be read");
+		if (!all_bytes(buf, 200, 'a') && sim_is_asleep(0)) {
+			recover_writer(c);
+			return;
+		}
+		port_pause_ns(100);
+	}
 }
 
 /* ---- [REC] ---- */
@@ -1158,57 +1208,60 @@ static void take_room(void *arg)
 
 static const struct pair pairs[] = {
 	{ "[PUB] a number and its inode", setup_next_inode,
-	  { make_n, stat_number, stat_number }, verify_memory, 100 },
+	  { make_n, stat_number, stat_number }, verify_memory, .runs = 100 },
 	{ "[PUB] a symbolic link and its target", setup_next_inode,
-	  { make_link, read_link, read_link }, verify_memory, 100 },
+	  { make_link, read_link, read_link }, verify_memory, .runs = 100 },
 	{ "[PUB] attributes", setup_attr,
-	  { set_modes, get_modes, get_modes }, verify_memory, 100 },
+	  { set_modes, get_modes, get_modes }, verify_memory, .runs = 100 },
 	{ "[PUB] pages in holes", setup_sparse,
-	  { fill_holes, read_holes, read_holes }, verify_memory, 100 },
+	  { fill_holes, read_holes, read_holes }, verify_memory, .runs = 100 },
 	{ "[PUB] pages behind the end", setup_tree,
-	  { grow_file, read_grown, read_grown }, verify_memory, 100 },
+	  { grow_file, read_grown, read_grown }, verify_memory, .runs = 100 },
 	{ "[PUB] fsync and other means", setup_tree,
-	  { write_and_tell, hear_and_read }, verify_memory, 200 },
+	  { write_and_tell, hear_and_read }, verify_memory, .runs = 200 },
 	{ "[PUB] a table that is new", setup_before_growth,
-	  { add_names, find_names, add_names }, verify_memory, 50 },
+	  { add_names, find_names, add_names }, verify_memory, .runs = 50 },
 	{ "[PUB] a table that is given up", setup_grown,
-	  { add_names, find_names, add_names, find_names }, verify_memory, 50 },
+	  { add_names, find_names, add_names, find_names }, verify_memory, .runs = 50 },
 	{ "[BUR] names that go as a table comes", setup_before_growth,
-	  { remove_names, add_names, add_names }, verify_memory, 200 },
+	  { remove_names, add_names, add_names }, verify_memory, .runs = 200 },
 	{ "[BUR] names that go while the index grows", setup_growing,
-	  { remove_names, add_names, add_names }, verify_memory, 100 },
+	  { remove_names, add_names, add_names }, verify_memory, .runs = 100 },
 	{ "[HST] a host that is there", open_late,
-	  { join_once, look_at_alive, look_at_alive }, NULL, 200 },
+	  { join_once, look_at_alive, look_at_alive }, NULL, .runs = 200 },
 	{ "[HST] two hosts in one slot", setup_to_leave,
-	  { leave_slot, join_slot, look_at_second, look_at_second }, NULL, 200 },
+	  { leave_slot, join_slot, look_at_second, look_at_second }, NULL, .runs = 200 },
 	{ "[HST] a recoverer that died, and one that lives", setup_relay,
-	  { recover_and_return, try_recover }, verify_one_win, 50 },
+	  { recover_and_return, try_recover }, verify_one_win, .runs = 50 },
 	{ "[HST] [REC] recovery by a third", setup_deaths,
-	  { work_and_die, see_death, recover_dead }, verify_recovered, 100 },
+	  { work_and_die, see_death, recover_dead }, verify_recovered, .runs = 100,
+	  .sleeps = 4000 },
 	{ "[MKF] a region that is being made", setup_raw,
-	  { format_raw, open_raw }, NULL, 50 },
+	  { format_raw, open_raw }, NULL, .runs = 50 },
 	{ "[CHG] size and content behind the counter", setup_change,
-	  { change_twice, watch_change, watch_change }, verify_memory, 200 },
+	  { change_twice, watch_change, watch_change }, verify_memory, .runs = 200 },
+	{ "[CHG] a write that is cut off", setup_change,
+	  { write_and_die, read_and_recover }, NULL, .runs = 300, .sleeps = 150 },
 	{ "[REC] records one after the other", setup_words,
-	  { run_records, read_words, read_words }, give_words, 300 },
+	  { run_records, read_words, read_words }, give_words, .runs = 300 },
 	{ "[REC] records that others end", setup_words,
-	  { run_records, settle_words, read_words }, give_words, 100 },
+	  { run_records, settle_words, read_words }, give_words, .runs = 100 },
 	{ "[EPO] a reader and a page that goes", setup_unit,
-	  { use_unit, retire_and_reuse, advance_only }, NULL, 300 },
+	  { use_unit, retire_and_reuse, advance_only }, NULL, .runs = 300 },
 	{ "[EPO] a reader that has just come", setup_unit,
-	  { join_and_use_unit, retire_and_reuse, advance_only }, NULL, 300 },
+	  { join_and_use_unit, retire_and_reuse, advance_only }, NULL, .runs = 300 },
 	{ "[MAP] a pin and a page that goes", setup_pin,
-	  { pin_and_look, replace_and_reuse }, close_pinned, 300 },
+	  { pin_and_look, replace_and_reuse }, close_pinned, .runs = 300 },
 	{ "[OPN] open and unlink", setup_tree,
-	  { hold_and_read, unlink_a, hold_and_read }, verify_memory, 200 },
+	  { hold_and_read, unlink_a, hold_and_read }, verify_memory, .runs = 200 },
 	{ "[SLT] create and rmdir", setup_tree,
-	  { create_in_empty, rmdir_empty }, verify_slots, 300 },
+	  { create_in_empty, rmdir_empty }, verify_slots, .runs = 300 },
 	{ "[CUT] write in place and append", setup_tree,
-	  { overwrite_tail, append_some }, verify_tail, 300 },
+	  { overwrite_tail, append_some }, verify_tail, .runs = 300 },
 	{ "[CUT] write in place and truncate", setup_tree,
-	  { overwrite_tail, cut_tail }, verify_tail, 200 },
+	  { overwrite_tail, cut_tail }, verify_tail, .runs = 200 },
 	{ "[HNT] memory that comes back to a full pool", setup_full,
-	  { give_back, take_room, take_room }, NULL, 50 },
+	  { give_back, take_room, take_room }, NULL, .runs = 50 },
 };
 
 static void begin_run(void)
@@ -1238,8 +1291,8 @@ static int run_pair(const struct pair *p, u64 seed)
 	begin_run();
 	for (nr = 0; nr < HOSTS && p->host[nr]; nr++)
 		sim_host_init(&host[nr], p->host[nr], &self[nr]);
-	if (p->host[0] == work_and_die)
-		sim_sleep_after(&host[0], sim_rand(&rng) % 4000);
+	if (p->sleeps)
+		sim_sleep_after(&host[0], sim_rand(&rng) % p->sleeps);
 	if (sim_run(host, nr, &s))
 		return FAIL("seed %llu: does not end", (unsigned long long)seed);
 	if (!complaint[0] && p->verify)
