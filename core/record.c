@@ -186,7 +186,9 @@ void daxfs_op_begin(struct daxfs_cx *cx)
 	cx->seq++;
 	cx->entry_nr = 0;
 	cx->garbage_nr = 0;
-	a64_store_relaxed(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
+	/* Who finds that a record is over finds its words clean: is_stuck().
+	 * Pairs with [REC] in ref_look(). */
+	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
 	/* After a power cut, too, the section of a record holds reuse back. */
 	a64_keep(&cx->sh->epoch);
 	/* Readers of older references see the new seq before any entry changes.

@@ -21,8 +21,9 @@
  * hosts to a word take the order of their execution, a failed CAS sees the
  * newest, and of the messages the last HISTORY are on offer. Accesses past
  * the port see the newest, and what they store counts as part of the message
- * before. More than C11 allows: nothing. No address or data dependency orders
- * anything, which C11 does not promise either.
+ * before. More than C11 allows: a relaxed store ends a release sequence also
+ * if the same host headed it, as C++20 has it. No address or data dependency
+ * orders anything, which C11 does not promise either.
  */
 #include "sim.h"
 #include "weak.h"
