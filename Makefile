@@ -142,7 +142,8 @@ check-long: deps ## all of it, multiplied, for about SECONDS=3600
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan tests
 	+@MAKE='$(MAKE)' scripts/check-long.sh $(SECONDS) $(SEED)
 check-build: have-deps tools library tests sim benches freestanding
-	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=asan tools tests fuzzers
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=asan tools tests fuzzers \
+	build/asan/sim/test_noise
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan build/tsan/stress_core
 
 .PHONY: lint

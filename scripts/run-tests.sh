@@ -227,6 +227,7 @@ group() {
 		;;
 	sim)
 		each sim 300 $(programs tests/sim "$BUILD/sim")
+		run sim/noise-asan 300 "$asan/sim/test_noise" "some noise"
 		;;
 	fuzz)
 		run fuzz/replay 120 "$asan/fuzz/fuzz_region" tests/fuzz/corpus \
