@@ -385,11 +385,11 @@ static void check_constants(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino,
 	if (in->birth_layer != birth &&
 	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "inode", ino,
 			   "was born in another layer"))
-		in->birth_layer = birth;
+		port_copy_to(&in->birth_layer, &birth, sizeof(birth));
 	if (in->slot_base != slots &&
 	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", ino,
 			   "has another number of names below"))
-		in->slot_base = slots;
+		port_copy_to(&in->slot_base, &slots, sizeof(slots));
 	check_bits(p, &in->opens, ino, "is open on a host that there is not");
 	check_bits(p, &in->mapped, ino, "is mapped on a host that there is not");
 }

@@ -78,10 +78,12 @@ static void set_mode_type(struct daxfs_ck *p, struct daxfs_ck_node *n, u32 type)
 	struct daxfs_inode *in = daxfs_at(p->rg, n->off, sizeof(*in), 64);
 	u64 off = daxfs_ck_load(&in->attr_off);
 	struct daxfs_attr *at = daxfs_at(p->rg, off, sizeof(*at), 8);
+	u32 mode;
 
 	if (!at || off == DAXFS_ATTR_GONE)
 		at = &in->attr;
-	at->mode = (at->mode & 07777) | type << 12;
+	mode = (at->mode & 07777) | type << 12;
+	port_copy_to(&at->mode, &mode, sizeof(mode));
 	p->again = 1;
 }
 

@@ -123,7 +123,6 @@ static void check_ctx(struct daxfs_ck *p, u32 id, int used)
 		check_more(p, sh, id);
 		return;
 	}
-	ctx_zero(p, id, &sh->write_ino, "writes a file that nobody writes");
 	ctx_zero(p, id, &sh->more_off, "keeps a page without a host");
 }
 

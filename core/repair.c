@@ -149,9 +149,10 @@ static int lost_dir(struct daxfs_ck *p, struct daxfs_iref *dir)
 	return r ? r : daxfs_copy_up(p->cx, dir);
 }
 
-static u32 number_name(char *name, u64 ino)
+/* text: the length, and the name behind it, as in a cell. */
+static u32 number_name(char *text, u64 ino)
 {
-	char digits[24];
+	char digits[24], *name = text + 1;
 	u32 nr = 0, len = 0;
 
 	do
@@ -160,15 +161,16 @@ static u32 number_name(char *name, u64 ino)
 	name[len++] = '#';
 	while (nr)
 		name[len++] = digits[--nr];
+	text[0] = (char)len;
 	return len;
 }
 
 static int put_name(struct daxfs_ck *p, struct daxfs_iref *dir,
 		    struct daxfs_ck_node *n, u32 type)
 {
-	char name[32];
-	u32 len = number_name(name, n->ino);
-	struct daxfs_key k = daxfs_key_dirent(p->rg, dir->ino, name, len);
+	char text[32];
+	u32 len = number_name(text, n->ino);
+	struct daxfs_key k = daxfs_key_dirent(p->rg, dir->ino, text + 1, len);
 	struct daxfs_dirent_cell *c;
 	u64 off, slot, found, value;
 	int r;
@@ -184,8 +186,7 @@ static int put_name(struct daxfs_ck *p, struct daxfs_iref *dir,
 	a64_store_relaxed(&c->cell.hash, k.hash);
 	a64_store_relaxed(&c->cell.key, k.key);
 	a64_store_relaxed(&c->ihint, n->off);
-	c->name_len = (u8)len;
-	port_copy_to(c->name, name, len);
+	port_copy_to(&c->name_len, text, len + 1);
 	r = daxfs_slot_take(p->cx, dir, off, &slot);
 	if (!r)
 		r = daxfs_index_insert(p->cx, &k, off, &found, &value);
