@@ -477,6 +477,16 @@ static void copy_region(const char *from, const char *to)
 	shell("cp --sparse=always %s %s", from, to);
 }
 
+static void copy_bytes(const struct damage *d, int fd, u64 to, u64 from)
+{
+	u8 buf[4096];
+
+	if (d->value > sizeof(buf) || !to ||
+	    pread(fd, buf, d->value, (off_t)from) != (ssize_t)d->value ||
+	    pwrite(fd, buf, d->value, (off_t)to) != (ssize_t)d->value)
+		give_up("%s: cannot copy", d->what);
+}
+
 static void change(const struct damage *d, const char *path)
 {
 	u64 off, value = d->value, v = 0;
@@ -489,6 +499,11 @@ static void change(const struct damage *d, const char *path)
 	if (d->from)
 		value = d->from(d->from_path, d->from_n);
 	part();
+	if (d->how == COPY) {
+		copy_bytes(d, fd, off, value);
+		close(fd);
+		return;
+	}
 	if (!off || pread(fd, &v, len, (off_t)off) != (ssize_t)len)
 		give_up("%s: no such place", d->what);
 	value = d->how == XOR || d->how == XOR32 ? v ^ value : value;
@@ -639,6 +654,16 @@ static void run_random(u32 nr)
 
 /* ---- a dead host ---- */
 
+static const struct damage *case_of(const char *what)
+{
+	u32 i;
+
+	for (i = 0; i < damages_nr; i++)
+		if (!strcmp(damages[i].what, what))
+			return &damages[i];
+	give_up("no such case: %s", what);
+}
+
 static void die_with_open_file(const char *path)
 {
 	struct daxfs_file f;
@@ -661,8 +686,9 @@ static void die_with_open_file(const char *path)
 
 static void run_dead(void)
 {
-	const char *path = at("r");
+	char path[128];
 
+	strcpy(path, at("r"));
 	copy_region(at("e"), path);
 	die_with_open_file(path);
 	verdict("a dead host with an unlinked open file is found",
@@ -672,6 +698,12 @@ static void run_dead(void)
 		"fsck -p does not end with 1");
 	verdict("... and nothing is left of it", fsck("-n", path) ?
 		"fsck -n is not content" : NULL);
+	copy_region(at("e"), path);
+	die_with_open_file(path);
+	change(case_of("table.next itself"), path);
+	verdict("a dead host in a damaged region is recovered",
+		fsck("-y", path) != 1 || fsck("-n", path) ?
+		"fsck -y does not end with 1, or something is left" : NULL);
 }
 
 static void kill_fsck(const char *path, u32 after_us)
@@ -703,17 +735,12 @@ static void run_killed(void)
 		"base: a moved directory's name lost",
 	};
 	char path[128];
-	u32 i, k, bad = 0;
+	u32 i, bad = 0;
 
 	strcpy(path, at("r"));
 	for (i = 0; i < 6 * 4; i++) {
-		const struct damage *d = NULL;
+		const struct damage *d = case_of(cases[i % 6]);
 
-		for (k = 0; k < damages_nr; k++)
-			if (!strcmp(damages[k].what, cases[i % 6]))
-				d = &damages[k];
-		if (!d)
-			give_up("no such case: %s", cases[i % 6]);
 		copy_region(at(d->image == 'b' ? "b" : "e"), path);
 		change(d, path);
 		kill_fsck(path, (u32)(random_u64() % 8000));

@@ -7,7 +7,8 @@
 
 #include "core.h"
 
-enum how { SET, XOR, SET32, XOR32, BYTE };
+enum how { SET, XOR, SET32, XOR32, BYTE,
+	   COPY /* as many bytes as value says, from what from() says */ };
 
 enum expect {
 	FIXED,		/* found (4), corrected (1), clean */

@@ -16,6 +16,7 @@
 #include "dir.h"
 #include "index.h"
 #include "map.h"
+#include "pool.h"
 #include "region.h"
 #include "word.h"
 
@@ -333,6 +334,24 @@ static u64 free_object(const char *path, u64 n)
 	return 0;
 }
 
+/* An inode that is free, in some page of inodes. */
+static u64 free_inode(const char *path, u64 n)
+{
+	const struct daxfs_span *pool = &the_rg->area[DAXFS_AREA_POOL];
+
+	(void)path;
+	for (u64 i = 0; i < pool->nr; i++) {
+		u64 page_off = pool->off + i * DAXFS_PAGE_SIZE;
+
+		if (daxfs_slab_class(word_at(info(page_off))) != DAXFS_CLASS256)
+			continue;
+		for (u64 off = page_off; off < page_off + DAXFS_PAGE_SIZE; off += 256)
+			if (DAXFS_KIND(word_at(off)) != DAXFS_I_OWNED)
+				return off + n;
+	}
+	return 0;
+}
+
 /* ---- values: where they are, or what they are ---- */
 
 static u64 word_of_dir(const char *path, u64 n)
@@ -363,6 +382,21 @@ static u64 page_word_value(const char *path, u64 n)
 static u64 map_word_value(const char *path, u64 n)
 {
 	return word_at(map_word(path, n));
+}
+
+static u64 segment_of(const char *path, u64 n)
+{
+	return word_of_dir(path, n);
+}
+
+static u64 name_page(const char *path, u64 n)
+{
+	return name(path, n) & ~(DAXFS_PAGE_SIZE - 1);
+}
+
+static u64 inode_page(const char *path, u64 n)
+{
+	return inode(path, n) & ~(DAXFS_PAGE_SIZE - 1);
 }
 
 static u64 slab_as_page(const char *path, u64 n)
