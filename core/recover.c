@@ -86,7 +86,10 @@ static int bury_dropped(struct daxfs_cx *cx, u64 off, u64 ino)
 	return daxfs_cell_dispose(cx, off);
 }
 
-/* Readers must not trust what they cached of a file that was being written. */
+/*
+ * Readers must not trust what they cached of a file that was being written, and
+ * what lies behind its end must not show when it grows.
+ */
 static int raise_written(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 {
 	u64 ino = a64_load_acquire_volatile(&sh->write_ino);	/* [CHG] in written() */
@@ -96,6 +99,8 @@ static int raise_written(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 	if (!ino)
 		return 0;
 	r = daxfs_iget(cx, ino, 0, &ref);
+	if (!r && ref.in && !daxfs_regular(cx, &ref))
+		r = daxfs_cut_tail(cx, &ref);
 	if (!r && ref.in)
 		daxfs_touch(ref.in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
 	return r == -ENOENT ? 0 : r;

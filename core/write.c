@@ -365,6 +365,63 @@ static int write_some(struct daxfs_cx *cx, struct write *w, u64 *done)
 	return -EBUSY;
 }
 
+/* 1: the last page holds something behind the end. */
+static int tail_is_used(struct daxfs_cx *cx, struct write *w)
+{
+	u64 at, left = DAXFS_PAGE_SIZE - (w->size & PAGE_MASK);
+	u8 buf[128];
+	int r = own_byte(cx, w, w->size, &at);
+
+	if (r || !at || left == DAXFS_PAGE_SIZE)
+		return r;
+	while (left) {
+		u64 n = left < sizeof(buf) ? left : sizeof(buf);
+		const void *from = daxfs_at(cx->rg, at, n, 1);
+
+		if (!from)
+			return -EUCLEAN;
+		port_copy_from(buf, from, n);
+		for (u64 i = 0; i < n; i++)
+			if (buf[i])
+				return 1;
+		at += n;
+		left -= n;
+	}
+	return 0;
+}
+
+/* Who lives and grows the file at this moment finds the cut moved, and begins
+ * again. */
+int daxfs_cut_tail(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	struct write w = { .ref = ref };
+	int r = 0;
+
+	for (u32 i = 0; i < TRIES; i++) {
+		r = look(cx, &w);
+		if (!r)
+			r = tail_is_used(cx, &w);
+		if (r <= 0)
+			break;
+		daxfs_op_begin(cx);
+		r = daxfs_op_add(cx, &ref->in->cut, w.cut,
+				 cut_next(w.cut) | DAXFS_CUT_PURGE);
+		if (!r)
+			r = daxfs_op_add(cx, &ref->in->size, size_make(w.size),
+					 size_make(w.size));
+		if (!r)
+			r = daxfs_op_run(cx);
+		if (!r) {
+			daxfs_op_end(cx);
+			r = daxfs_purge(cx, ref);
+			break;
+		}
+		if (r != -EAGAIN)
+			break;
+	}
+	return r == -ENOSPC ? 0 : r;	/* whoever grows it next purges it */
+}
+
 struct write_arg {
 	struct daxfs_file *f;
 	const u8 *buf;
