@@ -706,6 +706,34 @@ static void run_dead(void)
 		"fsck -y does not end with 1, or something is left" : NULL);
 }
 
+/* The new index is made in the reserve, or where the leaks were. */
+static void run_full(void)
+{
+	struct daxfs_new what = { .mode = S_IFREG | 0600 };
+	static u8 buf[64 << 10];
+	struct daxfs_file f;
+	struct daxfs_stat st;
+	char path[128];
+	u64 off = 0;
+	s64 n;
+
+	strcpy(path, at("r"));
+	copy_region(at("e"), path);
+	join(path, 0);
+	MUST(daxfs_create(the_cx, DAXFS_ROOT_INO, "fill", 4, &what, &st));
+	MUST(daxfs_open(the_cx, st.ino, 0, &f));
+	while ((n = daxfs_write(the_cx, &f, off, buf, sizeof(buf))) > 0)
+		off += (u64)n;
+	MUST(daxfs_close(the_cx, st.ino));
+	part();
+	verdict("a full region is clean", n != -ENOSPC || fsck("-n", path) ?
+		"fsck -n is not content" : NULL);
+	change(case_of("table.size_shift"), path);
+	verdict("... and can be corrected", fsck("-y", path) != 1 ||
+		fsck("-n", path) ? "fsck -y does not end with 1, or something "
+		"is left" : NULL);
+}
+
 static void kill_fsck(const char *path, u32 after_us)
 {
 	char program[256];
@@ -808,6 +836,7 @@ int main(int argc, char **argv)
 		run_dead();
 		run_beside();
 		run_killed();
+		run_full();
 	}
 	run_cases(only);
 	for (i = 0; i < (int)random_runs; i++)
