@@ -93,6 +93,10 @@ struct daxfs_free_slot {	/* a directory slot freed by us; a hint */
 struct daxfs_cx {
 	struct daxfs_region *rg;
 	struct daxfs_shared_ctx *sh;	/* NULL: read-only without a host */
+	const struct daxfs_a64 *state;	/* of our host, if sh */
+	u64 state_seen;			/* as long as it says so we are one */
+	struct daxfs_shared_ctx none;	/* sh of a host that was declared dead: its
+					 * stores go nowhere */
 	u32 id;				/* host * DAXFS_CTXS + context */
 	u64 seq;			/* of the current record */
 	u64 epoch;			/* of the current section; 0 outside */
@@ -151,7 +155,10 @@ struct daxfs_host_info {	/* one row of the host table */
 	struct daxfs_host_id id;
 	u64 heartbeat_ns;
 	u64 joined_ns;
+	u64 epoch;		/* of the region, loaded before the next */
 	u64 oldest_epoch;	/* lowest epoch of a context in a section, or 0 */
+	u64 map_epoch;		/* of the oldest pin or mapping; 0: none */
+	u32 recoverer;		/* while it is being recovered: by whom */
 };
 
 /* Take a free host slot. -EUSERS: all DAXFS_HOSTS are in use. */
@@ -170,6 +177,11 @@ int daxfs_host_check(const struct daxfs_region *rg);
 /* Row i of the table; -ENOENT if the slot is free. */
 int daxfs_host_info(const struct daxfs_region *rg, u32 slot,
 		    struct daxfs_host_info *info);
+/*
+ * Pool pages that are retired and wait for the epoch to move on, which a
+ * context in a section may hold back. Looks at all pages.
+ */
+u64 daxfs_pages_waiting(const struct daxfs_region *rg);
 /*
  * State that the host of that slot and incarnation executes no further store.
  * The caller has proof: its process is gone, or it was fenced.
@@ -325,9 +337,11 @@ int daxfs_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, u64 len,
 /*
  * A section: memory seen inside is not reused. Every call above has its own;
  * they nest. Keep it short: it holds reclamation back for all hosts.
+ * Leaving says -ESTALE if this host was declared dead meanwhile: what was seen
+ * inside may then have been the memory of something else. It is left then, too.
  */
 int daxfs_enter(struct daxfs_cx *cx);
-void daxfs_leave(struct daxfs_cx *cx);
+int daxfs_leave(struct daxfs_cx *cx);
 
 /*
  * Pins: from daxfs_map_begin(f) on, pages that leave f are kept while

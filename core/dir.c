@@ -188,6 +188,8 @@ static int slot_try(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 		return -EBUSY;
 	/* The cell says where it is before it is there: for recovery. */
 	a64_store_relaxed(&cell->dslot, slot);
+	if (daxfs_still_host(cx))
+		return -ESTALE;
 	return a64_cas(word, 0, cell_off) ? -EBUSY : 0;	/* [PUB] the cell */
 }
 
@@ -293,7 +295,8 @@ int daxfs_slot_clear(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 slot,
 	if (r || !word)
 		return r;
 	r = daxfs_word_settle(cx, word, &v);
-	if (!r && v == cell_off && a64_cas(word, v, 0) == v)
+	if (!r && v == cell_off && !daxfs_still_host(cx) &&
+	    a64_cas(word, v, 0) == v)
 		slot_remember(cx, dir->ino, slot);
 	return r;
 }

@@ -30,7 +30,7 @@ int daxfs_enter(struct daxfs_cx *cx)
 	cx->probes = 0;
 	if (!cx->sh)
 		return 0;
-	r = daxfs_host_check(cx->rg);
+	r = daxfs_host_look(cx);
 	if (r) {
 		cx->depth = 0;
 		return r;
@@ -44,12 +44,20 @@ int daxfs_enter(struct daxfs_cx *cx)
 	return 0;
 }
 
-void daxfs_leave(struct daxfs_cx *cx)
+int daxfs_leave(struct daxfs_cx *cx)
 {
 	int collect;
 
 	if (--cx->depth || !cx->sh)
-		return;
+		return 0;
+	/* Who is declared dead is recovered, and what it could see reused,
+	 * after that. So if we are alive now, all loads of the section were of
+	 * what it was meant to be. Pairs with [EVI] in daxfs_host_mark_dead(). */
+	acquire_fence();
+	if (daxfs_still_host(cx)) {
+		cx->epoch = 0;
+		return -ESTALE;		/* the context is not ours any more */
+	}
 	collect = cx->retire_count >= COLLECT_EVERY;
 	if (collect) {
 		daxfs_collect(cx);
@@ -62,6 +70,7 @@ void daxfs_leave(struct daxfs_cx *cx)
 	a64_store_release_volatile(&cx->sh->epoch, 0);
 	if (collect)
 		daxfs_epoch_advance(cx);
+	return 0;
 }
 
 u64 daxfs_retire_epoch(struct daxfs_cx *cx)

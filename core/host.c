@@ -18,6 +18,8 @@
 #include "region.h"
 #include "word.h"
 
+#define JOIN_TRIES	4096u
+
 static void store_name(struct daxfs_host *h, const char *name)
 {
 	for (u32 i = 0; i < 8; i++) {
@@ -69,15 +71,52 @@ static int join_slot(struct daxfs_region *rg, u32 slot,
 	return 0;
 }
 
+/*
+ * The slot that is free for the longest time; DAXFS_HOSTS: there is none. If
+ * its last host was declared dead by mistake, what that still stores goes to
+ * its old slot, so the later somebody else lives there, the better.
+ */
+static u32 pick_slot(const struct daxfs_region *rg)
+{
+	u32 best = DAXFS_HOSTS;
+	u64 since = 0;
+
+	for (u32 i = 0; i < DAXFS_HOSTS; i++) {
+		struct daxfs_host *h = daxfs_host(rg, i);
+		u64 t;
+
+		if (DAXFS_KIND(a64_load_relaxed(&h->state)) != DAXFS_H_FREE)
+			continue;	/* a hint: the CAS decides */
+		t = a64_load_relaxed(&h->heartbeat_ns);
+		if (best == DAXFS_HOSTS || t < since) {
+			best = i;
+			since = t;
+		}
+	}
+	return best;
+}
+
 int daxfs_host_join(struct daxfs_region *rg, const struct daxfs_host_id *id)
 {
-	for (u32 i = 0; i < DAXFS_HOSTS; i++) {
-		int r = join_slot(rg, i, id);
+	for (u32 i = 0; i < JOIN_TRIES; i++) {
+		u32 slot = pick_slot(rg);
+		int r = slot < DAXFS_HOSTS ? join_slot(rg, slot, id) : -EUSERS;
 
 		if (r != -EBUSY)
 			return r;
 	}
-	return -EUSERS;
+	return -EUSERS;		/* others are always faster */
+}
+
+/* Does a state word with that value say that we are a host? */
+static int state_is_ours(const struct daxfs_region *rg, u64 v)
+{
+	if (!rg->joined || host_incarnation(v) != rg->incarnation)
+		return 0;
+	/* RECOVERING itself: daxfs_host_take_over(), daxfs_host_leave(). */
+	return DAXFS_KIND(v) == DAXFS_H_ALIVE ||
+	       (DAXFS_KIND(v) == DAXFS_H_RECOVERING &&
+		host_recoverer(v) == rg->host);
 }
 
 int daxfs_host_check(const struct daxfs_region *rg)
@@ -85,12 +124,20 @@ int daxfs_host_check(const struct daxfs_region *rg)
 	/* A look, not a lock: relaxed is as good as any order. */
 	u64 v = a64_load_relaxed(&daxfs_host(rg, rg->host)->state);
 
-	if (!rg->joined || host_incarnation(v) != rg->incarnation)
-		return -ESTALE;
-	/* RECOVERING itself: daxfs_host_take_over(). */
-	return DAXFS_KIND(v) == DAXFS_H_ALIVE ||
-	       (DAXFS_KIND(v) == DAXFS_H_RECOVERING &&
-		host_recoverer(v) == rg->host) ? 0 : -ESTALE;
+	return state_is_ours(rg, v) ? 0 : -ESTALE;
+}
+
+int daxfs_host_recheck(struct daxfs_cx *cx)
+{
+	u64 v = a64_load_relaxed(cx->state);	/* as above */
+
+	if (state_is_ours(cx->rg, v)) {
+		cx->state_seen = v;
+		return 0;
+	}
+	/* The context belongs to whom the slot belongs to, from here on. */
+	cx->sh = &cx->none;
+	return -ESTALE;
 }
 
 void daxfs_host_beat(struct daxfs_region *rg)
@@ -143,6 +190,11 @@ int daxfs_host_info(const struct daxfs_region *rg, u32 slot,
 	info->id.name[63] = 0;
 	info->heartbeat_ns = a64_load_relaxed(&h->heartbeat_ns);
 	info->joined_ns = a64_load_relaxed(&h->joined_ns);
+	info->map_epoch = a64_load_relaxed(&h->map_epoch);
+	info->recoverer = host_recoverer(v);
+	/* Whoever shows less than this has been inside since it was less.
+	 * Pairs with [EPO] in daxfs_epoch_advance(). */
+	info->epoch = a64_load_acquire(&daxfs_globals(rg)->epoch.word);
 	info->oldest_epoch = oldest_epoch(rg, slot);
 	return 0;
 }
@@ -156,6 +208,7 @@ int daxfs_host_mark_dead(struct daxfs_region *rg, u32 slot, u32 incarnation)
 	    (DAXFS_KIND(v) != DAXFS_H_ALIVE && DAXFS_KIND(v) != DAXFS_H_JOINING &&
 	     !(DAXFS_KIND(v) == DAXFS_H_RECOVERING && host_recoverer(v) == slot)))
 		return -ESTALE;
+	/* Before anything is recovered. Pairs with [EVI] in daxfs_leave(). */
 	if (a64_cas(&h->state, v, (v & ~7ull) | DAXFS_H_DEAD) != v)
 		return -ESTALE;
 	return 0;
@@ -191,6 +244,10 @@ int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr)
 	cx->seq = status_seq(a64_load_relaxed(&cx->sh->status));
 	start_hints(cx);
 	h = daxfs_host(rg, rg->host);
+	cx->state = &h->state;
+	daxfs_host_recheck(cx);		/* if not: each entry says so */
+	/* Outside a section, whatever a host that woke up late left there. */
+	a64_store_relaxed(&cx->sh->epoch, 0);
 	/* Seen before the first epoch. Pairs with [EPO] in host_shows(). */
 	a64_or(&h->ctx_used, 1ull << nr);
 	full_fence();

@@ -642,7 +642,7 @@ static int migrate_one(struct daxfs_cx *cx, const struct table *tb,
 static int migrate_range(struct daxfs_cx *cx, const struct table *tb,
 			 const struct table *next, u64 from)
 {
-	int r = 0;
+	int r = daxfs_still_host(cx);	/* once: each step is idempotent */
 
 	for (u64 i = from; i < from + MIGRATE_STEP && i <= tb->mask && !r; i++)
 		r = migrate_one(cx, tb, next, i);
@@ -866,6 +866,8 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 		if (run > LONG_RUN && grow(cx, tb) == -ENOSPC &&
 		    run > ENDLESS_RUN && !cx->full)
 			return -ENOSPC;
+		if (daxfs_still_host(cx))
+			return -ESTALE;
 		/* Publication. Pairs with [PUB] in find_in(). */
 		if (a64_cas(at, held, new) == held)
 			return held == DAXFS_B_EMPTY ? 0 : 3;
@@ -929,6 +931,8 @@ static int bury_in(struct daxfs_cx *cx, const struct table *tb, u64 cell_off,
 		if (b == DAXFS_B_EMPTY ||
 		    (is_cell(b) && bucket_off(b) == cell_off &&
 		     bucket_tag_is(b, hash))) {
+			if (daxfs_still_host(cx))
+				return -ESTALE;
 			/* [BUR] in put() */
 			if (a64_cas(bucket, b, tomb_for(tb, b, hash)) != b)
 				continue;

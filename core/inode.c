@@ -494,6 +494,9 @@ static int attr_replace(struct daxfs_cx *cx, struct daxfs_iref *ref, u64 old_off
 	shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
 	port_copy_to(&shared->mode, &at->mode,
 		     sizeof(*at) - offsetof(struct daxfs_attr, mode));
+	r = daxfs_still_host(cx);
+	if (r)
+		return r;
 	r = attr_swap(cx, ref->in, old_off, off);
 	if (r)
 		daxfs_obj_give(cx, off);
@@ -589,6 +592,8 @@ static int setattr_fn(struct daxfs_cx *cx, void *p)
 		r = daxfs_ref_stat(cx, &ref, a->st);
 	if (!r && (a->sa->set & (DAXFS_SET_MODE | DAXFS_SET_UID | DAXFS_SET_GID)))
 		r = set_attr(cx, &ref, a->sa);
+	if (!r)
+		r = daxfs_still_host(cx);
 	if (r)
 		return r;
 	set_times(ref.in, a->sa);
@@ -635,8 +640,10 @@ struct daxfs_a64 *daxfs_opens_word(struct daxfs_cx *cx,
 static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
 	struct daxfs_a64 *opens = daxfs_opens_word(cx, ref);
-	int unlinked = 0, r;
+	int unlinked = 0, r = daxfs_still_host(cx);
 
+	if (r)
+		return r;
 	a64_or(opens, host_bit(cx));
 	/* The bit before the count. Pairs with [OPN] in
 	 * daxfs_drop_if_unused(). */
@@ -646,6 +653,8 @@ static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 		r = is_unlinked(cx, ref->in, &unlinked);
 	if (!r && !unlinked)
 		return 0;
+	if (daxfs_still_host(cx))
+		return -ESTALE;
 	a64_and(opens, ~host_bit(cx));
 	if (!r && ref->in)
 		r = daxfs_drop_if_unused(cx, ref);
@@ -685,6 +694,8 @@ static int close_fn(struct daxfs_cx *cx, void *p)
 	struct daxfs_iref ref;
 	int r = daxfs_iget(cx, *(u64 *)p, 0, &ref);
 
+	if (!r)
+		r = daxfs_still_host(cx);
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	a64_and(daxfs_opens_word(cx, &ref), ~host_bit(cx));
@@ -726,7 +737,7 @@ static void attr_drop(struct daxfs_cx *cx, struct daxfs_inode *in)
 	for (u32 i = 0; i < 100000; i++) {
 		u64 off = a64_load_acquire(&in->attr_off);	/* [PUB] */
 
-		if (off == DAXFS_ATTR_GONE ||
+		if (off == DAXFS_ATTR_GONE || daxfs_still_host(cx) ||
 		    !attr_swap(cx, in, off, DAXFS_ATTR_GONE))
 			return;
 	}
@@ -745,6 +756,8 @@ int daxfs_drop_finish(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	end = value_make(ref->has_base ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD, 0,
 			 ref->ino);
 	v = a64_load_acquire(value);	/* pairs with [PUB] */
+	if (daxfs_still_host(cx))
+		return -ESTALE;
 	if (v != end)
 		a64_cas(value, v, end);
 	return ref->has_base ? 0 : daxfs_cell_dispose(cx, ref->off);
@@ -775,6 +788,8 @@ int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	a64_store_relaxed(&cx->sh->drop_ino, ref->ino);
 	a64_store_relaxed(&cx->sh->drop_off, ref->off);
 	full_fence();	/* the note before the CAS; pairs with [OPN] in recovery */
+	if (daxfs_still_host(cx))
+		return -ESTALE;
 	if (a64_cas(&ref->in->nlink, nlink, nlink | DAXFS_NLINK_DROPPING) == nlink) {
 		r = daxfs_drop_finish(cx, ref);
 		daxfs_count_inodes(cx, (u64)-1);

@@ -117,6 +117,8 @@ static int page_try(struct daxfs_cx *cx, u64 off, u64 owned)
 		return 0;	/* the reserve */
 	if (a64_load_relaxed(info) != DAXFS_I_FREE)
 		return 0;	/* the CAS decides; this saves its cost */
+	if (daxfs_still_host(cx))
+		return 0;	/* found_none() says it */
 	if (a64_cas(info, DAXFS_I_FREE, owned) != DAXFS_I_FREE)
 		return 0;
 	count_pages(cx, 1);
@@ -236,6 +238,14 @@ static int reserve_take(struct daxfs_cx *cx, u64 owned, u64 *off)
 	return -ENOSPC;
 }
 
+/* Nobody could be given anything, or just not we? */
+static int found_none(struct daxfs_cx *cx)
+{
+	int r = daxfs_still_host(cx);
+
+	return r ? r : -ENOSPC;
+}
+
 static int page_take_any(struct daxfs_cx *cx, u64 owned, u64 *off)
 {
 	while (cx->page_nr) {
@@ -250,7 +260,7 @@ static int page_take_any(struct daxfs_cx *cx, u64 owned, u64 *off)
 		return 0;
 	if (!chunks_search(cx, owned, off, 0))
 		return 0;
-	return reserve_take(cx, owned, off);
+	return reserve_take(cx, owned, off) ? found_none(cx) : 0;
 }
 
 /*
@@ -303,7 +313,7 @@ int daxfs_page_take_zero(struct daxfs_cx *cx, u32 type, u64 back_off, u64 *off)
 	if (!page)
 		return -EUCLEAN;
 	port_zero(page, DAXFS_PAGE_SIZE);
-	return 0;
+	return daxfs_still_host(cx);	/* the caller publishes it now */
 }
 
 static void page_freed(struct daxfs_cx *cx, u64 off)
@@ -321,7 +331,8 @@ void daxfs_page_give(struct daxfs_cx *cx, u64 off)
 	if (!info)
 		return;
 	v = a64_load_relaxed(info);
-	if (DAXFS_KIND(v) != DAXFS_I_OWNED ||
+	/* Recovery has given it back if we are none any more. */
+	if (DAXFS_KIND(v) != DAXFS_I_OWNED || daxfs_still_host(cx) ||
 	    a64_cas(info, v, DAXFS_I_FREE) != v)
 		return;
 	count_pages(cx, (u64)-1);
@@ -342,11 +353,11 @@ static void remember(struct daxfs_cx *cx, u64 off, u64 epoch)
 	cx->retired[at].epoch = epoch;
 }
 
-static int retire(struct daxfs_a64 *info, u64 g, int mapped)
+static int retire(struct daxfs_cx *cx, struct daxfs_a64 *info, u64 g, int mapped)
 {
 	u64 v = a64_load_relaxed(info);
 
-	return DAXFS_KIND(v) == DAXFS_I_OWNED &&
+	return DAXFS_KIND(v) == DAXFS_I_OWNED && !daxfs_still_host(cx) &&
 	       a64_cas(info, v, info_retired(v, g, mapped)) == v;
 }
 
@@ -354,7 +365,7 @@ void daxfs_page_retire(struct daxfs_cx *cx, u64 off, u64 g, int mapped)
 {
 	struct daxfs_a64 *info = daxfs_page_info(cx->rg, off);
 
-	if (!info || !retire(info, g, mapped))
+	if (!info || !retire(cx, info, g, mapped))
 		return;
 	count_pages(cx, (u64)-1);	/* it will be free by itself */
 	remember(cx, off, g);
@@ -383,7 +394,7 @@ void daxfs_obj_retire(struct daxfs_cx *cx, u64 off, u64 g)
 	enum daxfs_class class;
 	struct daxfs_a64 *info = obj_info(cx, off, &class);
 
-	if (!info || !retire(info, g, 0))
+	if (!info || !retire(cx, info, g, 0))
 		return;
 	cx->objs_retired++;
 	remember(cx, off | 1, g);
@@ -405,7 +416,7 @@ void daxfs_obj_give(struct daxfs_cx *cx, u64 off)
 	if (!info)
 		return;
 	v = a64_load_relaxed(info);
-	if (DAXFS_KIND(v) != DAXFS_I_OWNED ||
+	if (DAXFS_KIND(v) != DAXFS_I_OWNED || daxfs_still_host(cx) ||
 	    a64_cas(info, v, DAXFS_I_FREE) != v)
 		return;
 	obj_freed(cx, off, class);
@@ -458,6 +469,7 @@ static int obj_try(struct daxfs_cx *cx, u64 off, enum daxfs_class class, u64 own
 
 	return info && found == class &&
 	       a64_load_relaxed(info) == DAXFS_I_FREE &&
+	       !daxfs_still_host(cx) &&
 	       a64_cas(info, DAXFS_I_FREE, owned) == DAXFS_I_FREE;
 }
 
@@ -545,13 +557,15 @@ int daxfs_obj_take(struct daxfs_cx *cx, enum daxfs_class class, u32 type,
 		return 0;
 	for (u32 i = 0; i < 4; i++) {
 		r = slab_new(cx, class);
+		if (r && !slab_search(cx, class, owned, off,
+				      pool_page_nr(cx->rg), ~0ull))
+			return 0;
 		if (r)
-			return slab_search(cx, class, owned, off,
-					   pool_page_nr(cx->rg), ~0ull);
+			return found_none(cx);
 		if (!slab_take(cx, class, owned, off))
 			return 0;	/* else others emptied it at once */
 	}
-	return -ENOSPC;
+	return found_none(cx);
 }
 
 /* ---- reclaim: everything that can be free again ---- */
@@ -573,7 +587,7 @@ static int slab_reserve(struct daxfs_cx *cx, u64 page, enum daxfs_class class,
 			*waiting |= info_is_retired(v);
 			break;
 		}
-		if (a64_cas(info, v, mine) != v)
+		if (daxfs_still_host(cx) || a64_cas(info, v, mine) != v)
 			break;
 	}
 	if (i == classes[class].nr)
@@ -700,6 +714,14 @@ static void tidy(struct daxfs_cx *cx)
 	reclaim_pass(cx, &waiting);
 }
 
+/* What a host that was declared dead has done or seen does not count. */
+static int leave_with(struct daxfs_cx *cx, int result)
+{
+	int r = daxfs_leave(cx);
+
+	return r ? r : result;
+}
+
 int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
 		  void *arg)
 {
@@ -707,8 +729,7 @@ int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg)
 
 	if (r)
 		return r;
-	r = fn(cx, arg);
-	daxfs_leave(cx);
+	r = leave_with(cx, fn(cx, arg));
 	if (!cx->sh || cx->depth)
 		return r;
 	if (many_retired(cx))
@@ -719,11 +740,7 @@ int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg)
 	if (!daxfs_reclaim(cx) || r != -ENOSPC)
 		return r;
 	r = daxfs_enter(cx);
-	if (r)
-		return r;
-	r = fn(cx, arg);
-	daxfs_leave(cx);
-	return r;
+	return r ? r : leave_with(cx, fn(cx, arg));
 }
 
 /* 1: it was reserved by that host and is free now. */
@@ -746,9 +763,12 @@ void daxfs_pool_unreserve(struct daxfs_cx *cx, u32 host)
 
 		v = a64_load_acquire(info);	/* pairs with [SLB] in slab_new() */
 		class = daxfs_slab_class(v);
-		if (unreserve(info, host)) {
+		/* Retired, not free: it may have been in the middle of being
+		 * zeroed, and whoever sleeps there might wake up. */
+		if (DAXFS_KIND(v) == DAXFS_I_RESERVED && info_host(v) == host &&
+		    a64_cas(info, v, info_retired(v, daxfs_retire_epoch(cx), 0)) == v) {
 			count_pages(cx, (u64)-1);
-			page_freed(cx, off);
+			chunk_has_room(cx, off);
 		}
 		for (u32 k = 0; class != DAXFS_NO_CLASS && k < classes[class].nr; k++)
 			unreserve(daxfs_at(cx->rg, off + (u64)k * classes[class].size,

@@ -365,6 +365,9 @@ static int map_begin_fn(struct daxfs_cx *cx, void *p)
 	if (r)
 		return r;
 	*a->epoch = cx->epoch;
+	r = daxfs_still_host(cx);
+	if (r)
+		return r;
 	if (ref.in)
 		a64_or(&ref.in->mapped, 1ull << (cx->id / DAXFS_CTXS));
 	full_fence();	/* the bit before the slots; pairs with [MAP] in
@@ -385,7 +388,7 @@ static int map_end_fn(struct daxfs_cx *cx, void *p)
 	struct daxfs_iref ref;
 	int r = daxfs_file_ref(cx, p, &ref);
 
-	if (!r && ref.in)
+	if (!r && ref.in && !daxfs_still_host(cx))
 		a64_and(&ref.in->mapped, ~(1ull << (cx->id / DAXFS_CTXS)));
 	return r;
 }
@@ -398,7 +401,7 @@ void daxfs_map_end(struct daxfs_cx *cx, struct daxfs_file *f)
 
 void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest)
 {
-	if (!rg->joined)
+	if (daxfs_host_check(rg))
 		return;
 	/* What was pinned is not looked at any more. Pairs with [MAP] in
 	 * daxfs_map_epoch_min(). */

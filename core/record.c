@@ -46,22 +46,61 @@ struct daxfs_entry *daxfs_entry(const struct daxfs_region *rg,
 			sizeof(struct daxfs_entry), 8);
 }
 
+/* The page of further entries; of a record that was recovered: where it was. */
+static u64 more_of(const struct daxfs_shared_ctx *sh)
+{
+	u64 more = a64_load_relaxed(&sh->more_off);
+
+	return more ? more : a64_load_relaxed(&sh->past_more);
+}
+
+/*
+ * Is that page what it was? Recovery retires it, and it may have been used for
+ * something else since.
+ */
+static int more_is_there(const struct daxfs_region *rg, u32 id,
+			 const struct daxfs_shared_ctx *sh)
+{
+	struct daxfs_a64 *info = daxfs_page_info(rg, more_of(sh));
+	u64 v = info ? a64_load_relaxed(info) : 0;	/* behind the copy */
+
+	if (info_type(v) != DAXFS_T_ENTRIES || info_host(v) != id / DAXFS_CTXS)
+		return 0;
+	return DAXFS_KIND(v) == DAXFS_I_RETIRED ||
+	       (DAXFS_KIND(v) == DAXFS_I_OWNED &&
+		info_back(v) == daxfs_off(rg, &sh->more_off));
+}
+
+/* Entry i for who looks from outside. */
+static struct daxfs_entry *entry_seen(const struct daxfs_region *rg,
+				      struct daxfs_shared_ctx *sh, u64 i)
+{
+	if (i < DAXFS_ENTRIES)
+		return &sh->entry[i];
+	i -= DAXFS_ENTRIES;
+	if (i >= DAXFS_MORE_ENTRIES)
+		return NULL;
+	return daxfs_at(rg, more_of(sh) + i * sizeof(struct daxfs_entry),
+			sizeof(struct daxfs_entry), 8);
+}
+
 /*
  * What the record that v refers to says of the word at word_off, and how it
- * stands. -EAGAIN: the record has moved on, so the word has changed.
+ * stands; *state IDLE: it is over, which is_stray() is for. -EAGAIN: the record
+ * has moved on, so the word has changed.
  */
 static int ref_look(const struct daxfs_region *rg, u64 word_off, u64 v,
 		    u64 *old, u64 *new, u64 *state)
 {
 	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(rg, ref_cx(v));
-	u64 nr, s;
+	u64 nr, s, i;
 	int found = 0;
 
 	if (!sh)
 		return -EUCLEAN;
 	nr = a64_load_relaxed(&sh->entry_nr);	/* ordered by the reference */
-	for (u64 i = 0; i < nr && !found; i++) {
-		struct daxfs_entry *e = daxfs_entry(rg, sh, i);
+	for (i = 0; i < nr && !found; i++) {
+		struct daxfs_entry *e = entry_seen(rg, sh, i);
 
 		if (!e)
 			break;
@@ -75,9 +114,12 @@ static int ref_look(const struct daxfs_region *rg, u64 word_off, u64 v,
 	 * daxfs_op_begin(). */
 	acquire_fence();
 	s = a64_load_acquire(&sh->status);	/* [REC] in daxfs_op_commit() */
-	if (status_seq(s) != ref_seq(v) || status_state(s) == DAXFS_S_IDLE)
+	if (status_seq(s) != ref_seq(v))
 		return -EAGAIN;
 	*state = status_state(s);
+	if (*state == DAXFS_S_IDLE &&
+	    (!found || (i > DAXFS_ENTRIES && !more_is_there(rg, ref_cx(v), sh))))
+		return -EAGAIN;
 	if (!found || is_ref(*old) || is_ref(*new))
 		return -EUCLEAN;
 	return 0;
@@ -94,6 +136,20 @@ static int is_stuck(u64 v, u64 *last, u32 *same)
 	return *same >= STUCK;
 }
 
+/*
+ * The record of v is over (IDLE, with the same seq), and before it is, all its
+ * words are clean. So a word that still holds v now was claimed behind that, by
+ * a host that was recovered and then woke up between its last look and its CAS.
+ * That host cannot commit: the record was aborted, and the word still means
+ * its old value, which the entry tells until the context is used again.
+ * 1: v is such a stray. 0: the word has changed.
+ */
+static int is_stray(const struct daxfs_a64 *word, u64 v, u64 state)
+{
+	/* Behind the load of IDLE. Pairs with [REC] in daxfs_op_clean(). */
+	return state == DAXFS_S_IDLE && a64_load_acquire(word) == v;
+}
+
 int daxfs_word_read_ref(const struct daxfs_region *rg,
 			const struct daxfs_a64 *word, u64 v, u64 *value)
 {
@@ -108,12 +164,14 @@ int daxfs_word_read_ref(const struct daxfs_region *rg,
 			return 0;
 		}
 		r = ref_look(rg, daxfs_off(rg, word), v, &old, &new, &state);
-		if (!r) {
+		if (!r && (state != DAXFS_S_IDLE || is_stray(word, v, state))) {
 			*value = state == DAXFS_S_COMMITTED ? new : old;
 			return 0;
 		}
-		if (r != -EAGAIN || is_stuck(v, &last, &same))
-			return r == -EAGAIN ? -EUCLEAN : r;
+		if (r && r != -EAGAIN)
+			return r;
+		if (is_stuck(v, &last, &same))
+			return -EUCLEAN;
 		v = a64_load_acquire(word);	/* pairs with [REC] in daxfs_op_clean() */
 	}
 	return -EBUSY;		/* others are always faster */
@@ -154,6 +212,8 @@ int daxfs_word_resolve(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 v)
 		return 0;	/* the word has changed; the caller reads it again */
 	if (r)
 		return r;
+	if (state == DAXFS_S_IDLE && !is_stray(word, v, state))
+		return 0;
 	if (state != DAXFS_S_ACTIVE)
 		a64_cas(word, v, state == DAXFS_S_COMMITTED ? new : old);
 	return 0;
@@ -183,6 +243,7 @@ int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value)
 
 void daxfs_op_begin(struct daxfs_cx *cx)
 {
+	daxfs_host_look(cx);	/* if not, what follows is stored nowhere */
 	cx->seq++;
 	cx->entry_nr = 0;
 	cx->garbage_nr = 0;
@@ -256,6 +317,14 @@ u64 daxfs_op_ref(const struct daxfs_cx *cx)
 	return ref_make(cx->id, cx->seq);
 }
 
+/* Somebody decided against us. If that was recovery: never again. */
+static int overtaken(struct daxfs_cx *cx)
+{
+	int r = daxfs_host_look(cx);
+
+	return r ? r : -EAGAIN;
+}
+
 static int claim_one(struct daxfs_cx *cx, u32 i)
 {
 	struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, i);
@@ -269,12 +338,15 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 	old = a64_load_relaxed(&e->old);	/* our own stores */
 	word = daxfs_at(cx->rg, a64_load_relaxed(&e->word_off), 8, 8);
 	for (u32 k = 0; word && k < SETTLE_TRIES; k++) {
+		r = daxfs_still_host(cx);
+		if (r)
+			return r;
 		/* Publishes the record. Pairs with [REC] in daxfs_word_read(). */
 		v = a64_cas(word, old, daxfs_op_ref(cx));
 		if (v == old)
 			return 0;
 		if (!is_ref(v))
-			return -EAGAIN;
+			return overtaken(cx);
 		if (v == daxfs_op_ref(cx))
 			return -EUCLEAN;	/* the same word twice */
 		if (is_stuck(v, &last, &same))
@@ -284,7 +356,7 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 			return r;
 		if (a64_load_relaxed(&cx->sh->status) !=
 		    status_make(cx->seq, DAXFS_S_ACTIVE))
-			return -EAGAIN;		/* commit would fail anyway */
+			return overtaken(cx);	/* commit would fail anyway */
 	}
 	return word ? -EAGAIN : -EUCLEAN;
 }
@@ -312,7 +384,13 @@ static int decide(struct daxfs_cx *cx, u64 state)
 
 int daxfs_op_commit(struct daxfs_cx *cx)
 {
-	return decide(cx, DAXFS_S_COMMITTED);
+	int r = daxfs_still_host(cx);
+
+	if (r)
+		return r;
+	/* If recovery came in between, it has decided: the CAS fails. */
+	r = decide(cx, DAXFS_S_COMMITTED);
+	return r ? overtaken(cx) : 0;
 }
 
 void daxfs_op_abort(struct daxfs_cx *cx)
@@ -342,9 +420,18 @@ static void clean_words(struct daxfs_region *rg, struct daxfs_shared_ctx *sh,
 
 void daxfs_op_clean(struct daxfs_cx *cx)
 {
-	u64 s = a64_load_acquire(&cx->sh->status);	/* pairs with [REC] in be_patient() */
+	struct daxfs_shared_ctx *sh = cx->sh;
+	u64 s = a64_load_acquire(&sh->status);	/* pairs with [REC] in be_patient() */
 
-	clean_words(cx->rg, cx->sh, daxfs_op_ref(cx),
+	if (status_seq(s) != cx->seq) {
+		/* Declared dead: nobody else knows what we claimed too late,
+		 * but only as long as nobody else uses the record. */
+		sh = daxfs_shared_ctx(cx->rg, cx->id);
+		s = a64_load_acquire(&sh->status);	/* [REC], as above */
+		if (status_seq(s) != cx->seq)
+			return;
+	}
+	clean_words(cx->rg, sh, daxfs_op_ref(cx),
 		    status_state(s) == DAXFS_S_COMMITTED);
 }
 
@@ -368,6 +455,7 @@ int daxfs_op_run(struct daxfs_cx *cx)
 
 void daxfs_op_end(struct daxfs_cx *cx)
 {
+	daxfs_host_look(cx);	/* if not: recovery has ended it */
 	/* Words are clean before. Pairs with [REC] in ref_look(). */
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
 }

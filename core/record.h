@@ -48,15 +48,18 @@ void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off);
 void daxfs_op_activate(struct daxfs_cx *cx);
 /* The reference that a claimed word holds; for a cell born in its bucket. */
 u64 daxfs_op_ref(const struct daxfs_cx *cx);
-/* Claim entries [from, to). -EAGAIN: a word has changed or we were aborted. */
+/*
+ * Claim entries [from, to). -EAGAIN: a word has changed or we were aborted;
+ * -ESTALE: and for good, for this host was declared dead.
+ */
 int daxfs_op_claim(struct daxfs_cx *cx, u32 from, u32 to);
-/* The linearization point. -EAGAIN: aborted by others. */
+/* The linearization point. -EAGAIN: aborted by others; -ESTALE as above. */
 int daxfs_op_commit(struct daxfs_cx *cx);
 /* Undecided: abort. */
 void daxfs_op_abort(struct daxfs_cx *cx);
 /* Put the decided values into all words. */
 void daxfs_op_clean(struct daxfs_cx *cx);
-/* activate, claim all, commit or abort, clean. 0 or -EAGAIN (then also ended). */
+/* activate, claim all, commit or abort, clean. Not 0: also ended. */
 int daxfs_op_run(struct daxfs_cx *cx);
 /* Post steps are done. */
 void daxfs_op_end(struct daxfs_cx *cx);

@@ -431,7 +431,11 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 		struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, id);
 		u64 s = a64_load_relaxed(&sh->status), more;
 
+		if (daxfs_still_host(cx))
+			return;		/* another recovers it instead of us */
 		more = a64_load_relaxed(&sh->more_off);
+		if (more)	/* is_stray() in record.c looks there */
+			a64_store_volatile(&sh->past_more, more);
 		/* First forget, then retire: if we die in between, the page
 		 * is one that nothing refers to. */
 		a64_store_relaxed(&sh->more_off, 0);
@@ -500,7 +504,7 @@ static int recover_fn(struct daxfs_cx *cx, void *p)
 	daxfs_pool_unreserve(cx, host);
 	release_chunks(cx, host);
 	release_contexts(cx, host);
-	return 0;
+	return daxfs_still_host(cx);
 }
 
 /* Nothing is half done in a host that leaves, and it has closed its files. */
@@ -520,6 +524,7 @@ static void slot_free(struct daxfs_region *rg, u32 slot, u64 from)
 
 	a64_and(&daxfs_globals(rg)->hosts_used.word, ~(1ull << slot));
 	a64_store_relaxed(&h->ctx_used, 0);
+	a64_store_relaxed(&h->heartbeat_ns, port_now_ns());	/* for pick_slot() */
 	/* A slot that is being joined must not show its former owner. */
 	a64_store_relaxed(&h->boot_id[0], 0);
 	a64_store_relaxed(&h->boot_id[1], 0);
@@ -604,7 +609,7 @@ int daxfs_host_take_over(struct daxfs_region *rg, struct daxfs_cx *cx,
 	if (a64_cas(&h->state, v, mine) != v)
 		return -EBUSY;
 	daxfs_host_put_id(h, id);
-	rg->host = slot;
+	rg->host = slot;	/* until ALIVE it is recovered by itself */
 	rg->incarnation = inc;
 	rg->joined = 1;
 	r = daxfs_cx_init(cx, rg, nr);
@@ -623,17 +628,22 @@ int daxfs_host_leave(struct daxfs_cx *cx)
 {
 	struct daxfs_region *rg = cx->rg;
 	u32 host = rg->host;
-	u64 v;
+	u64 v, mine;
 	int r;
 
 	if (!rg->joined || !cx->sh)
 		return 0;
+	/* From here on it is recovered by us, so that who declares us dead
+	 * now and we do not both free the slot. [HST] in recoverer_is_dead() */
+	v = a64_load_relaxed(&daxfs_host(rg, host)->state);
+	mine = host_make(DAXFS_H_RECOVERING, host, host_pid(v), rg->incarnation);
+	if (daxfs_host_check(rg) ||
+	    a64_cas(&daxfs_host(rg, host)->state, v, mine) != v)
+		return -ESTALE;
 	r = daxfs_section(cx, leave_fn, &host);
 	if (r)
 		return r;
 	rg->joined = 0;
-	a64_store_release(&cx->sh->epoch, 0);	/* pairs with [EPO] */
-	v = a64_load_relaxed(&daxfs_host(rg, rg->host)->state);
-	slot_free(rg, rg->host, v);
+	slot_free(rg, host, mine);
 	return 0;
 }

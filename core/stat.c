@@ -31,6 +31,20 @@ static u64 inodes_made(const struct daxfs_region *rg)
 	return sum >> 63 ? 0 : sum;	/* a stale sum */
 }
 
+u64 daxfs_pages_waiting(const struct daxfs_region *rg)
+{
+	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
+	u64 g = a64_load_relaxed(&daxfs_globals(rg)->epoch.word), nr = 0;
+
+	for (u64 i = 0; daxfs_has_overlay(rg) && i < pool->nr; i++) {
+		u64 off = pool->off + (i << DAXFS_PAGE_SHIFT);
+		u64 v = a64_load_relaxed(daxfs_page_info(rg, off));
+
+		nr += info_is_retired(v) && info_epoch(v) + 2 > g;
+	}
+	return nr;
+}
+
 static u64 top_table(const struct daxfs_region *rg, struct daxfs_table **t)
 {
 	u64 off = a64_load_acquire(&daxfs_top_layer(rg)->root_off);	/* [PUB] */

@@ -141,6 +141,8 @@ static int write_in_place(struct daxfs_cx *cx, struct write *w, u64 *done)
 			return -EUCLEAN;
 		if (!*done)	/* write_ino before any byte; [CHG] in recovery */
 			full_fence();
+		if (daxfs_still_host(cx))
+			return -ESTALE;
 		port_copy_to(to, w->buf + *done, piece);
 		*done += piece;
 	}
@@ -228,6 +230,8 @@ static int prepare_page(struct daxfs_cx *cx, struct write *w, u64 idx,
 		page = page_at(cx, pslot_off(v));
 		if (!page)
 			return -EUCLEAN;
+		if (daxfs_still_host(cx))
+			return -ESTALE;
 		port_copy_to(page + in_page, from, n);
 		w->next = pslot_off(v) + DAXFS_PAGE_SIZE;
 		return 0;

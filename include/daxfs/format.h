@@ -299,7 +299,8 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_a64 patience_ns;	/* what others grant this record */
 	struct daxfs_a64 drop_off;	/* cell of drop_ino */
 	struct daxfs_a64 write_ino;	/* file whose content is being changed */
-	struct daxfs_a64 spare[1];
+	struct daxfs_a64 past_more;	/* what more_off was when the context was
+					 * recovered; a hint */
 	struct daxfs_a64 garbage[DAXFS_GARBAGE]; /* cells that commit kills */
 	struct daxfs_entry entry[DAXFS_ENTRIES];
 	__u8 reserved[128];
