@@ -127,7 +127,7 @@ static int proc_is_ours(void)
 	       strtol(link, NULL, 10) == (long)getpid();
 }
 
-int daxfs_host_is_gone(const struct daxfs_host_info *info)
+enum daxfs_host_place daxfs_host_place(const struct daxfs_host_info *info)
 {
 	struct proc_stat ps;
 	char path[48];
@@ -136,20 +136,27 @@ int daxfs_host_is_gone(const struct daxfs_host_info *info)
 	boot_id(ours);
 	if ((!ours[0] && !ours[1]) || info->id.boot_id[0] != ours[0] ||
 	    info->id.boot_id[1] != ours[1] || !info->id.pid)
-		return 0;
+		return DAXFS_HOST_ELSEWHERE;
 	if (kill((pid_t)info->id.pid, 0) && errno == ESRCH)
-		return 1;
+		return DAXFS_HOST_GONE;
 	/* While it joins or takes a slot over, the start time may still be its
 	 * predecessor's. */
 	if (info->state == DAXFS_H_JOINING || info->state == DAXFS_H_RECOVERING)
-		return 0;
+		return DAXFS_HOST_HERE;
 	snprintf(path, sizeof(path), "/proc/%u/stat", info->id.pid);
 	if (!proc_is_ours() || read_stat(path, &ps))
-		return 0;
+		return DAXFS_HOST_HERE;
 	if (info->id.start_time && ps.start != info->id.start_time)
-		return 1;
+		return DAXFS_HOST_GONE;
 	/* A zombie stores nothing more; its other threads would. */
-	return (ps.state == 'Z' || ps.state == 'X') && ps.threads <= 1;
+	if ((ps.state == 'Z' || ps.state == 'X') && ps.threads <= 1)
+		return DAXFS_HOST_GONE;
+	return ps.state == 'T' ? DAXFS_HOST_STOPPED : DAXFS_HOST_HERE;
+}
+
+int daxfs_host_is_gone(const struct daxfs_host_info *info)
+{
+	return daxfs_host_place(info) == DAXFS_HOST_GONE;
 }
 
 static int other_host(const struct daxfs_mount *m, u32 slot,

@@ -89,8 +89,14 @@ static void one_beat(struct daxfs_mount *m)
 {
 	struct daxfs_cx *cx;
 
-	if (daxfs_mount_usable(m) || daxfs_host_check(&m->rg))
+	if (daxfs_mount_usable(m))
 		return;
+	if (daxfs_host_check(&m->rg)) {
+		if (m->evicted)
+			m->evicted(m->evicted_arg);
+		m->evicted = NULL;
+		return;
+	}
 	daxfs_host_beat(&m->rg);
 	/* All busy: they are at work; whoever is gone can wait a second. */
 	cx = daxfs_cx_try(m);
@@ -333,7 +339,8 @@ static int become_host(struct daxfs_mount *m, char *why, size_t why_len)
 	struct daxfs_cx *cx;
 	int r;
 
-	if (m->flags & DAXFS_OPEN_NOHOST || !daxfs_has_overlay(&m->rg))
+	if (m->flags & (DAXFS_OPEN_NOHOST | DAXFS_OPEN_LATER) ||
+	    !daxfs_has_overlay(&m->rg))
 		return 0;
 	r = join(m);
 	if (r) {
@@ -440,6 +447,18 @@ void daxfs_mount_close(struct daxfs_mount *m)
 	beat_end(m);
 	leave(m);
 	mount_free(m);
+}
+
+int daxfs_mount_join(struct daxfs_mount *m)
+{
+	return join(m);
+}
+
+void daxfs_mount_on_evict(struct daxfs_mount *m, void (*fn)(void *arg),
+			  void *arg)
+{
+	m->evicted_arg = arg;
+	m->evicted = fn;
 }
 
 struct daxfs_region *daxfs_mount_region(struct daxfs_mount *m)

@@ -15,6 +15,8 @@
 						 * mapping; for inspect and fsck -n */
 #define DAXFS_OPEN_VALIDATE	(1u << 2)	/* check the base image first */
 #define DAXFS_OPEN_EXCLUSIVE	(1u << 3)	/* fail with -EBUSY if a host is alive */
+#define DAXFS_OPEN_LATER	(1u << 4)	/* map it to write, but join (and recover
+						 * nobody) before daxfs_mount_join() */
 
 struct daxfs_mount;
 
@@ -35,6 +37,17 @@ int daxfs_mount_open(struct daxfs_mount **m, const char *path, u32 flags,
  */
 int daxfs_mount_start(struct daxfs_mount *m);
 void daxfs_mount_close(struct daxfs_mount *m);
+/*
+ * After DAXFS_OPEN_LATER: join. When all slots are taken it takes that of a
+ * dead host over and recovers it, daxfs_mount_region()->host says which.
+ */
+int daxfs_mount_join(struct daxfs_mount *m);
+/*
+ * fn is called once, by the thread that beats, when this host was declared
+ * dead: every call fails with -ESTALE from then on. Before daxfs_mount_start().
+ */
+void daxfs_mount_on_evict(struct daxfs_mount *m, void (*fn)(void *arg),
+			  void *arg);
 
 struct daxfs_region *daxfs_mount_region(struct daxfs_mount *m);
 const char *daxfs_mount_path(const struct daxfs_mount *m);
@@ -67,7 +80,16 @@ int daxfs_hold(struct daxfs_mount *m, struct daxfs_cx *cx, u64 ino,
 void daxfs_unhold(struct daxfs_mount *m, struct daxfs_cx *cx,
 		  struct daxfs_held *held);
 
-/* Is the process that this host says it is gone from this machine? */
+enum daxfs_host_place {
+	DAXFS_HOST_ELSEWHERE,	/* another machine, or this one before a restart */
+	DAXFS_HOST_HERE,	/* its process exists on this machine */
+	DAXFS_HOST_STOPPED,	/* the same, by SIGSTOP or a terminal's stop */
+	DAXFS_HOST_GONE,	/* it was here and is no more */
+};
+
+/* Where is the process that this host says it is? */
+enum daxfs_host_place daxfs_host_place(const struct daxfs_host_info *info);
+/* Is it gone from this machine? */
 int daxfs_host_is_gone(const struct daxfs_host_info *info);
 /* Own identity for daxfs_host_join(). */
 void daxfs_host_identify(struct daxfs_host_id *id, u32 kind);

@@ -58,6 +58,8 @@ struct daxfs_mount {
 	pthread_t beat_thread;
 	int beating;
 	int beat_stop;
+	void (*evicted)(void *arg);	/* NULL once it was called */
+	void *evicted_arg;
 	/* open files and pins */
 	struct daxfs_hold_stripe stripe[DAXFS_HOLD_STRIPES];
 	pthread_mutex_t pin_lock;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * daxfs-inspect: look into a region, mounted or not, without changing it.
+ * daxfs-inspect: look into a region, mounted or not; evict hosts from it.
  *
- * Notes: options and dispatch; inspect_status.c and inspect_files.c do the
- * work. Exit: 0 done, 1 failed, 2 wrong usage or not in this release.
+ * Notes: options and dispatch; the other files named inspect_*.c do the work.
+ * Nothing but evict changes the region. Exit: 0 done, 1 failed, 2 wrong usage or
+ * not in this release.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -19,7 +20,9 @@ static const char usage_text[] =
 "commands:\n"
 "  status             what the region is, how full, who uses it\n"
 "  overlay            the index of the writable overlay\n"
-"  hosts              everyone who has the region in use\n"
+"  hosts              everyone who has the region in use, and who is stuck\n"
+"  evict HOST...      state that hosts were fenced, and recover what they left;\n"
+"                     HOST: a number as hosts prints it, or MACHINE:PID\n"
 "  ls [-l] [-R] [PATH]  list a directory of the region (default /)\n"
 "  cat PATH           write a file of the region to standard output\n"
 "\n"
@@ -32,6 +35,7 @@ static const char usage_text[] =
 "  -j, --json         print JSON (not for cat)\n"
 "  -l, --long         ls: with mode, links, owner, group, size, time (UTC)\n"
 "  -R, --recursive    ls: with everything below\n"
+"  -f, --force        evict: also a host that runs on this machine\n"
 "  -h, --help         print this\n"
 "  -V, --version      print the version\n";
 
@@ -50,7 +54,7 @@ static const struct command commands[] = {
 	{ "cat",	inspect_cat,		1, 1, 0 },
 	{ "pcache",	NULL,			0, 0, 1 },
 	{ "branches",	NULL,			0, 0, 1 },
-	{ "evict",	NULL,			1, 0, 0 },
+	{ "evict",	inspect_evict,		64, 1, 1 },
 };
 
 static const struct option long_options[] = {
@@ -61,6 +65,7 @@ static const struct option long_options[] = {
 	{ "json",	no_argument, NULL, 'j' },
 	{ "long",	no_argument, NULL, 'l' },
 	{ "recursive",	no_argument, NULL, 'R' },
+	{ "force",	no_argument, NULL, 'f' },
 	{ "help",	no_argument, NULL, 'h' },
 	{ "version",	no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
@@ -125,7 +130,7 @@ static void parse_options(int argc, char **argv, struct inspect *in,
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "r:m:p:s:jlRhV", long_options,
+	while ((c = getopt_long(argc, argv, "r:m:p:s:jlRfhV", long_options,
 				NULL)) != -1) {
 		switch (c) {
 		case 'r':
@@ -149,6 +154,9 @@ static void parse_options(int argc, char **argv, struct inspect *in,
 		case 'R':
 			in->recursive = 1;
 			break;
+		case 'f':
+			in->force = 1;
+			break;
 		case 'h':
 			fputs(usage_text, stdout);
 			exit(daxfs_tool_flush() ? INSPECT_FAILED : INSPECT_OK);
@@ -169,8 +177,8 @@ static void check_usage(const struct command *cmd, const struct inspect *in,
 				       "%s is not in this release: it comes "
 				       "in a later one", cmd->name);
 	if (args < cmd->min_args)
-		daxfs_tool_usage_error(INSPECT_USAGE, "%s needs a PATH",
-				       cmd->name);
+		daxfs_tool_usage_error(INSPECT_USAGE, "%s needs a %s", cmd->name,
+				       cmd->run == inspect_evict ? "HOST" : "PATH");
 	if (args > cmd->max_args)
 		daxfs_tool_usage_error(INSPECT_USAGE, "%s: too many arguments",
 				       cmd->name);
@@ -179,6 +187,8 @@ static void check_usage(const struct command *cmd, const struct inspect *in,
 				       cmd->name);
 	if ((in->details || in->recursive) && cmd->run != inspect_ls)
 		daxfs_tool_usage_error(INSPECT_USAGE, "-l and -R belong to ls");
+	if (in->force && cmd->run != inspect_evict)
+		daxfs_tool_usage_error(INSPECT_USAGE, "-f belongs to evict");
 }
 
 int main(int argc, char **argv)
@@ -195,6 +205,8 @@ int main(int argc, char **argv)
 	cmd = find_command(argv[optind++]);
 	check_usage(cmd, &in, argc - optind);
 	in.path = optind < argc ? argv[optind] : NULL;
+	in.host = argv + optind;
+	in.host_nr = argc - optind;
 	in.region = find_region(&w);
 	if (!in.region)
 		return INSPECT_FAILED;

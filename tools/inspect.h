@@ -23,6 +23,9 @@ struct inspect {
 	int details;		/* ls -l */
 	int recursive;		/* ls -R */
 	const char *path;	/* in the region: ls, cat */
+	char **host;		/* evict: as given */
+	int host_nr;
+	int force;		/* evict: also who runs on this machine */
 };
 
 /* ---- inspect_util.c ---- */
@@ -32,9 +35,14 @@ struct inspect {
  * not one, nor inside one.
  */
 char *inspect_region_of_mount(const char *mnt);
-/* "alive", "suspect", "dead", "gone", "joining" or "recovering". */
+/*
+ * "alive", "stopped", "suspect", "dead", "gone", "joining" or "recovering": see
+ * daxfs-inspect(8).
+ */
 const char *inspect_host_state(const struct daxfs_host_info *info);
 const char *inspect_host_kind(u32 kind);
+/* A time as "2026-01-31T12:00:00Z". */
+void inspect_iso_time(u64 ns, char *buf, size_t len);
 /* The next host at or behind *slot, and *slot behind it; 0, or -ENOENT. */
 int inspect_next_host(const struct daxfs_region *rg, u32 *slot,
 		      struct daxfs_host_info *info);
@@ -51,7 +59,20 @@ void inspect_json_print(struct json_object *o);
 
 int inspect_status(const struct inspect *in);
 int inspect_overlay(const struct inspect *in);
+/* Map the region to look at it, without joining. */
+int inspect_open(const struct inspect *in, struct daxfs_mount **m);
+int inspect_no_overlay(const struct inspect *in);
+
+/* ---- inspect_hosts.c ---- */
+
 int inspect_hosts(const struct inspect *in);
+struct json_object *inspect_json_hosts(const struct daxfs_region *rg);
+/* Their number. */
+u32 inspect_print_hosts(const struct daxfs_region *rg, const char *indent);
+
+/* ---- inspect_evict.c ---- */
+
+int inspect_evict(const struct inspect *in);
 
 /* ---- inspect_files.c ---- */
 

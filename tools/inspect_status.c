@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * daxfs-inspect status, overlay and hosts: what a region says of itself.
+ * daxfs-inspect status and overlay: what a region says of itself.
  *
  * Notes: the region is mapped read-only and no host is joined, so that
  * looking never changes what is looked at, and works for who may only read.
@@ -16,7 +16,7 @@
 
 #define WALK_TRIES	8
 
-static int open_region(const struct inspect *in, struct daxfs_mount **m)
+int inspect_open(const struct inspect *in, struct daxfs_mount **m)
 {
 	char why[512] = "";
 	int r = daxfs_mount_open(m, in->region,
@@ -43,6 +43,13 @@ static int failed(const struct inspect *in, s64 r)
 	return INSPECT_FAILED;
 }
 
+int inspect_no_overlay(const struct inspect *in)
+{
+	daxfs_tool_error("%s: a static image without an overlay: it has no "
+			 "hosts, pool or index", in->region);
+	return INSPECT_FAILED;
+}
+
 static const char *mode_text(u32 mode)
 {
 	switch (mode) {
@@ -60,102 +67,6 @@ static const char *mode_text(u32 mode)
 static int is_branching(const struct daxfs_region *rg)
 {
 	return !!(rg->super.incompat & DAXFS_INCOMPAT_BRANCHING);
-}
-
-/* ---- hosts ---- */
-
-static void iso_time(u64 ns, char *buf, size_t len)
-{
-	time_t t = (time_t)(ns / 1000000000ull);
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || !strftime(buf, len, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		snprintf(buf, len, "?");
-}
-
-static struct json_object *json_host(const struct daxfs_host_info *info)
-{
-	struct json_object *o = json_object_new_object();
-	size_t len = strnlen(info->id.name, sizeof(info->id.name));
-
-	json_object_object_add(o, "id", json_object_new_int64(info->slot));
-	json_object_object_add(o, "kind", json_object_new_string(
-			       inspect_host_kind(info->id.kind)));
-	json_object_object_add(o, "pid", json_object_new_int64(info->id.pid));
-	json_object_object_add(o, "state", json_object_new_string(
-			       inspect_host_state(info)));
-	json_object_object_add(o, "machine",
-			       inspect_json_bytes(info->id.name, len));
-	json_object_object_add(o, "incarnation",
-			       json_object_new_int64(info->incarnation));
-	json_object_object_add(o, "joined_ns",
-			       json_object_new_uint64(info->joined_ns));
-	json_object_object_add(o, "heartbeat_ns",
-			       json_object_new_uint64(info->heartbeat_ns));
-	json_object_object_add(o, "oldest_epoch",
-			       json_object_new_uint64(info->oldest_epoch));
-	return o;
-}
-
-static struct json_object *json_hosts(const struct daxfs_region *rg)
-{
-	struct json_object *list = json_object_new_array();
-	struct daxfs_host_info info;
-	u32 slot = 0;
-
-	while (!inspect_next_host(rg, &slot, &info))
-		json_object_array_add(list, json_host(&info));
-	return list;
-}
-
-static u32 print_hosts(const struct daxfs_region *rg, const char *indent)
-{
-	struct daxfs_host_info info;
-	char name[65], joined[32];
-	u32 slot = 0, n = 0;
-
-	while (!inspect_next_host(rg, &slot, &info)) {
-		inspect_printable(name, info.id.name, 64);
-		iso_time(info.joined_ns, joined, sizeof(joined));
-		if (!n++)
-			printf("%s%4s  %-8s %8s  %-10s %-20s  %s\n", indent,
-			       "id", "kind", "pid", "state", "joined",
-			       "machine");
-		printf("%s%4u  %-8s %8u  %-10s %-20s  %s\n", indent, info.slot,
-		       inspect_host_kind(info.id.kind), info.id.pid,
-		       inspect_host_state(&info), joined, name);
-	}
-	return n;
-}
-
-static int no_overlay(const struct inspect *in)
-{
-	daxfs_tool_error("%s: a static image without an overlay: it has no "
-			 "hosts, pool or index", in->region);
-	return INSPECT_FAILED;
-}
-
-int inspect_hosts(const struct inspect *in)
-{
-	struct daxfs_mount *m;
-	struct daxfs_region *rg;
-	int status = open_region(in, &m);
-
-	if (status)
-		return status;
-	rg = daxfs_mount_region(m);
-	if (!daxfs_has_overlay(rg)) {
-		status = no_overlay(in);
-	} else if (in->json) {
-		struct json_object *o = json_object_new_object();
-
-		json_object_object_add(o, "hosts", json_hosts(rg));
-		inspect_json_print(o);
-	} else if (!print_hosts(rg, "")) {
-		printf("no host has %s in use\n", in->region);
-	}
-	daxfs_mount_close(m);
-	return status;
 }
 
 /* ---- status ---- */
@@ -216,7 +127,7 @@ static void status_json(const struct inspect *in, struct daxfs_region *rg,
 			       json_object_new_uint64(sb->created_ns));
 	json_object_object_add(o, "base", base);
 	json_object_object_add(o, "pool", pool);
-	json_object_object_add(o, "hosts", json_hosts(rg));
+	json_object_object_add(o, "hosts", inspect_json_hosts(rg));
 	json_object_object_add(o, "branches", branches);
 	inspect_json_print(o);
 }
@@ -230,7 +141,7 @@ static void status_text(const struct inspect *in, struct daxfs_region *rg,
 	struct daxfs_super *sb = &rg->super;
 
 	uuid_unparse_lower(sb->uuid, uuid);
-	iso_time(sb->created_ns, when, sizeof(when));
+	inspect_iso_time(sb->created_ns, when, sizeof(when));
 	printf("region    %s\n", in->region);
 	printf("size      %s, format %u, made %s\n",
 	       daxfs_tool_size_text(sb->region_len, a), sb->version, when);
@@ -254,7 +165,7 @@ static void status_text(const struct inspect *in, struct daxfs_region *rg,
 	       daxfs_tool_size_text(u->free, c));
 	printf("branches  0 active\n");
 	printf("hosts\n");
-	if (!print_hosts(rg, "  "))
+	if (!inspect_print_hosts(rg, "  "))
 		printf("        none\n");
 }
 
@@ -262,7 +173,7 @@ int inspect_status(const struct inspect *in)
 {
 	struct usage u = { 0 };
 	struct daxfs_mount *m;
-	int status = open_region(in, &m);
+	int status = inspect_open(in, &m);
 	s64 r;
 
 	if (status)
@@ -355,13 +266,13 @@ int inspect_overlay(const struct inspect *in)
 {
 	struct daxfs_index_stat st;
 	struct daxfs_mount *m;
-	int status = open_region(in, &m);
+	int status = inspect_open(in, &m);
 	s64 r;
 
 	if (status)
 		return status;
 	if (!daxfs_has_overlay(daxfs_mount_region(m))) {
-		status = no_overlay(in);
+		status = inspect_no_overlay(in);
 	} else {
 		r = get_index(m, &st);
 		if (r)

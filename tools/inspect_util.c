@@ -8,12 +8,13 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <uuid/uuid.h>
 
 #include "inspect.h"
 
-/* Servers beat once a second; five misses are worth a word. */
-#define SUSPECT_NS	5000000000ull
+/* Hosts beat once a second; ten misses are worth a word. */
+#define SUSPECT_NS	10000000000ull
 
 /* mountinfo writes blank, tab, newline and backslash as \ooo. */
 static void unescape(char *s)
@@ -123,9 +124,11 @@ char *inspect_region_of_mount(const char *mnt)
 
 const char *inspect_host_state(const struct daxfs_host_info *info)
 {
+	enum daxfs_host_place place = daxfs_host_place(info);
+
 	switch (info->state) {
 	case DAXFS_H_JOINING:
-		return daxfs_host_is_gone(info) ? "gone" : "joining";
+		return place == DAXFS_HOST_GONE ? "gone" : "joining";
 	case DAXFS_H_DEAD:
 		return "dead";
 	case DAXFS_H_RECOVERING:
@@ -133,11 +136,23 @@ const char *inspect_host_state(const struct daxfs_host_info *info)
 	default:
 		break;
 	}
-	if (daxfs_host_is_gone(info))
+	/* A process of this machine says more than its heartbeat. */
+	if (place == DAXFS_HOST_GONE)
 		return "gone";
-	if (port_now_ns() > info->heartbeat_ns + SUSPECT_NS)
-		return "suspect";
-	return "alive";
+	if (place == DAXFS_HOST_STOPPED)
+		return "stopped";
+	return place == DAXFS_HOST_ELSEWHERE &&
+	       port_now_ns() > info->heartbeat_ns + SUSPECT_NS ?
+	       "suspect" : "alive";
+}
+
+void inspect_iso_time(u64 ns, char *buf, size_t len)
+{
+	time_t t = (time_t)(ns / 1000000000ull);
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || !strftime(buf, len, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		snprintf(buf, len, "?");
 }
 
 const char *inspect_host_kind(u32 kind)

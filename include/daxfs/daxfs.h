@@ -8,8 +8,10 @@
  * itself is not touched. daxfs_fs_error() has the text. Besides what is said
  * of a function, each may return
  *   -EUCLEAN  the region holds something that cannot be: run fsck.daxfs,
- *   -ESTALE   this host was evicted, or this process is a child that fork()
- *             made after daxfs_fs_open(): close, open again,
+ *   -ESTALE   this host was evicted (the call that finds out may have had its
+ *             effect, later ones have none; what pins hold may be reused), or
+ *             this process is a child that fork() made after daxfs_fs_open():
+ *             close, open again,
  *   -EIO      the memory behind the region is gone (the file was truncated,
  *             the device went away): close.
  *
