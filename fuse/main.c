@@ -53,6 +53,20 @@ static void ready(void *arg)
 	ready_fd = -1;
 }
 
+/*
+ * Another host declared us dead, and we are not: every call fails with ESTALE
+ * now. End as by a signal, which is waited for in one place.
+ */
+static void evicted(void *arg)
+{
+	struct daxfs_server *s = arg;
+
+	daxfs_log("%s: this host was evicted: every request fails with ESTALE "
+		  "from now on; unmounting", s->region);
+	__atomic_store_n(&s->evicted, 1, __ATOMIC_RELEASE);
+	kill(getpid(), SIGTERM);
+}
+
 static void stopping(void *arg)
 {
 	daxfs_notifier_stop(arg);
@@ -92,6 +106,7 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 		fprintf(stderr, "%s: %s\n", o->name, why);
 		return DAXFS_EXIT_MOUNT;
 	}
+	daxfs_mount_on_evict(s->m, evicted, s);
 	s->constant = !daxfs_has_overlay(daxfs_mount_region(s->m));
 	s->timeout = s->constant ? 86400.0 : 0.0;
 	s->direct_io = o->direct_io;
@@ -186,6 +201,8 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 		if (r)
 			daxfs_log("%s: %s", mountpoint, strerror(-r));
 		r = r ? DAXFS_EXIT_SYSTEM : DAXFS_EXIT_OK;
+		if (__atomic_load_n(&s->evicted, __ATOMIC_ACQUIRE))
+			r = DAXFS_EXIT_EVICTED;
 	}
 	daxfs_notifier_stop(s);
 	daxfs_session_close(&s->session);

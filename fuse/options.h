@@ -15,6 +15,7 @@ enum daxfs_exit {
 	DAXFS_EXIT_OK		= 0,
 	DAXFS_EXIT_USAGE	= 1,
 	DAXFS_EXIT_SYSTEM	= 2,
+	DAXFS_EXIT_EVICTED	= 3,	/* another host declared us dead */
 	DAXFS_EXIT_MOUNT	= 32,
 };
 

@@ -28,6 +28,7 @@ struct daxfs_server {
 	int constant;		/* static image: the kernel may keep it all */
 	int direct_io;
 	int foreground;
+	int evicted;		/* declared dead by another host: we end */
 	double timeout;		/* s, of entries and attributes */
 	int size_fd;		/* the region's file, to see it shrink; or -1 */
 };
