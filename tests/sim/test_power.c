@@ -13,6 +13,9 @@
  * acknowledged before is there; the index is clean; and when everything is
  * deleted exactly the memory of an empty region is owned.
  *
+ * With a reader, host 1 lists and reads everything beside the stopped host 0, or
+ * looks at one name: what it was told is still so after the cut.
+ *
  * With two hosts, host 1 works on the same names beside the stopped host 0 and
  * stops, too, anywhere. What its calls returned must be true after the cut.
  */
@@ -22,6 +25,7 @@
 #define SEEN_MAX	(1u << 17)
 #define TWICE_EVERY	23u	/* contents per second cut */
 #define STRIDE_PAIR	9u	/* of k with two hosts; 1 with SIM_LONG */
+#define STRIDE_READER	5u	/* of k with a reader; 1 with SIM_LONG */
 #define WORK_NR		9u
 
 enum { BEFORE, AFTER, SIDES };
@@ -41,6 +45,7 @@ struct job {			/* of one host in one run */
 	struct daxfs_cx *cx;
 	struct newcomer *newcomer;
 	struct log *log;
+	const char *name;
 	u32 todo, done;		/* calls of the second host */
 	s64 results[WORK_NR];
 	s64 result;
@@ -110,7 +115,7 @@ static struct {
 	u64 steps;		/* of both */
 	u64 work_steps;
 } ref;
-static struct log got;
+static struct log got, told;
 static u64 seen[SEEN_MAX];
 static u32 seen_nr;
 
@@ -518,40 +523,112 @@ static int pair_cuts(const struct scenario *sc, u64 k)
 	return r | pair_cut(sc, k, n, &random);
 }
 
+/* Steps from one k to the next. */
+static u64 stride(u64 normal)
+{
+	u64 runs = harness_runs(1);
+
+	return runs < normal ? normal / runs : 1;
+}
+
 static int test_two(const void *arg)
 {
 	const struct scenario *sc = arg;
-	u64 k, stride = STRIDE_PAIR;
+	u64 k;
 	int r;
 
-	if (harness_runs(1) > 1)
-		stride = harness_runs(1) < stride ? stride / harness_runs(1) : 1;
 	begin(sc);
 	r = make_reference(sc);
 	if (!r)
 		r = make_pair_side(sc, BEFORE) | make_pair_side(sc, AFTER);
-	for (k = ref.before_steps; k <= ref.steps && !r; k += stride)
+	for (k = ref.before_steps; k <= ref.steps && !r;
+	     k += stride(STRIDE_PAIR))
 		r |= pair_cuts(sc, k);
 	world_free(&world);
 	harness_covered(seen_nr, "contents left by a cut");
 	return r;
 }
 
-static char pair_name[SCENARIOS_MAX][64];
+/* ---- a reader ---- */
+
+static void do_look(void *arg)
+{
+	struct job *j = arg;
+	struct daxfs_stat st = { 0 };
+	int r = w_lookup(j->cx, j->name, &st);
+
+	log_add(j->log, "%d: links %u size %llu mode %o", r, st.nlink,
+		(unsigned long long)st.size, st.mode);
+}
+
+/* All of the tree, or one name: then nothing comes after that one call. */
+static int look(const struct scenario *sc, struct daxfs_cx *cx,
+		const char *one, struct log *log)
+{
+	struct job j = { .sc = sc, .cx = cx, .log = log, .name = one };
+
+	if (!one)
+		return dump(sc, cx, log);
+	log->len = 0;
+	return run(&j, do_look, "look");
+}
+
+static int reader_cut(const struct scenario *sc, u64 k, const char *one,
+		      const struct cut *c)
+{
+	struct newcomer *host;
+
+	run_first(sc, do_op, k);
+	if (look(sc, &world.cx[1], one, &told) || power_on(sc, c, 0, &host) ||
+	    (one && look(sc, &host->cx, one, &got)))
+		return said(sc, k, c, 0);
+	if (!log_same(&got, &told)) {
+		FAIL("not what host 1 was told: %s", log_diff(&got, &told));
+		return said(sc, k, c, 0);
+	}
+	return 0;
+}
+
+static int test_reader(const void *arg)
+{
+	static const char *const names[] = { "d1/new", "d1/a", "d1/b", "d2/sub" };
+	enum { NAMES_NR = sizeof(names) / sizeof(names[0]) };
+	const struct scenario *sc = arg;
+	u64 k, nr = 0;
+	u32 i;
+	int r;
+
+	begin(sc);
+	r = make_reference(sc);
+	for (k = ref.before_steps; k <= ref.steps && !r;
+	     k += stride(STRIDE_READER), nr += 2) {
+		r |= reader_cut(sc, k, NULL, &(struct cut){ SIM_CUT_OLDEST, 0 });
+		r |= reader_cut(sc, k, NULL, &(struct cut){ SIM_CUT_RANDOM, k });
+		for (i = 0; i < NAMES_NR; i++, nr++)
+			r |= reader_cut(sc, k, names[i],
+					&(struct cut){ SIM_CUT_OLDEST, 0 });
+	}
+	world_free(&world);
+	harness_covered(nr, "cuts");
+	return r;
+}
+
+static struct test test[3 * SCENARIOS_MAX];
+static char name[2 * SCENARIOS_MAX][64];
 
 int main(int argc, char **argv)
 {
-	struct test test[2 * SCENARIOS_MAX];
-	u32 i, nr = 0;
+	u32 i, nr = 0, named = 0;
 
-	for (i = 0; i < scenario_nr; i++)
-		test[nr++] = (struct test){ scenarios[i].name, test_one,
-					    &scenarios[i] };
 	for (i = 0; i < scenario_nr; i++) {
-		snprintf(pair_name[i], sizeof(pair_name[i]), "two hosts: %.50s",
-			 scenarios[i].name);
-		test[nr++] = (struct test){ pair_name[i], test_two,
-					    &scenarios[i] };
+		const struct scenario *sc = &scenarios[i];
+
+		snprintf(name[named], sizeof(name[0]), "reader: %.50s", sc->name);
+		snprintf(name[named + 1], sizeof(name[0]), "two hosts: %.50s",
+			 sc->name);
+		test[nr++] = (struct test){ sc->name, test_one, sc };
+		test[nr++] = (struct test){ name[named++], test_reader, sc };
+		test[nr++] = (struct test){ name[named++], test_two, sc };
 	}
 	return harness_main(argc, argv, test, nr);
 }
