@@ -78,7 +78,8 @@ u64 daxfs_retire_epoch(struct daxfs_cx *cx)
 	/* The unlinking stores are visible before G is read, so whoever enters
 	 * at a later G cannot find the unit. Pairs with [EPO] in daxfs_enter(). */
 	full_fence();
-	return a64_load_relaxed(&daxfs_globals(cx->rg)->epoch.word);
+	/* Acquire: after a power cut no unit is of an epoch that G was not. */
+	return a64_load_acquire(&daxfs_globals(cx->rg)->epoch.word);
 }
 
 u64 daxfs_epoch_now(struct daxfs_cx *cx)
