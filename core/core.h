@@ -142,6 +142,7 @@ int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr);
 
 struct daxfs_host_id {		/* what identifies a host; constant */
 	u64 boot_id[2];		/* of this machine */
+	u64 machine_id[2];	/* the same after a restart; 0: not known */
 	u32 pid;		/* 22 bits are kept */
 	u64 start_time;		/* of the process, clock ticks since boot */
 	u32 kind;		/* enum daxfs_host_kind */

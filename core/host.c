@@ -37,6 +37,8 @@ void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id)
 	a64_store_relaxed(&h->start_time, id->start_time);
 	a64_store_relaxed(&h->boot_id[0], id->boot_id[0]);
 	a64_store_relaxed(&h->boot_id[1], id->boot_id[1]);
+	a64_store_relaxed(&h->machine_id[0], id->machine_id[0]);
+	a64_store_relaxed(&h->machine_id[1], id->machine_id[1]);
 	a64_store_volatile(&h->map_epoch, 0);
 	a64_store_relaxed(&h->view, 0);
 	a64_store_volatile(&h->joined_ns, port_now_ns());
@@ -182,6 +184,8 @@ int daxfs_host_info(const struct daxfs_region *rg, u32 slot,
 	info->id.start_time = a64_load_relaxed(&h->start_time);
 	info->id.boot_id[0] = a64_load_relaxed(&h->boot_id[0]);
 	info->id.boot_id[1] = a64_load_relaxed(&h->boot_id[1]);
+	info->id.machine_id[0] = a64_load_relaxed(&h->machine_id[0]);
+	info->id.machine_id[1] = a64_load_relaxed(&h->machine_id[1]);
 	for (u32 i = 0; i < 8; i++) {
 		u64 w = a64_load_relaxed(&h->name[i]);
 

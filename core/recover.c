@@ -529,6 +529,8 @@ static void slot_free(struct daxfs_region *rg, u32 slot, u64 from)
 	a64_store_relaxed(&h->boot_id[0], 0);
 	a64_store_relaxed(&h->boot_id[1], 0);
 	a64_store_relaxed(&h->start_time, 0);
+	a64_store_relaxed(&h->machine_id[0], 0);
+	a64_store_relaxed(&h->machine_id[1], 0);
 	a64_cas(&h->state, from,
 		host_make(DAXFS_H_FREE, 0, 0, host_incarnation(from)));
 }

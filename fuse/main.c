@@ -107,6 +107,11 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 		return DAXFS_EXIT_MOUNT;
 	}
 	daxfs_mount_on_evict(s->m, evicted, s);
+	if (daxfs_is_persistent(daxfs_mount_region(s->m)) &&
+	    !daxfs_mount_durable(s->m))
+		fprintf(stderr, "%s: warning: %s: not known to be persistent "
+			"memory: it has no MAP_SYNC; what is acknowledged lasts "
+			"as long as that memory does\n", o->name, s->region);
 	s->constant = !daxfs_has_overlay(daxfs_mount_region(s->m));
 	s->timeout = s->constant ? 86400.0 : 0.0;
 	s->direct_io = o->direct_io;

@@ -7,12 +7,15 @@
  * something in their own namespace alone, so a process outside the initial
  * pid or time namespace mixes that namespace into its boot id: it is then
  * judged by its neighbours in there and by nobody else. Hosts of another boot
- * id may be another machine; they are left alone.
+ * id may be another machine; they are left alone, but for one case: in a
+ * persistent region a host of this very installation (machine id and host
+ * name) that has not beaten since the machine was started is gone.
  */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mount_priv.h"
@@ -68,14 +71,15 @@ static u64 namespace_of(const char *path, u64 init)
 	return (u64)st.st_ino * 0x9e3779b97f4a7c15ull;
 }
 
-static void read_boot_id(u64 id[2])
+/* 32 hexadecimal digits in a file, however they are grouped; else zeros. */
+static void read_id(const char *path, u64 id[2])
 {
 	char text[64];
 	char hex[33];
 	size_t n = 0;
 
 	id[0] = id[1] = 0;
-	if (read_file("/proc/sys/kernel/random/boot_id", text, sizeof(text)))
+	if (read_file(path, text, sizeof(text)))
 		return;
 	for (const char *p = text; *p && *p != '\n' && n < 32; p++)
 		if (*p != '-')
@@ -84,8 +88,27 @@ static void read_boot_id(u64 id[2])
 	id[1] = strtoull(hex + (n > 16 ? 16 : n), NULL, 16);
 	hex[n > 16 ? 16 : n] = '\0';
 	id[0] = strtoull(hex, NULL, 16);
+}
+
+static void read_boot_id(u64 id[2])
+{
+	read_id("/proc/sys/kernel/random/boot_id", id);
+	if (!id[0] && !id[1])
+		return;
 	id[1] ^= namespace_of("/proc/self/ns/pid", INIT_PID_NS);
 	id[0] ^= namespace_of("/proc/self/ns/time", INIT_TIME_NS);
+}
+
+/*
+ * Told by processes of the initial namespaces alone: in others the boot id is
+ * not that of the machine, so it says nothing about a restart.
+ */
+static void machine_id(u64 id[2])
+{
+	id[0] = id[1] = 0;
+	if (!namespace_of("/proc/self/ns/pid", INIT_PID_NS) &&
+	    !namespace_of("/proc/self/ns/time", INIT_TIME_NS))
+		read_id("/etc/machine-id", id);
 }
 
 /* The same for all of the process; fork() into a namespace changes it. */
@@ -110,6 +133,7 @@ void daxfs_host_identify(struct daxfs_host_id *id, u32 kind)
 
 	memset(id, 0, sizeof(*id));
 	boot_id(id->boot_id);
+	machine_id(id->machine_id);
 	id->pid = (u32)getpid();
 	if (!read_stat("/proc/self/stat", &ps))
 		id->start_time = ps.start;
@@ -159,6 +183,47 @@ int daxfs_host_is_gone(const struct daxfs_host_info *info)
 	return daxfs_host_place(info) == DAXFS_HOST_GONE;
 }
 
+/* When this machine was started, by its wall clock. */
+static u64 started_ns(void)
+{
+	struct timespec now, up;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) ||
+	    clock_gettime(CLOCK_BOOTTIME, &up))
+		return 0;
+	return (u64)(now.tv_sec - up.tv_sec) * 1000000000ull;
+}
+
+int daxfs_host_lost_power(const struct daxfs_host_info *info,
+			  const struct daxfs_host_id *us)
+{
+	/* A copy of this installation that runs elsewhere, under the same name,
+	 * has beaten since. */
+	if (info->heartbeat_ns >= started_ns())
+		return 0;
+	if (info->state != DAXFS_H_ALIVE || (!us->boot_id[0] && !us->boot_id[1]) ||
+	    (!us->machine_id[0] && !us->machine_id[1]))
+		return 0;
+	return info->id.machine_id[0] == us->machine_id[0] &&
+	       info->id.machine_id[1] == us->machine_id[1] &&
+	       !strncmp(info->id.name, us->name, sizeof(us->name)) &&
+	       (info->id.boot_id[0] != us->boot_id[0] ||
+		info->id.boot_id[1] != us->boot_id[1]);
+}
+
+/* A fact, of this machine: the process has ended, or the machine has. */
+static int is_gone(const struct daxfs_mount *m, const struct daxfs_host_info *info)
+{
+	struct daxfs_host_id us;
+
+	if (daxfs_host_is_gone(info))
+		return 1;
+	if (!daxfs_is_persistent(&m->rg))
+		return 0;
+	daxfs_host_identify(&us, m->kind);
+	return daxfs_host_lost_power(info, &us);
+}
+
 static int other_host(const struct daxfs_mount *m, u32 slot,
 		      struct daxfs_host_info *info)
 {
@@ -181,7 +246,7 @@ void daxfs_hosts_reap(struct daxfs_mount *m, struct daxfs_cx *cx)
 		dead = info.state == DAXFS_H_DEAD ||
 		       info.state == DAXFS_H_RECOVERING;
 		/* Also one that died while it took the slot over. */
-		if (info.state != DAXFS_H_DEAD && daxfs_host_is_gone(&info))
+		if (info.state != DAXFS_H_DEAD && is_gone(m, &info))
 			dead |= !daxfs_host_mark_dead(&m->rg, slot,
 						      info.incarnation);
 		/* -EBUSY: another host does it. It is tried again anyway. */
@@ -200,7 +265,7 @@ int daxfs_hosts_none(struct daxfs_mount *m, char *why, size_t why_len)
 			continue;
 		if (info.state > DAXFS_H_RECOVERING)
 			continue;	/* damage: no host has such a state */
-		if (daxfs_host_is_gone(&info))
+		if (is_gone(m, &info))
 			continue;
 		daxfs_why(why, why_len, "%s: in use by process %u on %.63s "
 			  "(host %u); unmount it there first", m->path,

@@ -476,6 +476,11 @@ int daxfs_mount_rdonly(const struct daxfs_mount *m)
 	return m->rdonly;
 }
 
+int daxfs_mount_durable(const struct daxfs_mount *m)
+{
+	return m->src.durable;
+}
+
 s64 daxfs_mount_result(struct daxfs_mount *m, s64 r)
 {
 	return __atomic_load_n(&m->rg.lost, __ATOMIC_RELAXED) ? -EIO : r;

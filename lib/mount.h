@@ -52,6 +52,8 @@ void daxfs_mount_on_evict(struct daxfs_mount *m, void (*fn)(void *arg),
 struct daxfs_region *daxfs_mount_region(struct daxfs_mount *m);
 const char *daxfs_mount_path(const struct daxfs_mount *m);
 int daxfs_mount_rdonly(const struct daxfs_mount *m);
+/* The memory is known to be persistent: what is written back is safe. */
+int daxfs_mount_durable(const struct daxfs_mount *m);
 
 /* Sleep-free in the common case; waits when all contexts are busy. */
 struct daxfs_cx *daxfs_cx_get(struct daxfs_mount *m);
@@ -91,6 +93,9 @@ enum daxfs_host_place {
 enum daxfs_host_place daxfs_host_place(const struct daxfs_host_info *info);
 /* Is it gone from this machine? */
 int daxfs_host_is_gone(const struct daxfs_host_info *info);
+/* Was that host on the machine of us, before it was started last? */
+int daxfs_host_lost_power(const struct daxfs_host_info *info,
+			  const struct daxfs_host_id *us);
 /* Own identity for daxfs_host_join(). */
 void daxfs_host_identify(struct daxfs_host_id *id, u32 kind);
 

@@ -18,6 +18,8 @@ struct daxfs_source {		/* the memory that a path names */
 	int writable;		/* fd may be mapped for writing */
 	u64 map_off;		/* offset of the region in fd */
 	u64 len;		/* bytes */
+	int durable;		/* mapped with MAP_SYNC: what is written back
+				 * is on the medium */
 };
 
 #define DAXFS_HOLD_STRIPES	64u
@@ -90,7 +92,7 @@ int daxfs_source_open(struct daxfs_source *src, const char *path, int rdonly,
 int daxfs_source_lock(const struct daxfs_source *src, const char *path,
 		      int exclusive, char *why, size_t why_len);
 /* Map it all, read-only, 2 MiB-aligned if it is that large. */
-int daxfs_source_map(const struct daxfs_source *src, const char *path,
+int daxfs_source_map(struct daxfs_source *src, const char *path,
 		     u8 **base, char *why, size_t why_len);
 void daxfs_source_close(struct daxfs_source *src);
 

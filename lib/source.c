@@ -206,11 +206,22 @@ int daxfs_source_lock(const struct daxfs_source *src, const char *path,
 	return -EBUSY;
 }
 
+static int map_at(const struct daxfs_source *src, u8 *at, u64 len, int flags)
+{
+	return mmap(at, len, PROT_READ, flags | MAP_FIXED, src->fd,
+		    (off_t)src->map_off) != MAP_FAILED;
+}
+
+/*
+ * With MAP_SYNC where that is known: files and devices of direct access. A
+ * page of such a file is not writable before the file system's own record of
+ * it is on the medium, so nothing but the write-back of lines is left to do.
+ */
 /*
  * Reserve with slack, then put the mapping at a multiple of 2 MiB inside:
  * only there the kernel can use huge pages.
  */
-static u8 *map_aligned(const struct daxfs_source *src)
+static u8 *map_aligned(struct daxfs_source *src)
 {
 	u64 len = (src->len + DAXFS_PAGE_SIZE - 1) & ~(DAXFS_PAGE_SIZE - 1);
 	u64 room = len + DAXFS_CHUNK_SIZE;
@@ -222,8 +233,8 @@ static u8 *map_aligned(const struct daxfs_source *src)
 		return MAP_FAILED;
 	at = (u8 *)(((uintptr_t)from + DAXFS_CHUNK_SIZE - 1) &
 		    ~(uintptr_t)(DAXFS_CHUNK_SIZE - 1));
-	if (mmap(at, len, PROT_READ, MAP_SHARED | MAP_FIXED, src->fd,
-		 (off_t)src->map_off) == MAP_FAILED) {
+	src->durable = map_at(src, at, len, MAP_SHARED_VALIDATE | MAP_SYNC);
+	if (!src->durable && !map_at(src, at, len, MAP_SHARED)) {
 		int saved = errno;
 
 		munmap(from, room);
@@ -237,7 +248,7 @@ static u8 *map_aligned(const struct daxfs_source *src)
 	return at;
 }
 
-int daxfs_source_map(const struct daxfs_source *src, const char *path,
+int daxfs_source_map(struct daxfs_source *src, const char *path,
 		     u8 **base, char *why, size_t why_len)
 {
 	u8 *at = map_aligned(src);

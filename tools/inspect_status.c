@@ -93,9 +93,10 @@ static s64 get_usage(struct daxfs_mount *m, struct usage *u)
 	return 0;
 }
 
-static void status_json(const struct inspect *in, struct daxfs_region *rg,
+static void status_json(const struct inspect *in, struct daxfs_mount *m,
 			const struct usage *u)
 {
+	struct daxfs_region *rg = daxfs_mount_region(m);
 	struct daxfs_super *sb = &rg->super;
 	struct json_object *o = json_object_new_object();
 	struct json_object *base = json_object_new_object();
@@ -122,6 +123,10 @@ static void status_json(const struct inspect *in, struct daxfs_region *rg,
 			       json_object_new_boolean(is_branching(rg)));
 	json_object_object_add(o, "overlay",
 			       json_object_new_boolean(daxfs_has_overlay(rg)));
+	json_object_object_add(o, "persistent",
+			       json_object_new_boolean(daxfs_is_persistent(rg)));
+	json_object_object_add(o, "memory_persistent",
+			       json_object_new_boolean(daxfs_mount_durable(m)));
 	json_object_object_add(o, "size", json_object_new_uint64(sb->region_len));
 	json_object_object_add(o, "created_ns",
 			       json_object_new_uint64(sb->created_ns));
@@ -132,9 +137,10 @@ static void status_json(const struct inspect *in, struct daxfs_region *rg,
 	inspect_json_print(o);
 }
 
-static void status_text(const struct inspect *in, struct daxfs_region *rg,
+static void status_text(const struct inspect *in, struct daxfs_mount *m,
 			const struct usage *u)
 {
+	struct daxfs_region *rg = daxfs_mount_region(m);
 	char a[DAXFS_TOOL_SIZE_TEXT], b[DAXFS_TOOL_SIZE_TEXT];
 	char c[DAXFS_TOOL_SIZE_TEXT], uuid[UUID_STR_LEN], when[32];
 	char label[sizeof(rg->super.label) + 1];
@@ -159,6 +165,10 @@ static void status_text(const struct inspect *in, struct daxfs_region *rg,
 		       daxfs_tool_size_text(u->base, a));
 	if (!daxfs_has_overlay(rg))
 		return;
+	if (daxfs_is_persistent(rg))
+		printf("power     survives its loss%s\n",
+		       daxfs_mount_durable(m) ? "" : ", as far as the memory "
+		       "does: it is not known to be persistent (no MAP_SYNC)");
 	printf("pool      %s: %s used, %s free\n",
 	       daxfs_tool_size_text(u->pool, a),
 	       daxfs_tool_size_text(u->used, b),
@@ -182,9 +192,9 @@ int inspect_status(const struct inspect *in)
 	if (r)
 		status = failed(in, r);
 	else if (in->json)
-		status_json(in, daxfs_mount_region(m), &u);
+		status_json(in, m, &u);
 	else
-		status_text(in, daxfs_mount_region(m), &u);
+		status_text(in, m, &u);
 	daxfs_mount_close(m);
 	return status;
 }

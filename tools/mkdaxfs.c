@@ -37,6 +37,7 @@ struct options {
 	u64 size, overlay, buckets;	/* 0: not given */
 	int empty, validate, quiet, force, json;
 	int one_file_system;
+	int persistent;
 	const char **exclude;
 	u32 exclude_nr;
 	uuid_t uuid;
@@ -55,7 +56,7 @@ struct made {			/* what there is to tell at the end */
 
 enum {
 	OPT_UUID = 256, OPT_LABEL, OPT_EPOCH, OPT_EXCLUDE, OPT_ONE_FS,
-	OPT_JSON, OPT_VERSION,
+	OPT_PERSISTENT, OPT_JSON, OPT_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -78,6 +79,7 @@ static const struct option long_options[] = {
 	{ "source-date-epoch", required_argument, NULL, OPT_EPOCH },
 	{ "exclude", required_argument, NULL, OPT_EXCLUDE },
 	{ "one-file-system", no_argument, NULL, OPT_ONE_FS },
+	{ "persistent", no_argument, NULL, OPT_PERSISTENT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "force", no_argument, NULL, 'f' },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -112,6 +114,8 @@ static const char help_text[] =
 "                           creation (default: $SOURCE_DATE_EPOCH)\n"
 "      --exclude GLOB       leave out what matches; may be repeated\n"
 "      --one-file-system    do not enter other file systems\n"
+"      --persistent         what is acknowledged survives a loss of power, if\n"
+"                           the memory does\n"
 "  -h, --help               print this\n"
 "      --version            print the version\n"
 "\n"
@@ -220,6 +224,9 @@ static void take_long_option(struct options *o, int c, const char *arg)
 	case OPT_ONE_FS:
 		o->one_file_system = 1;
 		break;
+	case OPT_PERSISTENT:
+		o->persistent = 1;
+		break;
 	case OPT_JSON:
 		o->json = 1;
 		break;
@@ -297,6 +304,9 @@ static void check_options(const struct options *o)
 		usage_error("an image (-o) has no room to write, so %s means "
 			    "nothing; give -r instead",
 			    o->overlay ? "-O" : "-B");
+	if (o->output && o->persistent)
+		usage_error("an image (-o) is not written to, so --persistent "
+			    "means nothing; give -r instead");
 	if (o->region && !strncmp(o->region, "phys:", 5))
 		usage_error("%s: physical addresses are not in this release; "
 			    "name a file or a device", o->region);
@@ -387,6 +397,7 @@ static void set_sizes(struct daxfs_geometry *g, const struct options *o,
 	g->region_len = o->size & ~(DAXFS_PAGE_SIZE - 1);
 	g->buckets = o->buckets ? o->buckets : DEFAULT_BUCKETS;
 	g->overlay = !!o->region;
+	g->persistent = o->persistent;
 	if (!g->overlay)
 		return;
 	g->overlay_len = o->overlay;
@@ -429,6 +440,16 @@ static int plan(struct daxfs_geometry *g, const struct options *o,
 	return err;
 }
 
+/* As the stores of the core: not left to the cache of the processor. */
+static void clear(u8 *at, u64 len, int persistent)
+{
+	memset(at, 0, len);
+	if (!persistent)
+		return;
+	port_set_persistent();
+	port_keep(at, len);
+}
+
 /* A device holds what it held. Free pages of the pool may. */
 static void clear_device(const struct daxfs_target *t,
 			 const struct daxfs_geometry *g)
@@ -442,9 +463,9 @@ static void clear_device(const struct daxfs_target *t,
 		pool = g->super.area[i].off;
 		pool_end = pool + g->super.area[i].len;
 	}
-	memset(t->base, 0, pool ? pool : t->len);
+	clear(t->base, pool ? pool : t->len, g->persistent);
 	if (pool)
-		memset(t->base + pool_end, 0, t->len - pool_end);
+		clear(t->base + pool_end, t->len - pool_end, g->persistent);
 }
 
 static void print_finding(void *arg, const char *where, u64 id,
@@ -501,6 +522,11 @@ static int write_region(const struct options *o, struct daxfs_target *t,
 {
 	if (daxfs_target_create(t, g->region_len))
 		return -1;
+	if (g->persistent && !t->durable && !o->quiet)
+		fprintf(stderr, "mkdaxfs: warning: %s: not known to be "
+			"persistent memory: it has no MAP_SYNC; what is "
+			"acknowledged lasts as long as that memory does\n",
+			t->arg);
 	if (t->device)
 		clear_device(t, g);
 	if (image && daxfs_image_write(image, t->base, t->device ? -1 : t->fd,
@@ -545,8 +571,9 @@ static void print_text(const struct daxfs_target *t, const struct made *m)
 		       (unsigned long long)n->specials,
 		       daxfs_tool_size_text(n->content, base));
 	if (m->g.overlay)
-		printf("  overlay: %s\n",
-		       daxfs_tool_size_text(pool_bytes(&m->g), pool));
+		printf("  overlay: %s%s\n",
+		       daxfs_tool_size_text(pool_bytes(&m->g), pool),
+		       m->g.persistent ? ", persistent" : "");
 	else
 		printf("  read-only\n");
 }
@@ -586,6 +613,8 @@ static void print_json(const struct daxfs_target *t, const struct made *m)
 	json_object_object_add(top, "mode", json_object_new_string(
 			       mode_text(m->g.mode)));
 	json_object_object_add(top, "size", json_u64(m->g.region_len));
+	json_object_object_add(top, "persistent",
+			       json_object_new_boolean(m->g.persistent));
 	json_object_object_add(top, "base", base_json(&m->totals));
 	json_object_object_add(top, "pool", json_u64(pool_bytes(&m->g)));
 	printf("%s\n", json_object_to_json_string_ext(top,

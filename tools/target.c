@@ -288,8 +288,13 @@ int daxfs_target_create(struct daxfs_target *t, uint64_t len)
 	if (!t->device)
 		flock(t->fd, LOCK_EX | LOCK_NB);	/* ours: cannot fail */
 	t->map_len = t->device ? device_unit(len) : len;
-	t->base = mmap(NULL, t->map_len, PROT_READ | PROT_WRITE, MAP_SHARED,
-		       t->fd, 0);
+	/* Where it works, what was written back needs no call afterwards. */
+	t->base = mmap(NULL, t->map_len, PROT_READ | PROT_WRITE,
+		       MAP_SHARED_VALIDATE | MAP_SYNC, t->fd, 0);
+	t->durable = t->base != MAP_FAILED;
+	if (!t->durable)
+		t->base = mmap(NULL, t->map_len, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, t->fd, 0);
 	if (t->base == MAP_FAILED) {
 		t->base = NULL;
 		return fail_errno(t, "map it", "see ulimit -v, or name a file "

@@ -25,6 +25,7 @@ struct daxfs_target {
 	uint8_t *base;		/* the mapping */
 	uint64_t len, map_len;
 	int synced;		/* a device with msync() */
+	int durable;		/* mapped with MAP_SYNC */
 };
 
 /*

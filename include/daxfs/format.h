@@ -329,7 +329,8 @@ struct daxfs_host {
 	struct daxfs_a64 pcache_misses;
 	struct daxfs_a64 pcache_evictions;
 	struct daxfs_a64 pcache_read;	/* bytes of backing files */
-	struct daxfs_a64 spare[42];
+	struct daxfs_a64 machine_id[2];	/* of its installation; 0: not told */
+	struct daxfs_a64 spare[40];
 };
 
 struct daxfs_host_slot {
@@ -512,6 +513,7 @@ DAXFS_AT(daxfs_shared_ctx, entry, 192);
 DAXFS_SIZE(daxfs_host, 512);
 DAXFS_AT(daxfs_host, boot_id, 64);
 DAXFS_AT(daxfs_host, name, 80);
+DAXFS_AT(daxfs_host, machine_id, 176);
 DAXFS_SIZE(daxfs_host_slot, 512 + 512 * DAXFS_CTXS);
 DAXFS_SIZE(daxfs_layer, 128);
 DAXFS_SIZE(daxfs_branch, 256);

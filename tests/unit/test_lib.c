@@ -29,6 +29,7 @@
 #include <daxfs/daxfs.h>
 
 #include "mount.h"
+#include "region.h"
 
 #define MIB (1024 * 1024ull)
 
@@ -58,9 +59,10 @@ static void *map_new(const char *path, u64 len)
 	return base;
 }
 
-static void make_region(const char *path, u64 len)
+static void make_region_as(const char *path, u64 len, int persistent)
 {
 	struct daxfs_geometry g = {
+		.persistent = persistent,
 		.region_len = len, .overlay = 1, .mode = DAXFS_MODE_EMPTY,
 		.buckets = 65536, .root_mode = 0755, .label = "unit",
 		.uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9 },
@@ -72,6 +74,11 @@ static void make_region(const char *path, u64 len)
 	base = map_new(path, g.region_len);
 	must(daxfs_format(&g, base, g.region_len));
 	munmap(base, g.region_len);
+}
+
+static void make_region(const char *path, u64 len)
+{
+	make_region_as(path, len, 0);
 }
 
 static void region_path(char *path, size_t len)
@@ -1538,6 +1545,81 @@ static void test_is_gone(void **state)
 	assert_int_equal(daxfs_host_is_gone(&info), 1);
 }
 
+/* Join a host that was on this machine before it was started last. */
+static void join_of_former_boot(const char *path, u32 name_differs)
+{
+	struct daxfs_host_id id;
+	struct daxfs_region rg;
+	struct stat st;
+	void *base;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0 && !fstat(fd, &st));
+	base = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    fd, 0);
+	assert_true(base != MAP_FAILED);
+	must(daxfs_region_open(&rg, base, (u64)st.st_size, 1, NULL, 0));
+	daxfs_host_identify(&id, DAXFS_HOST_LIB);
+	id.boot_id[0] ^= 1;
+	id.name[0] ^= (char)name_differs;
+	must(daxfs_host_join(&rg, &id));
+	a64_store_volatile(&daxfs_host(&rg, rg.host)->heartbeat_ns, 1);
+	munmap(base, (size_t)st.st_size);
+	close(fd);
+}
+
+/* What lost its power is dead: by itself in a persistent region alone. */
+static void test_power_was_lost(void **state)
+{
+	struct daxfs_host_id us;
+	char path[64];
+	int told;
+
+	(void)state;
+	daxfs_host_identify(&us, DAXFS_HOST_LIB);
+	told = us.machine_id[0] || us.machine_id[1];
+	for (int persistent = 0; persistent < 2; persistent++) {
+		region_path(path, sizeof(path));
+		make_region_as(path, 32 * MIB, persistent);
+		join_of_former_boot(path, 0);
+		assert_int_equal(hosts_alive(path), 1);
+		must(daxfs_fs_close(open_fs(path, 0)));
+		assert_int_equal(hosts_alive(path), !(persistent && told));
+		join_of_former_boot(path, 1);	/* perhaps another machine */
+		must(daxfs_fs_close(open_fs(path, 0)));
+		assert_int_equal(hosts_alive(path), 1 + !(persistent && told));
+		unlink(path);
+	}
+}
+
+static void test_lost_power(void **state)
+{
+	struct daxfs_host_info info = { .state = DAXFS_H_ALIVE };
+	struct daxfs_host_id us;
+
+	(void)state;
+	daxfs_host_identify(&us, DAXFS_HOST_LIB);
+	us.machine_id[0] = 1;
+	us.boot_id[0] = 5;
+	info.id = us;
+	assert_int_equal(daxfs_host_lost_power(&info, &us), 0);
+	info.id.boot_id[0] = 6;
+	assert_int_equal(daxfs_host_lost_power(&info, &us), 1);
+	info.heartbeat_ns = port_now_ns();	/* a copy of us, elsewhere */
+	assert_int_equal(daxfs_host_lost_power(&info, &us), 0);
+	info.heartbeat_ns = 0;
+	info.state = DAXFS_H_JOINING;	/* its identity may not be complete */
+	assert_int_equal(daxfs_host_lost_power(&info, &us), 0);
+	info.state = DAXFS_H_ALIVE;
+	info.id.machine_id[1] ^= 1;
+	assert_int_equal(daxfs_host_lost_power(&info, &us), 0);
+	info.id = us;
+	info.id.boot_id[0] = 6;
+	info.id.machine_id[0] = info.id.machine_id[1] = 0;
+	us.machine_id[0] = us.machine_id[1] = 0;	/* nobody knows */
+	assert_int_equal(daxfs_host_lost_power(&info, &us), 0);
+}
+
 /* ---- threads ---- */
 
 struct worker {
@@ -2024,6 +2106,8 @@ static const struct CMUnitTest tests[] = {
 	REGION_TEST(test_fork_open),
 	REGION_TEST(test_daemon),
 	cmocka_unit_test(test_is_gone),
+	cmocka_unit_test(test_lost_power),
+	cmocka_unit_test(test_power_was_lost),
 	cmocka_unit_test_setup_teardown(test_threads, setup_large,
 					teardown),
 	REGION_TEST(test_contexts),
