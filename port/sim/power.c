@@ -234,9 +234,10 @@ static u32 choice(enum sim_cut how, u64 *seed, u32 i, u32 nr)
 	case SIM_CUT_RANDOM:
 		return (u32)(sim_rand(seed) % (nr + 1));
 	case SIM_CUT_ONE_NEW:
-		return i == *seed ? nr : 0;
+		return i == (u32)*seed ? nr : 0;
 	case SIM_CUT_ONE_OLD:
-		return i == *seed ? 0 : nr;
+		return i != (u32)*seed || *seed >> 32 > nr ? nr :
+		       (u32)(*seed >> 32);
 	default:
 		return 0;
 	}

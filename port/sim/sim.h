@@ -101,7 +101,8 @@ enum sim_cut {
 	SIM_CUT_NEWEST,		/* as if everything had been written back */
 	SIM_CUT_RANDOM,		/* of each line any content since; by seed */
 	SIM_CUT_ONE_NEW,	/* the newest of line number seed, else the oldest */
-	SIM_CUT_ONE_OLD,	/* the oldest of line number seed, else the newest */
+	SIM_CUT_ONE_OLD,	/* of the line of number seed[31:0] content number
+				 * seed[63:32], 0 the oldest; else the newest */
 	SIM_CUT_NR
 };
 

@@ -13,17 +13,26 @@
  * acknowledged before is there; the index is clean; and when everything is
  * deleted exactly the memory of an empty region is owned.
  *
+ * The new host may also work first, and recover then: what it wrote into memory
+ * that it found free stays.
+ *
  * With a reader, host 1 lists and reads everything beside the stopped host 0, or
  * looks at one name: what it was told is still so after the cut.
  *
  * With two hosts, host 1 works on the same names beside the stopped host 0 and
  * stops, too, anywhere. What its calls returned must be true after the cut.
  */
+#include "epoch.h"
+#include "pool.h"
 #include "scenario.h"
 
 #define RANDOM_CUTS	2u
+#define LINES_MAX	32u	/* of which each is the odd one */
+#define OLD_MAX		6u	/* contents of it */
 #define SEEN_MAX	(1u << 17)
 #define TWICE_EVERY	23u	/* contents per second cut */
+#define REUSE_EVERY	2u	/* contents per early reuse; 1 with SIM_LONG */
+#define REUSE_LEN	(32u * 4096u)
 #define STRIDE_PAIR	9u	/* of k with two hosts; 1 with SIM_LONG */
 #define STRIDE_READER	5u	/* of k with a reader; 1 with SIM_LONG */
 #define WORK_NR		9u
@@ -205,34 +214,50 @@ static int declare_dead(struct daxfs_region *rg, u32 slot)
 	return daxfs_host_mark_dead(rg, slot, info.incarnation);
 }
 
-/* The power is back: nobody else is there. Until no other host is listed. */
-static int join_and_recover(struct newcomer *n)
+/* The power is back: nobody else is there. */
+static int join(struct newcomer *n)
 {
 	struct daxfs_host_id id = { .kind = DAXFS_HOST_TOOL, .pid = 300 };
-	u32 slot, round, left = 1;
 	int r = daxfs_region_open(&n->rg, world.base, world.len, 1, NULL, 0);
 
 	if (!r)
 		r = daxfs_host_join(&n->rg, &id);
-	if (!r)
-		r = daxfs_cx_init(&n->cx, &n->rg, 0);
-	for (slot = 0; slot < DAXFS_HOSTS && !r; slot++)
-		if (slot != n->rg.host && declare_dead(&n->rg, slot) != -ENOENT)
-			r = declare_dead(&n->rg, slot);
-	for (round = 0; round < DAXFS_HOSTS && left && !r; round++) {
-		left = 0;
-		for (slot = 0; slot < DAXFS_HOSTS && !r; slot++) {
-			struct daxfs_host_info info;
+	return r ? r : daxfs_cx_init(&n->cx, &n->rg, 0);
+}
 
-			if (slot == n->rg.host ||
-			    daxfs_host_info(&n->rg, slot, &info))
-				continue;
-			left = 1;
-			r = daxfs_host_recover(&n->cx, slot);
-			if (r == -EBUSY)	/* its recoverer's turn first */
-				r = 0;
-		}
+/* One round over the other hosts; *left: there was one. */
+static int recover_round(struct newcomer *n, u32 *left)
+{
+	struct daxfs_host_info info;
+	int r = 0;
+	u32 slot;
+
+	*left = 0;
+	for (slot = 0; slot < DAXFS_HOSTS && !r; slot++) {
+		if (slot == n->rg.host || daxfs_host_info(&n->rg, slot, &info))
+			continue;
+		*left = 1;
+		r = daxfs_host_recover(&n->cx, slot);
+		if (r == -EBUSY)	/* its recoverer's turn first */
+			r = 0;
 	}
+	return r;
+}
+
+/* Until no other host is listed. */
+static int recover_all(struct newcomer *n)
+{
+	u32 slot, round, left = 1;
+	int r = 0;
+
+	for (slot = 0; slot < DAXFS_HOSTS && !r; slot++) {
+		if (slot != n->rg.host)
+			r = declare_dead(&n->rg, slot);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	for (round = 0; round < DAXFS_HOSTS && left && !r; round++)
+		r = recover_round(n, &left);
 	return r ? r : left ? -ELOOP : 0;
 }
 
@@ -240,7 +265,61 @@ static void do_join(void *arg)
 {
 	struct job *j = arg;
 
-	j->result = join_and_recover(j->newcomer);
+	j->result = join(j->newcomer);
+	if (!j->result)
+		j->result = recover_all(j->newcomer);
+}
+
+/* Use all memory again that may be: a file of 32 pages. */
+static s64 reuse(struct daxfs_cx *cx, const char *path, u8 fill)
+{
+	s64 r;
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		daxfs_epoch_advance(cx);
+	daxfs_reclaim(cx);
+	r = w_create(cx, path);
+	return r ? r : w_write(cx, path, 0, REUSE_LEN, fill);
+}
+
+/* Before anybody is recovered. */
+static void do_reuse(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = join(j->newcomer);
+	if (!j->result)
+		j->result = reuse(&j->newcomer->cx, "d2/reuse", 'R');
+	if (j->result >= 0)
+		j->result = world_dump(&j->newcomer->cx, j->log);
+}
+
+/* And after it: the pages of the first file are not free. */
+static void do_reuse_again(void *arg)
+{
+	static u8 buf[REUSE_LEN];
+	struct job *j = arg;
+	struct daxfs_cx *cx = &j->newcomer->cx;
+	struct daxfs_file f;
+	u32 i;
+
+	j->result = reuse(cx, "d2/again", 'A');
+	if (j->result >= 0)
+		j->result = w_open(cx, "d2/reuse", &f);
+	if (!j->result)
+		j->result = daxfs_read(cx, &f, 0, buf, sizeof(buf));
+	for (i = 0; i < REUSE_LEN && j->result >= 0; i++)
+		if (buf[i] != 'R')
+			j->result = -EIO;
+	daxfs_close(cx, f.ino);
+}
+
+static void do_recover(void *arg)
+{
+	struct job *j = arg;
+
+	j->result = recover_all(j->newcomer);
 }
 
 static void do_empty_and_part(void *arg)
@@ -365,6 +444,14 @@ static int said(const struct scenario *sc, u64 k, const struct cut *c, u64 n)
 
 /* ---- one host ---- */
 
+/* Of so many one, in the short form. */
+static u64 stride(u64 normal)
+{
+	u64 runs = harness_runs(1);
+
+	return runs < normal ? normal / runs : 1;
+}
+
 static int one_cut(const struct scenario *sc, u64 k, const struct cut *c,
 		   u64 second)
 {
@@ -384,21 +471,48 @@ static int one_cut(const struct scenario *sc, u64 k, const struct cut *c,
 	return whole(sc, n) ? said(sc, k, c, 0) : 0;
 }
 
+/*
+ * The new host works before it recovers the others, and takes what it can get:
+ * nothing of that is lost by the recovery.
+ */
+static int reuse_cut(const struct scenario *sc, u64 k, const struct cut *c)
+{
+	struct job j = { .sc = sc, .newcomer = &newcomer[0], .log = &told };
+
+	run_first(sc, do_op, k);
+	sim_power_cut(c->how, c->seed);
+	memset(j.newcomer, 0, sizeof(*j.newcomer));
+	told.len = 0;
+	if (run(&j, do_reuse, "use of memory") || run(&j, do_recover, "recovery") ||
+	    dump(sc, &j.newcomer->cx, &got))
+		return said(sc, k, c, 0);
+	if (!log_same(&got, &told)) {
+		FAIL("recovery has changed the tree: %s", log_diff(&got, &told));
+		return said(sc, k, c, 0);
+	}
+	if (run(&j, do_reuse_again, "more use of memory") ||
+	    whole(sc, j.newcomer))
+		return said(sc, k, c, 0);
+	return 0;
+}
+
 /* All kinds of cuts of the state after k steps that differ from those before. */
 static int all_cuts(const struct scenario *sc, u64 k, u64 *nr)
 {
-	struct cut c[RANDOM_CUTS + 2 + 64];
+	static struct cut c[RANDOM_CUTS + 2 + LINES_MAX * (1 + OLD_MAX)];
 	u64 seed = harness_seed() * 1000003 + k;
 	int ended = run_first(sc, do_op, k), r = 0;
 	u32 lines = sim_power_lines(), want = 0, i;
+	u64 old;
 
 	for (i = 0; i < RANDOM_CUTS; i++)
 		c[want++] = (struct cut){ SIM_CUT_RANDOM, sim_rand(&seed) };
 	c[want++] = (struct cut){ SIM_CUT_OLDEST, 0 };
 	c[want++] = (struct cut){ SIM_CUT_NEWEST, 0 };
-	for (i = 0; i < lines && i < 32; i++) {
+	for (i = 0; i < lines && i < LINES_MAX; i++) {
 		c[want++] = (struct cut){ SIM_CUT_ONE_NEW, i };
-		c[want++] = (struct cut){ SIM_CUT_ONE_OLD, i };
+		for (old = 0; old < OLD_MAX; old++)
+			c[want++] = (struct cut){ SIM_CUT_ONE_OLD, old << 32 | i };
 	}
 	for (i = 0; i < want; i++)	/* the operation is run again below */
 		if (!is_new(sim_power_look(c[i].how, c[i].seed) + (u64)ended))
@@ -409,6 +523,8 @@ static int all_cuts(const struct scenario *sc, u64 k, u64 *nr)
 		r |= one_cut(sc, k, &c[i], 0);
 		if (++*nr % TWICE_EVERY == 0)
 			r |= one_cut(sc, k, &c[i], 3000);
+		if (*nr % stride(REUSE_EVERY) == 0)
+			r |= reuse_cut(sc, k, &c[i]);
 	}
 	return r;
 }
@@ -521,14 +637,6 @@ static int pair_cuts(const struct scenario *sc, u64 k)
 	r = pair_cut(sc, k, SIM_NEVER, &oldest);
 	r |= pair_cut(sc, k, n, &oldest);
 	return r | pair_cut(sc, k, n, &random);
-}
-
-/* Steps from one k to the next. */
-static u64 stride(u64 normal)
-{
-	u64 runs = harness_runs(1);
-
-	return runs < normal ? normal / runs : 1;
 }
 
 static int test_two(const void *arg)
