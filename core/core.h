@@ -318,7 +318,10 @@ s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
 		 u64 len, u64 *at);
 int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size);
-/* Everything acknowledged before is in the region: orders, nothing more. */
+/*
+ * Everything acknowledged before is in the region: orders, nothing more. In a
+ * persistent region it is on the medium, as after any other call.
+ */
 int daxfs_fsync(struct daxfs_cx *cx, struct daxfs_file *f);
 
 struct daxfs_run {

@@ -40,20 +40,22 @@ static inline int port_is_persistent(void)
 /* Before the first access to a persistent region other than its superblock. */
 void port_set_persistent(void);
 
-/* ---- on persistent memory: port/persist.c ---- */
+/* ---- on persistent memory: port/persist.c; cold: costs nobody else ---- */
 
-void persist_seen(const struct daxfs_a64 *w);
-void persist_store_relaxed(struct daxfs_a64 *w, u64 v);
-void persist_store_release(struct daxfs_a64 *w, u64 v);
-u64 persist_cas(struct daxfs_a64 *w, u64 old, u64 new);
-u64 persist_add(struct daxfs_a64 *w, u64 n);
-u64 persist_or(struct daxfs_a64 *w, u64 bits);
-u64 persist_and(struct daxfs_a64 *w, u64 bits);
-void persist_copy_to(void *shared, const void *from, size_t len);
-void persist_copy_within(void *shared_to, const void *shared_from, size_t len);
-void persist_zero(void *shared, size_t len);
-void persist_stored(const void *p, size_t len);
-void persist_complete(void);
+#define PORT_COLD	__attribute__((cold))
+
+PORT_COLD void persist_seen(const struct daxfs_a64 *w);
+PORT_COLD void persist_store_relaxed(struct daxfs_a64 *w, u64 v);
+PORT_COLD void persist_store_release(struct daxfs_a64 *w, u64 v);
+PORT_COLD u64 persist_cas(struct daxfs_a64 *w, u64 old, u64 new);
+PORT_COLD u64 persist_add(struct daxfs_a64 *w, u64 n);
+PORT_COLD u64 persist_or(struct daxfs_a64 *w, u64 bits);
+PORT_COLD u64 persist_and(struct daxfs_a64 *w, u64 bits);
+PORT_COLD void persist_copy_to(void *shared, const void *from, size_t len);
+PORT_COLD void persist_copy_within(void *shared_to, const void *shared_from, size_t len);
+PORT_COLD void persist_zero(void *shared, size_t len);
+PORT_COLD void persist_stored(const void *p, size_t len);
+PORT_COLD void persist_complete(void);
 
 /* ---- loads ---- */
 

@@ -24,6 +24,7 @@
  */
 #include "epoch.h"
 #include "pool.h"
+#include "region.h"
 #include "scenario.h"
 
 #define RANDOM_CUTS	2u
@@ -551,9 +552,24 @@ static int make_reference(const struct scenario *sc)
 	return dump(sc, &world.cx[1], &ref.tree[AFTER]);
 }
 
+/* Free pages hold what they held: zeros that are needed must be stored. */
+static void spoil_free_pages(void)
+{
+	const struct daxfs_span *pool = &world.rg[0].area[DAXFS_AREA_POOL];
+	u64 i;
+
+	for (i = 0; i < pool->nr; i++) {
+		u64 off = pool->off + (i << DAXFS_PAGE_SHIFT);
+
+		if (daxfs_page_info(&world.rg[0], off)->raw == DAXFS_I_FREE)
+			memset(world.base + off, 0xa5, DAXFS_PAGE_SIZE);
+	}
+}
+
 static void begin(const struct scenario *sc)
 {
 	world_make_persistent(&world, sc->buckets);
+	spoil_free_pages();
 	sc->setup(&world);
 	world_freeze(&world);
 	memset(seen, 0, sizeof(seen));
