@@ -614,6 +614,9 @@ int daxfs_host_take_over(struct daxfs_region *rg, struct daxfs_cx *cx,
 	rg->host = slot;	/* until ALIVE it is recovered by itself */
 	rg->incarnation = inc;
 	rg->joined = 1;
+	/* Gone if its host stopped while it left. Before our first epoch:
+	 * pairs with [EPO] in daxfs_epoch_advance(). */
+	a64_or(&daxfs_globals(rg)->hosts_used.word, 1ull << slot);
 	r = daxfs_cx_init(cx, rg, nr);
 	if (!r)
 		r = daxfs_section(cx, recover_fn, &slot);
