@@ -7,7 +7,9 @@
  */
 #include <stdlib.h>
 
+#include "pool.h"
 #include "scenario.h"
+#include "word.h"
 
 #define SETUP(call) do { \
 	s64 r_ = (call); \
@@ -81,39 +83,182 @@ static void setup_full_index(struct world *w, u32 extra)
 	exit(1);
 }
 
-/* One name before growth starts: found by trying. */
-static void setup_before_growth(struct world *w)
+static void make_names(struct world *w, u32 n, u32 hosts)
 {
-	struct daxfs_index_stat st;
 	char name[16];
-	u32 n;
 
-	world_freeze(w);
-	for (n = 0; ; n++) {
-		u32 i;
-
-		world_reset(w);
-		setup_tree(w);
-		for (i = 0; i < n; i++) {
-			snprintf(name, sizeof(name), "d2/f%u", i);
-			SETUP(w_create(&w->cx[i % 2], name));
-		}
-		SETUP(w_create(&w->cx[0], "d1/new"));
-		SETUP(daxfs_index_stat(&w->cx[0], &st));
-		if (st.migrating)
-			break;
-	}
-	world_thaw(w);
 	setup_tree(w);
 	while (n--) {
 		snprintf(name, sizeof(name), "d2/f%u", n);
-		SETUP(w_create(&w->cx[n % 2], name));
+		SETUP(w_create(&w->cx[n % hosts], name));
 	}
+}
+
+/* So many names that the next one of host 0 changes what is counted. */
+static void setup_before(struct world *w, u32 hosts, u64 (*count)(struct world *w))
+{
+	u64 before, after;
+	u32 n = 0;
+
+	world_freeze(w);
+	do {
+		world_reset(w);
+		make_names(w, ++n, hosts);
+		before = count(w);
+		SETUP(w_create(&w->cx[0], "d1/new"));
+		after = count(w);
+	} while (before == after && n < 1000);
+	world_thaw(w);
+	make_names(w, n, hosts);
+}
+
+static u64 count_migrating(struct world *w)
+{
+	struct daxfs_index_stat st;
+
+	SETUP(daxfs_index_stat(&w->cx[0], &st));
+	return st.migrating != 0;
+}
+
+static void setup_before_growth(struct world *w)
+{
+	setup_before(w, 2, count_migrating);
+}
+
+static void setup_before_slab(struct world *w)
+{
+	setup_before(w, 1, world_slab_pages);
 }
 
 static void setup_in_growth(struct world *w)
 {
 	setup_full_index(w, 1);
+}
+
+/* Most buckets have moved: names are referred to from two tables. */
+static void setup_late_growth(struct world *w)
+{
+	setup_full_index(w, 25);
+}
+
+/* The next insert puts the new table in the place of the old one. */
+static void setup_end_of_growth(struct world *w)
+{
+	struct daxfs_index_stat st = { .migrating = 1 };
+	char name[16];
+	u32 n;
+
+	setup_full_index(w, 1);
+	world_freeze(w);
+	for (n = 0; st.migrating; n++) {
+		snprintf(name, sizeof(name), "d2/g%u", n);
+		SETUP(w_create(&w->cx[n % 2], name));
+		SETUP(daxfs_index_stat(&w->cx[0], &st));
+	}
+	world_thaw(w);
+	while (--n) {
+		snprintf(name, sizeof(name), "d2/g%u", n);
+		SETUP(w_create(&w->cx[n % 2], name));
+	}
+}
+
+/* A table of 8192 buckets with a few names, and so many burials behind it. */
+static void setup_large_index(struct world *w)
+{
+	struct world_options o = { .buckets = 8192 };
+
+	world_remake(w, &o);
+	setup_tree(w);
+	w->cx[0].buried = 8192 / 8;	/* a count that a context keeps for itself */
+}
+
+static void setup_holes(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_write(&w->cx[0], "d1/b", 600 * 4096, 5000, 'h'));
+	SETUP(w_write(&w->cx[1], "d1/b", 70000, 100, 'i'));
+}
+
+/* A directory whose page of slots has been used. */
+static void setup_used_dir(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_create(&w->cx[0], "d1/sub/x"));
+	SETUP(w_create(&w->cx[1], "d1/sub/y"));
+	SETUP(w_unlink(&w->cx[0], "d1/sub/y"));
+	SETUP(w_unlink(&w->cx[1], "d1/sub/x"));
+}
+
+static void setup_held_by_two(struct world *w)
+{
+	setup_held_here(w);
+	SETUP(w_open(&w->cx[3], "d1/a", &w->other));
+	SETUP(w_unlink(&w->cx[1], "d1/a"));
+}
+
+static void setup_chmod(struct world *w)
+{
+	struct daxfs_setattr sa = { .set = DAXFS_SET_UID, .uid = 7 };
+	struct daxfs_stat st;
+
+	setup_tree(w);
+	SETUP(w_lookup(&w->cx[1], "d1/a", &st));
+	SETUP(daxfs_setattr(&w->cx[1], st.ino, &sa, NULL));
+}
+
+/* Many objects and pages that wait for their reuse. */
+static void setup_retired(struct world *w)
+{
+	char name[16];
+	u32 i;
+
+	setup_tree(w);
+	for (i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "d2/f%u", i);
+		SETUP(w_create(&w->cx[i % 2], name));
+	}
+	while (i--) {
+		snprintf(name, sizeof(name), "d2/f%u", i);
+		SETUP(w_unlink(&w->cx[i % 2], name));
+	}
+}
+
+/* A pool of several chunks; host 0 is at the end of its own. */
+static void setup_end_of_chunk(struct world *w)
+{
+	struct world_options o = { .buckets = 512, .pool_len = 7u << 20 };
+
+	world_remake(w, &o);
+	setup_tree(w);
+	w->cx[0].chunk_page = DAXFS_CHUNK_PAGES;
+	w->cx[0].page_nr = 0;
+}
+
+static void setup_left(struct world *w)
+{
+	setup_tree(w);
+	SETUP(daxfs_host_leave(&w->cx[0]));
+}
+
+static void setup_base(struct world *w)
+{
+	struct world_options o = { .buckets = 512, .base = 1 };
+
+	world_remake(w, &o);
+}
+
+static void setup_base_whiteouts(struct world *w)
+{
+	setup_base(w);
+	SETUP(w_unlink(&w->cx[1], "d1/a"));
+	SETUP(w_rmdir(&w->cx[0], "d1/sub"));
+}
+
+static void setup_base_held(struct world *w)
+{
+	setup_base(w);
+	SETUP(w_open(&w->cx[0], "d1/a", &w->held));
+	SETUP(w_unlink(&w->cx[1], "d1/a"));
 }
 
 static s64 op_create(struct daxfs_cx *cx, struct world *w)
@@ -154,7 +299,10 @@ static s64 op_unlink(struct daxfs_cx *cx, struct world *w)
 
 static s64 op_close(struct daxfs_cx *cx, struct world *w)
 {
-	return daxfs_close(cx, w->held.ino);
+	u64 ino = w->held.ino;
+
+	w->held.ino = 0;
+	return daxfs_close(cx, ino);
 }
 
 static s64 op_open(struct daxfs_cx *cx, struct world *w)
@@ -250,35 +398,232 @@ static s64 op_setattr(struct daxfs_cx *cx, struct world *w)
 	return r ? r : daxfs_setattr(cx, st.ino, &sa, NULL);
 }
 
+static s64 op_create_first(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_create(cx, "d2/empty/first");
+}
+
+static s64 op_unlink_symlink(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_unlink(cx, "d1/long");
+}
+
+static s64 op_unlink_late(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_unlink(cx, "d2/f3");
+}
+
+static s64 op_noreplace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/new", DAXFS_RENAME_NOREPLACE);
+}
+
+static s64 op_noreplace_exists(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/c", DAXFS_RENAME_NOREPLACE);
+}
+
+static s64 op_rename_to_link(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/other", 0);
+}
+
+static s64 op_rename_onto_link(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/b", "d2/other", 0);
+}
+
+static s64 op_rename_dir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d1/new", 0);
+}
+
+static s64 op_rename_dir_replace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d1/dir", 0);
+}
+
+static s64 op_move_full_dir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1", "d2/empty/d1", 0);
+}
+
+static s64 op_rmdir_full(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rmdir(cx, "d1");
+}
+
+static s64 op_truncate_hole(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_truncate(cx, "d1/b", 1ull << 20);
+}
+
+static s64 op_write_hole(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_write(cx, "d1/b", 300000, 100, 'w');
+}
+
+/* As long as the simulator copies in one step. */
+static s64 op_write_in_place(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_write(cx, "d1/a", 100, 50, 'w');
+}
+
+static s64 op_append_long(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_append(cx, "d1/a", 40000, 'p');
+}
+
+static s64 op_pin(struct daxfs_cx *cx, struct world *w)
+{
+	u64 epoch;
+	int r = w_open(cx, "d1/b", &w->held);
+
+	if (!r)
+		r = daxfs_map_begin(cx, &w->held, &epoch);
+	if (r)
+		return r;
+	daxfs_map_epoch(cx->rg, epoch);
+	r = daxfs_truncate(cx, &w->held, 5000);
+	daxfs_map_epoch(cx->rg, 0);
+	daxfs_map_end(cx, &w->held);
+	return r;
+}
+
+static s64 op_reclaim(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return daxfs_reclaim(cx) ? 0 : -ENOSPC;
+}
+
+static s64 op_leave(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return daxfs_host_leave(cx);
+}
+
+static s64 op_join(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_host_id id = { .kind = DAXFS_HOST_TOOL, .pid = 300 };
+	int r = daxfs_host_join(&w->rg[0], &id);
+
+	if (!r)
+		r = daxfs_cx_init(cx, &w->rg[0], 0);
+	return r ? r : w_create(cx, "d1/new");
+}
+
+static s64 op_base_create(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_create(cx, "d1/a");
+}
+
+static s64 op_base_mkdir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_mkdir(cx, "d1/sub");
+}
+
+static s64 op_base_rename(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/b", "d1/a", 0);
+}
+
+static s64 op_base_write(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_write(cx, "d1/a", 4000, 50, 'w');
+}
+
 const struct scenario scenarios[] = {
-	{ "create", setup_tree, op_create, 0, 512 },
-	{ "create, long name", setup_tree, op_create_long, 0, 512 },
-	{ "create that starts growth", setup_before_growth, op_create, 0, 512 },
-	{ "create during growth", setup_in_growth, op_create, 0, 512 },
-	{ "mkdir", setup_tree, op_mkdir, 0, 512 },
-	{ "symlink", setup_tree, op_symlink, 0, 512 },
-	{ "link", setup_tree, op_link, 0, 512 },
-	{ "unlink", setup_tree, op_unlink, 0, 512 },
-	{ "unlink, one of two", setup_linked, op_unlink, 0, 512 },
-	{ "unlink, held by itself", setup_held_here, op_unlink, 0, 512 },
-	{ "unlink during growth", setup_in_growth, op_unlink, 0, 512 },
-	{ "open", setup_tree, op_open, 0, 512 },
-	{ "last close", setup_held, op_close, 0, 512 },
-	{ "rename", setup_tree, op_rename_same_dir, 0, 512 },
-	{ "rename, replace", setup_tree, op_rename_replace, 0, 512 },
-	{ "rename, across", setup_tree, op_rename_across, 0, 512 },
-	{ "rename, across, replace", setup_tree, op_rename_across_replace, 0, 512 },
-	{ "rename, two links", setup_linked, op_rename_across, 0, 512 },
-	{ "move directory", setup_tree, op_move_dir, 0, 512 },
-	{ "move directory, replace", setup_tree, op_move_dir_replace, 0, 512 },
-	{ "rmdir", setup_tree, op_rmdir, 0, 512 },
-	{ "truncate down", setup_tree, op_truncate_down, 0, 512 },
-	{ "truncate to 0, many pages", setup_big, op_truncate_to_0, 0, 512 },
-	{ "truncate up", setup_tree, op_truncate_up, 0, 512 },
-	{ "write new pages", setup_tree, op_write_new, 8192, 512 },
-	{ "write far behind the end", setup_tree, op_write_far, 5000, 512 },
-	{ "append", setup_tree, op_append, 6000, 512 },
-	{ "chmod", setup_tree, op_setattr, 0, 512 },
+	{ "create", setup_tree, op_create, 0, 512, 0 },
+	{ "create, long name", setup_tree, op_create_long, 0, 512, 0 },
+	{ "create that starts growth", setup_before_growth, op_create, 0, 512, 0 },
+	{ "create during growth", setup_in_growth, op_create, 0, 512, 0 },
+	{ "mkdir", setup_tree, op_mkdir, 0, 512, 0 },
+	{ "symlink", setup_tree, op_symlink, 0, 512, 0 },
+	{ "link", setup_tree, op_link, 0, 512, 0 },
+	{ "unlink", setup_tree, op_unlink, 0, 512, 0 },
+	{ "unlink, one of two", setup_linked, op_unlink, 0, 512, 0 },
+	{ "unlink, held by itself", setup_held_here, op_unlink, 0, 512, 0 },
+	{ "unlink during growth", setup_in_growth, op_unlink, 0, 512, 0 },
+	{ "open", setup_tree, op_open, 0, 512, 0 },
+	{ "last close", setup_held, op_close, 0, 512, 0 },
+	{ "rename", setup_tree, op_rename_same_dir, 0, 512, 0 },
+	{ "rename, replace", setup_tree, op_rename_replace, 0, 512, 0 },
+	{ "rename, across", setup_tree, op_rename_across, 0, 512, 0 },
+	{ "rename, across, replace", setup_tree, op_rename_across_replace, 0, 512, 0 },
+	{ "rename, two links", setup_linked, op_rename_across, 0, 512, 0 },
+	{ "move directory", setup_tree, op_move_dir, 0, 512, 0 },
+	{ "move directory, replace", setup_tree, op_move_dir_replace, 0, 512, 0 },
+	{ "rmdir", setup_tree, op_rmdir, 0, 512, 0 },
+	{ "truncate down", setup_tree, op_truncate_down, 0, 512, 0 },
+	{ "truncate to 0, many pages", setup_big, op_truncate_to_0, 0, 512, 0 },
+	{ "truncate up", setup_tree, op_truncate_up, 0, 512, 0 },
+	{ "write new pages", setup_tree, op_write_new, 8192, 512, 0 },
+	{ "write far behind the end", setup_tree, op_write_far, 5000, 512, 0 },
+	{ "append", setup_tree, op_append, 6000, 512, 0 },
+	{ "chmod", setup_tree, op_setattr, 0, 512, 0 },
+	{ "create, first in its directory", setup_tree, op_create_first, 0, 512, 0 },
+	{ "create that ends growth", setup_end_of_growth, op_create, 0, 512, 0 },
+	{ "create, new slab page", setup_before_slab, op_create, 0, 512, 0 },
+	{ "write, next chunk", setup_end_of_chunk, op_write_new, 8192, 512, 0 },
+	{ "unlink of a long symbolic link", setup_tree, op_unlink_symlink, 0, 512, 0 },
+	{ "unlink late in growth", setup_late_growth, op_unlink_late, 0, 512, 0 },
+	{ "unlink that makes the index smaller", setup_large_index, op_unlink, 0, 512, 0 },
+	{ "close, another holds it", setup_held_by_two, op_close, 0, 512, 0 },
+	{ "rename, noreplace", setup_tree, op_noreplace, 0, 512, 0 },
+	{ "rename, noreplace, exists", setup_tree, op_noreplace_exists, -EEXIST, 512, 1 },
+	{ "rename to a link of itself", setup_linked, op_rename_to_link, 0, 512, 0 },
+	{ "rename, replace one of two links", setup_linked, op_rename_onto_link, 0, 512, 0 },
+	{ "rename directory", setup_tree, op_rename_dir, 0, 512, 0 },
+	{ "rename directory, replace", setup_tree, op_rename_dir_replace, 0, 512, 0 },
+	{ "move directory with names", setup_tree, op_move_full_dir, 0, 512, 0 },
+	{ "rmdir of a used directory", setup_used_dir, op_rmdir, 0, 512, 0 },
+	{ "rmdir, not empty", setup_tree, op_rmdir_full, -ENOTEMPTY, 512, 1 },
+	{ "truncate into a hole", setup_holes, op_truncate_hole, 0, 512, 0 },
+	{ "truncate to 0 over holes", setup_holes, op_truncate_to_0, 0, 512, 0 },
+	{ "write into a hole", setup_holes, op_write_hole, 100, 512, 0 },
+	{ "write in place", setup_tree, op_write_in_place, 50, 512, 0 },
+	{ "append, many pages", setup_tree, op_append_long, 40000, 512, 0 },
+	{ "chmod again", setup_chmod, op_setattr, 0, 512, 0 },
+	{ "unlink, attributes of another", setup_chmod, op_unlink, 0, 512, 0 },
+	{ "pin, truncate, unpin", setup_tree, op_pin, 0, 512, 0 },
+	{ "reclaim", setup_retired, op_reclaim, 0, 512, 0 },
+	{ "leave", setup_tree, op_leave, 0, 512, 1 },
+	{ "join and create", setup_left, op_join, 0, 512, 1 },
+	{ "base: create over a whiteout", setup_base_whiteouts, op_base_create, 0, 512, 0 },
+	{ "base: mkdir over a whiteout", setup_base_whiteouts, op_base_mkdir, 0, 512, 0 },
+	{ "base: rename over a whiteout", setup_base_whiteouts, op_base_rename, 0, 512, 0 },
+	{ "base: unlink", setup_base, op_unlink, 0, 512, 0 },
+	{ "base: unlink of a symbolic link", setup_base, op_unlink_symlink, 0, 512, 0 },
+	{ "base: rename", setup_base, op_rename_same_dir, 0, 512, 0 },
+	{ "base: rename, replace", setup_base, op_base_rename, 0, 512, 0 },
+	{ "base: link", setup_base, op_link, 0, 512, 0 },
+	{ "base: rmdir", setup_base, op_rmdir, 0, 512, 0 },
+	{ "base: move directory", setup_base, op_move_dir, 0, 512, 0 },
+	{ "base: open", setup_base, op_open, 0, 512, 0 },
+	{ "base: last close", setup_base_held, op_close, 0, 512, 0 },
+	{ "base: write that copies up", setup_base, op_base_write, 50, 512, 0 },
+	{ "base: append", setup_base, op_append, 6000, 512, 0 },
+	{ "base: truncate down", setup_base, op_truncate_down, 0, 512, 0 },
+	{ "base: chmod", setup_base, op_setattr, 0, 512, 0 },
 };
 
 const u32 scenario_nr = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -18,6 +18,7 @@ struct scenario {
 	s64 (*op)(struct daxfs_cx *cx, struct world *w);
 	s64 result;		/* of op when nobody stops */
 	u64 buckets;
+	int crash_only;		/* host 0 can do nothing before, or it fails */
 };
 
 extern const struct scenario scenarios[];

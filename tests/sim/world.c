@@ -20,9 +20,11 @@
 #define EPOCH_NS	1700000000000000000ull
 #define DIR_MAX		1024u		/* names in one directory */
 #define DEPTH		8u
+#define OLD_BYTE	0xee		/* in memory that was never used; no test writes it */
 
 static struct daxfs_region saved_rg[WORLD_HOSTS];
 static struct daxfs_cx saved_cx[WORLD_HOSTS];
+static struct daxfs_file saved_held;
 
 __attribute__((noreturn))
 static void die(const char *what, int err)
@@ -68,13 +70,29 @@ static void *map(struct world *w, void *at, int flags)
 	return p;
 }
 
-static void make_region(struct world *w, u64 buckets, int persistent)
+static struct daxfs_a64 *page_info(struct world *w, u64 off);
+
+/* Memory that was used before: what is not zeroed shows in files. */
+static void soil(struct world *w)
+{
+	const struct daxfs_span *pool = &w->rg[0].area[DAXFS_AREA_POOL];
+	u64 i;
+
+	for (i = 0; i < pool->nr; i++) {
+		u64 off = pool->off + (i << DAXFS_PAGE_SHIFT);
+
+		if (page_info(w, off)->raw == DAXFS_I_FREE)
+			memset(w->base + off, OLD_BYTE, DAXFS_PAGE_SIZE);
+	}
+}
+
+void world_make_as(struct world *w, const struct world_options *o)
 {
 	struct daxfs_geometry g = {
-		.overlay = 1, .persistent = persistent,
-		.mode = DAXFS_MODE_EMPTY, .buckets = buckets,
-		.overlay_len = POOL_LEN, .root_mode = 0755, .uuid = { 1, 2, 3 },
-		.created_ns = EPOCH_NS,
+		.overlay = 1, .persistent = o->persistent,
+		.mode = DAXFS_MODE_EMPTY, .buckets = o->buckets,
+		.overlay_len = o->pool_len ? o->pool_len : POOL_LEN,
+		.root_mode = 0755, .uuid = { 1, 2, 3 }, .created_ns = EPOCH_NS,
 	};
 	u64 needed = 0;
 	u32 i;
@@ -82,6 +100,8 @@ static void make_region(struct world *w, u64 buckets, int persistent)
 
 	memset(w, 0, sizeof(*w));
 	sim_clock_set(EPOCH_NS);
+	if (o->base)
+		world_base_plan(&g);
 	r = daxfs_plan(&g, &needed);
 	if (r)
 		die("daxfs_plan", r);
@@ -90,27 +110,47 @@ static void make_region(struct world *w, u64 buckets, int persistent)
 	if (w->fd < 0 || ftruncate(w->fd, (off_t)w->len))
 		die("memfd", errno);
 	w->base = map(w, reserve(w->len), MAP_SHARED | MAP_FIXED);
+	if (o->base)
+		world_base_put(&g, w->base);
+	w->persistent = o->persistent;
+	w->when_empty = o->base ? world_base_when_empty() :
+		     "slots: 1\ninode: 1\n";
 	r = daxfs_format(&g, w->base, w->len);
 	if (r)
 		die("daxfs_format", r);
 	for (i = 0; i < WORLD_HOSTS; i++)
 		join(w, i);
+	soil(w);
 }
 
 void world_make(struct world *w, u64 buckets)
 {
-	make_region(w, buckets, 0);
+	struct world_options o = { .buckets = buckets };
+
+	world_make_as(w, &o);
+}
+
+void world_remake(struct world *w, const struct world_options *o)
+{
+	struct world_options same = *o;
+
+	same.persistent = w->persistent;
+	world_free(w);
+	world_make_as(w, &same);
 }
 
 void world_make_persistent(struct world *w, u64 buckets)
 {
-	make_region(w, buckets, 1);
+	struct world_options o = { .buckets = buckets, .persistent = 1 };
+
+	world_make_as(w, &o);
 }
 
 void world_freeze(struct world *w)
 {
 	memcpy(saved_rg, w->rg, sizeof(saved_rg));
 	memcpy(saved_cx, w->cx, sizeof(saved_cx));
+	saved_held = w->held;
 	map(w, w->base, MAP_PRIVATE | MAP_FIXED);
 }
 
@@ -120,6 +160,7 @@ void world_reset(struct world *w)
 		die("madvise", errno);
 	memcpy(w->rg, saved_rg, sizeof(saved_rg));
 	memcpy(w->cx, saved_cx, sizeof(saved_cx));
+	w->held = saved_held;
 	sim_clock_set(EPOCH_NS + 1000000000ull);
 }
 
@@ -385,6 +426,16 @@ static int list_sorted(struct daxfs_cx *cx, u64 dir, struct names *n)
 	return r;
 }
 
+int w_count(struct daxfs_cx *cx, const char *path)
+{
+	struct daxfs_stat st;
+	int r = w_lookup(cx, path, &st);
+
+	if (!r)
+		r = list_sorted(cx, st.ino, &names_of[0]);
+	return r ? r : (int)names_of[0].nr;
+}
+
 /* FNV-1a */
 static u64 hash(u64 h, const u8 *p, u64 len)
 {
@@ -402,10 +453,23 @@ static s64 content_hash(struct daxfs_cx *cx, u64 ino, u64 *h)
 
 	*h = 0xcbf29ce484222325ull;
 	while ((n = daxfs_read(cx, &f, off, buf, sizeof(buf))) > 0) {
+		if (memchr(buf, OLD_BYTE, (size_t)n))
+			return -EILSEQ;	/* nobody has written that */
 		*h = hash(*h, buf, (u64)n);
 		off += (u64)n;
 	}
 	return n < 0 ? n : (s64)off;
+}
+
+s64 w_content(struct daxfs_cx *cx, const char *path)
+{
+	struct daxfs_stat st;
+	s64 r = w_lookup(cx, path, &st);
+	u64 h = 0;
+
+	if (!r)
+		r = content_hash(cx, st.ino, &h);
+	return r < 0 ? r : (s64)(h >> 1);
 }
 
 /* A number for the inode: that of the first name met. */
@@ -558,25 +622,61 @@ static struct daxfs_a64 *page_info(struct world *w, u64 off)
 				  DAXFS_PAGE_SHIFT) * 8);
 }
 
-/* Pages of the tables that the root reaches (of one level: small tests). */
-static u64 table_pages(struct world *w)
+/* A bucket that refers to a name or an inode, or to nothing. */
+static int bucket_is_sound(struct world *w, u64 b)
+{
+	u64 off = bucket_off(b), v;
+
+	if (!is_cell(b))
+		return 1;
+	v = page_info(w, off & ~(DAXFS_PAGE_SIZE - 1))->raw;
+	if (DAXFS_KIND(v) != DAXFS_I_OWNED || info_type(v) < DAXFS_T_SLAB64 ||
+	    info_type(v) > DAXFS_T_SLAB320)
+		return 0;
+	v = at(w, off)->raw;
+	return DAXFS_KIND(v) == DAXFS_I_OWNED && (info_type(v) ==
+	       DAXFS_T_DIRENT || info_type(v) == DAXFS_T_INODE);
+}
+
+struct tables {
+	u64 pages, unsound;
+};
+
+/* The tables that the root reaches (of one level: small tests). */
+static struct tables look_at_tables(struct world *w)
 {
 	const struct daxfs_span *layers = &w->rg[0].area[DAXFS_AREA_LAYERS];
 	struct daxfs_layer *top = (struct daxfs_layer *)(w->base + layers->off) + 1;
-	u64 off = top->root_off.raw, nr = 0;
-	u32 i;
+	struct tables seen = { 0, 0 };
+	u64 off = top->root_off.raw;
+	u32 i, k;
 
 	while (off) {
 		struct daxfs_table *t = (struct daxfs_table *)at(w, off);
 
 		if (t->levels.raw != 1)
 			die("a table of more levels", ENOTSUP);
-		nr++;
-		for (i = 0; i < DAXFS_TABLE_FANOUT; i++)
-			nr += t->dir[i].raw != 0;
+		seen.pages++;
+		for (i = 0; i < DAXFS_TABLE_FANOUT && t->dir[i].raw; i++) {
+			seen.pages++;
+			for (k = 0; k < DAXFS_PAGE_SIZE / 8; k++)
+				seen.unsound += !bucket_is_sound(w,
+						at(w, t->dir[i].raw)[k].raw);
+		}
 		off = t->next.raw;
 	}
-	return nr;
+	return seen;
+}
+
+/* Chunks that a host is said to take from. */
+static u64 chunks_held(struct world *w)
+{
+	const struct daxfs_span *a = &w->rg[0].area[DAXFS_AREA_CHUNK_HINT];
+	u64 i, held = 0;
+
+	for (i = 0; i < a->nr; i++)
+		held += at(w, a->off)[i].raw >> 16 != 0;
+	return held;
 }
 
 static void count_slab(struct world *w, u64 off, u32 class, u64 *count)
@@ -596,7 +696,8 @@ static void count_slab(struct world *w, u64 off, u32 class, u64 *count)
 void world_owned(struct world *w, struct log *log)
 {
 	const struct daxfs_span *pool = &w->rg[0].area[DAXFS_AREA_POOL];
-	u64 count[16] = { 0 }, i, tables;
+	u64 count[16] = { 0 }, i, tables, held = chunks_held(w);
+	struct tables seen = look_at_tables(w);
 
 	for (i = 0; i < pool->nr; i++) {
 		u64 off = pool->off + (i << DAXFS_PAGE_SHIFT);
@@ -613,9 +714,14 @@ void world_owned(struct world *w, struct log *log)
 			count[type]++;
 	}
 	tables = count[DAXFS_T_TABLE] + count[DAXFS_T_TABDIR] +
-		 count[DAXFS_T_SEGMENT] - table_pages(w);
+		 count[DAXFS_T_SEGMENT] - seen.pages;
 	if (tables)
 		log_add(log, "lost table: %lld\n", (long long)tables);
+	if (seen.unsound)
+		log_add(log, "buckets of other memory: %llu\n",
+			(unsigned long long)seen.unsound);
+	if (held)
+		log_add(log, "chunks held: %llu\n", (unsigned long long)held);
 	if (count[DAXFS_T_NONE])
 		log_add(log, "reserved: %llu\n", (unsigned long long)count[0]);
 	for (i = 1; i < 16; i++)
@@ -623,4 +729,30 @@ void world_owned(struct world *w, struct log *log)
 		    i != DAXFS_T_SEGMENT)
 			log_add(log, "%s: %llu\n", type_name[i],
 				(unsigned long long)count[i]);
+}
+
+static u64 count_pages(struct world *w, int slabs)
+{
+	const struct daxfs_span *pool = &w->rg[0].area[DAXFS_AREA_POOL];
+	u64 i, nr = 0;
+
+	for (i = 0; i < pool->nr; i++) {
+		u64 v = page_info(w, pool->off + (i << DAXFS_PAGE_SHIFT))->raw;
+		int slab = info_type(v) >= DAXFS_T_SLAB64 &&
+			   info_type(v) <= DAXFS_T_SLAB320;
+
+		nr += DAXFS_KIND(v) == DAXFS_I_OWNED && (slab || !slabs);
+		nr += DAXFS_KIND(v) == DAXFS_I_RESERVED && !slabs;
+	}
+	return nr;
+}
+
+u64 world_pages_owned(struct world *w)
+{
+	return count_pages(w, 0);
+}
+
+u64 world_slab_pages(struct world *w)
+{
+	return count_pages(w, 1);
 }

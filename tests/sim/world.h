@@ -30,12 +30,25 @@ struct world {
 	struct daxfs_region rg[WORLD_HOSTS];
 	struct daxfs_cx cx[WORLD_HOSTS];
 	struct daxfs_file held;	/* a file that the setup left open on host 0 */
+	struct daxfs_file other;	/* one that it left open on host 3 */
+	int persistent;
+	const char *when_empty;	/* what world_owned() says when all is deleted */
+};
+
+struct world_options {
+	u64 buckets;		/* of the index */
+	u64 pool_len;		/* bytes; 0: what most tests need */
+	int base;		/* a base image: see world_base.c */
+	int persistent;		/* it survives power cuts */
 };
 
 /* Format, and join all hosts. buckets: of the index. Exits on failure. */
 void world_make(struct world *w, u64 buckets);
 /* The same with a region that survives power cuts. */
 void world_make_persistent(struct world *w, u64 buckets);
+void world_make_as(struct world *w, const struct world_options *o);
+/* Another one instead, for setups; persistent if that one is. */
+void world_remake(struct world *w, const struct world_options *o);
 /* What the region and the hosts are now is what resets bring back. */
 void world_freeze(struct world *w);
 void world_reset(struct world *w);
@@ -69,6 +82,10 @@ int w_truncate(struct daxfs_cx *cx, const char *path, u64 size);
 
 /* All that a user can see but times: names, types, links, sizes, content. */
 int world_dump(struct daxfs_cx *cx, struct log *log);
+/* A number for the content of a file. -EILSEQ: bytes that nobody has written. */
+s64 w_content(struct daxfs_cx *cx, const char *path);
+/* Names in a directory, by listing it; or an error. */
+int w_count(struct daxfs_cx *cx, const char *path);
 /* Remove every name. */
 int world_empty(struct daxfs_cx *cx);
 /* daxfs_check_index(): what it reports is added to log. */
@@ -76,8 +93,19 @@ int world_check(struct daxfs_cx *cx, struct log *log);
 /*
  * What is owned in the pool, by type: pages, and objects in slab pages.
  * Pages of tables that the index no longer reaches count as "lost table".
- * Nothing else but the state of info words is looked at.
+ * So does what must not be: buckets that refer to memory which is not a name or
+ * an inode, and chunks that a host is said to take from. Nothing else but the
+ * state of the words is looked at. Nobody may be at work.
  */
 void world_owned(struct world *w, struct log *log);
+
+/* Pages of the pool that somebody has; those that are slabs. */
+u64 world_pages_owned(struct world *w);
+u64 world_slab_pages(struct world *w);
+
+/* world_base.c: what a base image needs, its bytes, and what it leaves. */
+void world_base_plan(struct daxfs_geometry *g);
+void world_base_put(struct daxfs_geometry *g, u8 *base);
+const char *world_base_when_empty(void);
 
 #endif
