@@ -82,20 +82,35 @@ static struct daxfs_a64 *starving(struct daxfs_cx *cx)
 	return &daxfs_globals(cx->rg)->starving.word;
 }
 
+/*
+ * There is something to find, which the present search may have passed. It may
+ * say just now that it found nothing: then that is taken back, in a second
+ * try. A search that begins later sees what we have freed.
+ */
+static void starving_ends(struct daxfs_cx *cx)
+{
+	u64 v = a64_load_relaxed(starving(cx)), found;
+
+	for (u32 i = 0; i < 2 && (v & STARVING_MASK); i++) {
+		/* [HNT] in daxfs_reclaim() */
+		found = a64_cas(starving(cx), v, (v | STARVING_MASK) + 1);
+		if (found == v)
+			return;
+		v = found;
+	}
+}
+
 /* A unit of that chunk became free or retired: it is not full any more. */
 static void chunk_has_room(struct daxfs_cx *cx, u64 off)
 {
 	struct daxfs_a64 *hint = daxfs_chunk_hint(cx->rg, chunk_of(cx->rg, off));
-	u64 v;
 
 	/* Info before hints. Pairs with [HNT] in chunk_mark_full() and
 	 * daxfs_reclaim(). */
 	full_fence();
 	if (a64_load_relaxed(hint) == DAXFS_CH_FULL)
 		a64_cas(hint, DAXFS_CH_FULL, 0);
-	v = a64_load_relaxed(starving(cx));
-	if (v & STARVING_MASK)
-		a64_cas(starving(cx), v, (v | STARVING_MASK) + 1);
+	starving_ends(cx);
 }
 
 static int reusable(struct daxfs_cx *cx, u64 info, u64 g)

@@ -62,8 +62,39 @@ bug epoch   -DPINS=1 -DBUG4
 bug epoch   -DPINS=1 -DBUG5
 bug epoch   -DPINS=2 -DBUG6
 bug epoch   -DREADER -DBUG7
+ok  change
+bug change  -DBUG2
+ok  hints
+bug hints   -DBUG8
+ok  hosts   -DOVER
+bug hosts   -DOVER -DBUG4
+big slab
+bug slab    -DBUG3
 '
 slow='
+bug change  -DBUG1
+bug change  -DBUG3
+bug change  -DBUG4
+bug hints   -DBUG1
+bug hints   -DBUG2
+bug hints   -DBUG3
+bug hints   -DBUG4
+bug hints   -DBUG5
+bug hints   -DBUG6
+bug hints   -DTWO -DBUG7
+big hints   -DTWO
+ok  hosts
+bug hosts   -DBUG1
+bug hosts   -DBUG2
+bug hosts   -DBUG3
+bug hosts   -DBUG5
+bug slab    -DBUG1
+bug slab    -DBUG2
+bug slab    -DBUG4
+bug slab    -DBUG5
+bug slab    -DCRASH -DBUG6
+big slab    -DCRASH
+big slab    -DTURNS=2 -DUSES=3
 bug index   -DTWO -DBUG3
 big index   -DFIRST -DNOLOOK
 big index   -DCRASH -DNOLOOK -DTHIRD
