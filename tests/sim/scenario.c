@@ -476,11 +476,11 @@ static s64 op_write_hole(struct daxfs_cx *cx, struct world *w)
 	return w_write(cx, "d1/b", 300000, 100, 'w');
 }
 
-/* As long as the simulator copies in one step. */
+/* Within a cache line: what the simulator copies in one step, and keeps. */
 static s64 op_write_in_place(struct daxfs_cx *cx, struct world *w)
 {
 	(void)w;
-	return w_write(cx, "d1/a", 100, 50, 'w');
+	return w_write(cx, "d1/a", 130, 50, 'w');
 }
 
 static s64 op_append_long(struct daxfs_cx *cx, struct world *w)

@@ -472,6 +472,24 @@ s64 w_content(struct daxfs_cx *cx, const char *path)
 	return r < 0 ? r : (s64)(h >> 1);
 }
 
+s64 w_filled(struct daxfs_cx *cx, const char *path, u64 off)
+{
+	struct daxfs_stat st;
+	struct daxfs_file f;
+	s64 r = w_lookup(cx, path, &st), filled = 0, i;
+	u8 buf[4096];
+
+	if (r)
+		return r;
+	f = (struct daxfs_file){ .ino = st.ino };
+	while ((r = daxfs_read(cx, &f, off, buf, sizeof(buf))) > 0) {
+		for (i = 0; i < r; i++)
+			filled += buf[i] != 0;
+		off += (u64)r;
+	}
+	return r ? r : filled;
+}
+
 /* A number for the inode: that of the first name met. */
 static u32 link_nr(struct dump *d, u64 ino)
 {

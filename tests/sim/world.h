@@ -84,6 +84,8 @@ int w_truncate(struct daxfs_cx *cx, const char *path, u64 size);
 int world_dump(struct daxfs_cx *cx, struct log *log);
 /* A number for the content of a file. -EILSEQ: bytes that nobody has written. */
 s64 w_content(struct daxfs_cx *cx, const char *path);
+/* Bytes of a file from off on that are not 0. */
+s64 w_filled(struct daxfs_cx *cx, const char *path, u64 off);
 /* Names in a directory, by listing it; or an error. */
 int w_count(struct daxfs_cx *cx, const char *path);
 /* Remove every name. */
