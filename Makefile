@@ -146,6 +146,10 @@ check-build: have-deps tools library tests sim benches freestanding
 	build/asan/sim/test_noise
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan build/tsan/stress_core
 
+.PHONY: check-mutations
+check-mutations: have-deps ## put deliberate faults into copies of the tree: each test must fail
+	@MAKE='$(MAKE)' scripts/check-mutations.sh
+
 .PHONY: lint
 lint: freestanding ## the rules of the house: freestanding core, one resolver, form
 	@scripts/lint.sh

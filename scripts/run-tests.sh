@@ -11,9 +11,9 @@
 # failed, 1 something did, 2 usage, 130 interrupted.
 #
 # usage: scripts/run-tests.sh check | GROUP...
-# groups: lint arm64 unit unit-asan sim fuzz model tools tools-asan install posix
-#         fuse scenario stress tsan bench demo; and stress-long sim-long
-#         fuzz-long unit-tsan
+# groups: lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan
+#         install posix fuse scenario stress tsan bench demo; and stress-long
+#         sim-long fuzz-long mutations-long unit-tsan
 # shellcheck disable=SC2046 # lists of test programs, whose names we give
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -247,6 +247,12 @@ group() {
 	model)
 		each model 500 tests/model/run.sh
 		;;
+	mutations)
+		run mutations 300 scripts/check-mutations.sh --quick
+		;;
+	mutations-long)
+		run mutations-long 3600 scripts/check-mutations.sh
+		;;
 	tools)
 		each tools 180 tests/tools/*.sh
 		;;
@@ -314,7 +320,7 @@ total() { # the last line, and the exit status
 [ "${BASH_SOURCE[0]}" = "$0" ] || return 0
 
 [ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|GROUP..." >&2; exit 2; }
-short="lint arm64 unit unit-asan sim fuzz model tools tools-asan install posix fuse \
+short="lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan install posix fuse \
 scenario stress tsan bench demo"
 for arg in "$@"; do
 	case $arg in
