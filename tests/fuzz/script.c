@@ -196,6 +196,27 @@ static void check(struct daxfs_cx *cx, int base)
 	CALL(cx, 0, "check_index", daxfs_check_index(cx, &ck));
 }
 
+/* The accounting, and repair as a sole host: its contract is a region at rest. */
+static void account(struct daxfs_cx *cx, int repair)
+{
+	struct daxfs_check ck = { .report = on_finding, .quiet = 1,
+				  .repair = repair };
+
+	for (u32 i = 0; i < 4; i++) {
+		u64 fixed = ck.fixed, len = daxfs_check_pool_scratch(cx->rg);
+		s64 r;
+
+		if (!len || len > sizeof(scratch))
+			return;
+		memset(scratch, 0, len);
+		begin(cx);
+		r = daxfs_check_pool(cx, &ck, scratch, len);
+		done("check_pool", r == -ERANGE ? 0 : r, 0);
+		if (ck.fixed == fixed)
+			return;
+	}
+}
+
 static void figures(struct daxfs_cx *cx)
 {
 	struct daxfs_statfs st;
@@ -566,6 +587,11 @@ void fuzz_script(const u8 *script, u32 nr, u32 flags)
 	s.nodes = NODES / 2;
 	walk(&s.cx[0], DAXFS_ROOT_INO, 0);
 	check(&s.cx[0], 0);
+	if (!s.meanwhile)
+		account(&s.cx[0], 0);
+	host_leave(1);
+	if (s.alive[0] && !s.meanwhile)
+		account(&s.cx[0], nr % 2 ? DAXFS_REPAIR_ALL : DAXFS_REPAIR_SAFE);
 	for (u32 h = 0; h < 2; h++)
 		host_leave(h);
 }
