@@ -92,7 +92,7 @@ static int bury_dropped(struct daxfs_cx *cx, u64 off, u64 ino)
  */
 static int raise_written(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 {
-	u64 ino = a64_load_acquire_volatile(&sh->write_ino);	/* [CHG] in written() */
+	u64 ino = a64_load_acquire(&sh->write_ino);	/* [CHG] in written() */
 	struct daxfs_iref ref;
 	int r;
 
@@ -441,7 +441,7 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 		a64_store_relaxed(&sh->more_off, 0);
 		if (more)
 			daxfs_page_retire(cx, more, daxfs_retire_epoch(cx), 0);
-		a64_store_volatile(&sh->write_ino, 0);
+		a64_store_relaxed(&sh->write_ino, 0);
 		a64_store_relaxed(&sh->drop_ino, 0);
 		a64_store_relaxed(&sh->drop_attr, 0);
 		a64_store_relaxed(&sh->made_ino, 0);

@@ -439,7 +439,7 @@ static void written(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
 	daxfs_touch(in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
 	/* The counter is raised before. Pairs with [CHG] in recovery. */
-	a64_store_release_volatile(&cx->sh->write_ino, 0);
+	a64_store_release(&cx->sh->write_ino, 0);
 }
 
 static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
@@ -456,7 +456,7 @@ static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
 	a64_store_volatile(&f->inode_off, ref->off);
 	/* If we die now, recovery tells the readers of this file. The fence
 	 * comes before the first byte, or with daxfs_op_begin(). */
-	a64_store_volatile(&cx->sh->write_ino, ref->ino);
+	a64_store_relaxed(&cx->sh->write_ino, ref->ino);
 	return 0;
 }
 
