@@ -351,6 +351,23 @@ static int fill_dir(struct daxfs_cx *cx, struct daxfs_a64 *dir, u64 nr, u32 up,
 	return 0;
 }
 
+/*
+ * Was the page that a word of a table's directory names taken for that word? A
+ * dead host may not have zeroed the table's page, which still names pages of an
+ * earlier life; and who retires a table may die in the middle, and others use
+ * the first pages again before it is done once more.
+ */
+static int is_dir_page(struct daxfs_cx *cx, const struct daxfs_a64 *word, u64 off,
+		       u32 up)
+{
+	struct daxfs_a64 *info = daxfs_page_info(cx->rg, off);
+	u64 v = info ? a64_load_relaxed(info) : 0;	/* constant while ours */
+
+	return DAXFS_KIND(v) == DAXFS_I_OWNED &&
+	       info_type(v) == (up ? DAXFS_T_TABDIR : DAXFS_T_SEGMENT) &&
+	       info_back(v) == daxfs_off(cx->rg, word);
+}
+
 /* Hand each page of the table to fn, the table's own last. */
 static void each_dir_page(struct daxfs_cx *cx, struct daxfs_a64 *dir, u64 nr,
 			  u32 up, u64 g, void (*fn)(struct daxfs_cx *, u64, u64))
@@ -360,6 +377,8 @@ static void each_dir_page(struct daxfs_cx *cx, struct daxfs_a64 *dir, u64 nr,
 
 		if (!off)
 			break;
+		if (!is_dir_page(cx, &dir[i], off, up))
+			continue;
 		if (up)
 			each_dir_page(cx, daxfs_word_page(cx->rg, off), 512,
 				      up - 9, g, fn);
