@@ -3,8 +3,9 @@
  * What the parts of the accounting share: marks, numbers, findings.
  *
  * Notes: for core/check_*.c and core/repair.c alone. All of it is volatile and
- * lies in the scratch of the caller. Nobody changes the region meanwhile, so
- * words are loaded relaxed; whatever they hold, every address is checked.
+ * lies in the scratch of the caller. Nobody should change the region meanwhile,
+ * so words are loaded relaxed and more than once; whatever they hold, and if
+ * they change all the same, every address and every index is checked.
  */
 #ifndef DAXFS_CHECK_H
 #define DAXFS_CHECK_H

@@ -277,6 +277,7 @@ static void note_inode(struct daxfs_ck *p, u64 off, u64 ino, u64 state)
 /* The other object of that number, or 0 and a place in the table. */
 static u64 other_of(struct daxfs_ck *p, u64 ino, u64 **place)
 {
+	struct daxfs_ck_node *n;
 	u64 at = spread(ino);
 
 	if (ino <= p->rg->super.base_inode_nr)
@@ -288,7 +289,8 @@ static u64 other_of(struct daxfs_ck *p, u64 ino, u64 **place)
 			*place = e;
 			return 0;
 		}
-		if (daxfs_ck_node_at(p, *e)->ino == ino)
+		n = daxfs_ck_node_at(p, *e);
+		if (n && n->ino == ino)
 			return *e;
 	}
 	return 0;

@@ -461,7 +461,7 @@ static void check_inode(struct daxfs_ck *p, u64 off)
 	struct walk w = { .n = n };
 	u32 mode;
 
-	if (n->off != off || !(n->flags & DAXFS_CK_LIVE))
+	if (!n || n->off != off || !(n->flags & DAXFS_CK_LIVE))
 		return;
 	w.in = daxfs_at(p->rg, off, sizeof(*w.in), 64);
 	if (n->ino <= p->rg->super.base_inode_nr &&

@@ -139,6 +139,10 @@ static void number_slabs(struct daxfs_ck *p)
 		/* None has a reference; a page that has is of another type. */
 		if (class == DAXFS_NO_CLASS || has_owner(p, off, v, NULL))
 			continue;
+		/* Nor more than were counted, if somebody does change it. */
+		if (class == DAXFS_CLASS256 &&
+		    node + daxfs_class_nr(class) > p->nodes)
+			continue;
 		s->off = off;
 		s->class = class;
 		s->node = node;
@@ -390,8 +394,8 @@ u64 daxfs_ck_name(struct daxfs_ck *p, const struct daxfs_key *k)
 
 		if (!off)
 			return 0;
-		c = daxfs_at(p->rg, off, 64, 64);
-		if (daxfs_ck_load(&c->cell.hash) == k->hash &&
+		c = daxfs_at(p->rg, off, DAXFS_DIRENT_NAME_OFF + k->len, 64);
+		if (c && daxfs_ck_load(&c->cell.hash) == k->hash &&
 		    daxfs_ck_load(&c->cell.key) == k->key &&
 		    c->name_len == k->len && !memcmp(c->name, k->name, k->len))
 			return off;

@@ -124,9 +124,9 @@ static int state_is_ours(const struct daxfs_region *rg, u64 v)
 int daxfs_host_check(const struct daxfs_region *rg)
 {
 	/* A look, not a lock: relaxed is as good as any order. */
-	u64 v = a64_load_relaxed(&daxfs_host(rg, rg->host)->state);
-
-	return state_is_ours(rg, v) ? 0 : -ESTALE;
+	return rg->joined &&
+	       state_is_ours(rg, a64_load_relaxed(&daxfs_host(rg, rg->host)->state)) ?
+	       0 : -ESTALE;
 }
 
 int daxfs_host_recheck(struct daxfs_cx *cx)

@@ -571,8 +571,8 @@ void fuzz_script(const u8 *script, u32 nr, u32 flags)
 {
 	memset(&s, 0, sizeof(s));
 	s.meanwhile = !!(flags & (FUZZ_F_LIVE | FUZZ_F_THREAD));
-	fuzz_mem.own = (u8 *)&s.held;
-	fuzz_mem.own_len = sizeof(s.held);
+	fuzz_mem.own = (u8 *)&s;	/* open files; contexts of who was declared dead */
+	fuzz_mem.own_len = sizeof(s);
 	if (open_all(flags))
 		return;
 	fuzz_stats.opened++;
@@ -587,10 +587,9 @@ void fuzz_script(const u8 *script, u32 nr, u32 flags)
 	s.nodes = NODES / 2;
 	walk(&s.cx[0], DAXFS_ROOT_INO, 0);
 	check(&s.cx[0], 0);
-	if (!s.meanwhile)
-		account(&s.cx[0], 0);
+	account(&s.cx[0], 0);
 	host_leave(1);
-	if (s.alive[0] && !s.meanwhile)
+	if (s.alive[0])
 		account(&s.cx[0], nr % 2 ? DAXFS_REPAIR_ALL : DAXFS_REPAIR_SAFE);
 	for (u32 h = 0; h < 2; h++)
 		host_leave(h);
