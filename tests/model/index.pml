@@ -20,7 +20,8 @@
  * -DCRASH: one process stops for ever at an arbitrary access.
  * -DTHIRD: process 0 inserts once more; -DDEL: process 1 deletes what it finds;
  * -DTWO: a second migration T1 to T2 follows; -DNOLOOK, -DNOP1, -DNOMIG:
- * without process 3, 1, 2; -DFIRST: process 0 has inserted K1 and deleted it
+ * without process 3, 1, 2; -DBORN: a cell comes to life by a record, which is
+ * decided behind its bucket and which others abort if they meet it; -DFIRST: process 0 has inserted K1 and deleted it
  * before, so that there is a tomb.
  * Each of these leaves one measure out and must fail:
  * -DBUG1  a burial leaves no tomb in the table that cells move to
@@ -31,6 +32,7 @@
  * -DBUG6  insert passes a dead cell of its key without making it a tomb
  * -DBUG7  put() does not look whether its cell died when it meets a tomb
  * -DBUG8  nor when it meets a cell of the same hash, where a tomb may have been
+ * -DBUG9  (BORN) migration takes a cell that is about to be born for dead
  */
 #define NT 3
 #ifndef SZ
@@ -46,6 +48,7 @@
 #define NONE 255
 #define LIVE 1
 #define DEAD 2
+#define BORN_ 3			/* claimed by the record that brings it to life */
 byte B[15];			/* NT*SZ */
 byte nxt[NT];			/* 0 or next table */
 byte root;
@@ -64,6 +67,11 @@ byte burying[4];		/* garbage of the record: cell+1 */
 #define S skip
 #endif
 #define ME (1<<id)
+#ifdef BUG9
+#define DEADLIKE BORN_
+#else
+#define DEADLIKE DEAD
+#endif
 inline enter() { atomic { insec = insec | ME; } }
 inline leave() { atomic { insec = insec & ~ME; c = 0;
 	do :: c < NC -> waitset[c] = waitset[c] & ~ME; c++ :: else -> break od; c = 0 } }
@@ -107,7 +115,8 @@ inline scan(k) {
 		:: v >= CELL -> x = v & 15; deref(x); if :: key[x] != k -> i++ :: else -> c = 1 fi
 		:: else -> i++
 		fi }
-		if :: c == 1 -> atomic { S; if :: val[x] == LIVE -> res = 2 :: else -> c = 2 fi } :: else fi;
+		if :: c == 1 -> atomic { S; if :: val[x] == LIVE -> res = 2 :: else -> c = 2 fi;
+			if :: val[x] == BORN_ -> val[x] = DEAD :: else fi } :: else fi;
 #ifdef BUG6
 		if :: c == 2 -> i++ :: else fi
 #else
@@ -133,37 +142,6 @@ inline close(k) {
 	od;
 	v = 0; w = 0; i = 0
 }
-/* insert(k, nc): nc = private complete cell; ok */
-inline insert(k, nc) {
-	begin(k); enter();
-	atomic { S; t = root; ok = 2 }
-	do
-	:: atomic { ok != 2 -> break }
-	:: atomic { ok == 2 -> skip }
-		scan(k);
-		if
-		:: res == 2 -> ok = 0
-		:: else ->
-			atomic { S; if :: res == 0 -> res = (nxt[t] != 0) :: else fi }
-			if
-			:: res == 1 ->
-#ifndef BUG2
-				close(k);
-#endif
-#ifndef BUG5
-				scan(k);
-#endif
-				if :: res == 2 -> ok = 0
-				:: else -> atomic { S; assert(nxt[t]); t = nxt[t] } fi
-			:: else -> atomic { S; assert(at != NONE);
-				if :: B[t*SZ+at] == held -> B[t*SZ+at] = CELL+nc; ok = 1;
-					assert(!pres[k]); pres[k] = 1; sawP[k] = 15
-				:: else fi }
-			fi
-		fi
-	od;
-	atomic { if :: ok == 0 -> assert(sawP[k] & ME); val[nc] = DEAD :: else fi; t = 0; res = 0; at = 0; held = 0 }
-}
 /* bury(bc, k): bc is DEAD; nothing that can be followed refers to it, ever */
 inline bury(bc, k) {
 	atomic { S; t = root; t0 = t; i = 0; w = 0 }
@@ -188,6 +166,54 @@ inline bury(bc, k) {
 	:: atomic { i == SZ -> S; if :: nxt[t] -> t = nxt[t]; i = 0 :: else -> break fi }
 	od;
 	atomic { S; if :: !retired[bc] -> retired[bc] = 1; waitset[bc] = insec & ~ME :: else fi; v = 0; t = 0; i = 0; t0 = 0; c = 0 }
+}
+/* insert(k, nc): nc = private complete cell; ok */
+inline insert(k, nc) {
+	begin(k); enter();
+	atomic { S; t = root; ok = 2;
+#ifdef BORN
+		val[nc] = BORN_; burying[id] = nc + 1
+#endif
+	}
+	do
+	:: atomic { ok != 2 -> break }
+	:: atomic { ok == 2 -> skip }
+		scan(k);
+		if
+		:: res == 2 -> ok = 0
+		:: else ->
+			atomic { S; if :: res == 0 -> res = (nxt[t] != 0) :: else fi }
+			if
+			:: res == 1 ->
+#ifndef BUG2
+				close(k);
+#endif
+#ifndef BUG5
+				scan(k);
+#endif
+				if :: res == 2 -> ok = 0
+				:: else -> atomic { S; assert(nxt[t]); t = nxt[t] } fi
+			:: else -> atomic { S; assert(at != NONE);
+				if :: B[t*SZ+at] == held -> B[t*SZ+at] = CELL+nc; ok = 1;
+#ifndef BORN
+					assert(!pres[k]); pres[k] = 1; sawP[k] = 15
+#endif
+				:: else fi }
+#ifdef BORN
+				if :: ok == 1 -> atomic { S;	/* commit, or it was aborted */
+					if :: val[nc] == BORN_ -> val[nc] = LIVE; burying[id] = 0;
+						assert(!pres[k]); pres[k] = 1; sawP[k] = 15
+					:: else -> ok = 3 fi }
+				:: else fi
+#endif
+			fi
+		fi
+	od;
+	atomic { if :: ok == 0 -> assert(sawP[k] & ME); val[nc] = DEAD :: else fi; t = 0; res = 0; at = 0; held = 0 }
+#ifdef BORN
+	if :: ok == 3 -> bury(nc, k) :: else fi;
+	atomic { burying[id] = 0 }
+#endif
 }
 inline delete(k) {
 	lookup(k);
@@ -240,7 +266,7 @@ inline migrate(a) {
 		if
 		:: c == 1 -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = w; i++ :: else fi; w = 0 }
 		:: c == 2 -> atomic { S; c = val[x] }
-			if :: c == DEAD -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = GONE+key[x] :: else fi }
+			if :: c == DEAD || c == DEADLIKE -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = GONE+key[x] :: else fi }
 			:: else -> put(a+1, x); atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = MOVED+x :: else fi }
 			fi
 		:: else
@@ -294,7 +320,10 @@ init { byte k, m, cnt; byte id = 7, t, i, v, t0, n, w, c;
 	ndone == 4;
 	/* recovery of the dead host: finish its burial; then walk what is reachable */
 	m = 0;
-	do :: m < 4 -> if :: burying[m] && val[burying[m]-1] == DEAD ->
+	do :: m < 4 ->
+		/* its record is undecided: aborted */
+		if :: burying[m] && val[burying[m]-1] == BORN_ -> val[burying[m]-1] = DEAD :: else fi;
+		if :: burying[m] && val[burying[m]-1] == DEAD ->
 			n = burying[m]-1; bury(n, 1) :: else fi; m++
 	:: else -> break od;
 	atomic { cnt = 0; t = root; n = 0;

@@ -23,6 +23,8 @@ bug index   -DFIRST -DBUG5
 bug index   -DTHIRD -DDEL -DNOMIG -DBUG6
 bug index   -DTHIRD -DFIRST -DNOLOOK -DBUG7
 bug index   -DNOLOOK -DBUG8
+ok  index   -DBORN -DNOLOOK -DNOP1
+bug index   -DBORN -DNOLOOK -DNOP1 -DBUG9
 big names   -DRENAME -DCRASH -DONEREC -DTRIES=1
 ok  names   -DRMDIR -DTRIES=1
 ok  names   -DMOVES -DTRIES=1
@@ -99,6 +101,8 @@ bug index   -DTWO -DBUG3
 big index   -DFIRST -DNOLOOK
 big index   -DCRASH -DNOLOOK -DTHIRD
 big index   -DCRASH -DNOLOOK -DTWO
+big index   -DBORN -DNOLOOK
+big index   -DBORN -DNOP1 -DCRASH
 big names   -DRENAME
 big names   -DRENAME -DCRASH -DONEREC
 big names   -DRMDIR -DCRASH -DTRIES=1
