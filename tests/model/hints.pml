@@ -15,7 +15,7 @@
  * look at all; nothing: CAS from that very value to NONE. Without a fence
  * the loads behind a CAS come before it.
  *
- * spin -a hints.pml; -DTWO: two search
+ * spin -a hints.pml; -DTWO: two search at once
  * Each of these leaves one measure out and must fail:
  * -DBUG1  free: no fence behind the page
  * -DBUG2  mark: no second look
@@ -39,8 +39,10 @@ byte ndone;
 #endif
 #ifdef TWO
 #define ENDS 5
+#define SEARCHES 1
 #else
 #define ENDS 4
+#define SEARCHES 2
 #endif
 #ifdef BUG7
 #define NEXT(v) 0
@@ -88,8 +90,8 @@ inline announce() { atomic { if :: starving == v -> starving = mine :: else fi }
 proctype Search() {
 	byte v, mine, n; bit a, b;
 	do
-	:: n == 2 -> break
-	:: n < 2 ->
+	:: n >= SEARCHES -> break
+	:: n < SEARCHES ->
 		v = starving;
 		if :: (v & 3) == 2 -> n = 2
 		:: else ->

@@ -18,7 +18,8 @@ struct scenario {
 	s64 (*op)(struct daxfs_cx *cx, struct world *w);
 	s64 result;		/* of op when nobody stops */
 	u64 buckets;
-	int crash_only;		/* host 0 can do nothing before, or it fails */
+	int crash_only;		/* no power cuts: host 0 can do nothing before,
+				 * it fails, or it takes too long */
 };
 
 extern const struct scenario scenarios[];
