@@ -583,6 +583,17 @@ static void kill_host(u32 host)
 				   w.rg[host].incarnation));
 }
 
+/* Who joins takes the slot that is free for the longest time: not one of these. */
+static void use_free_slots_last(void)
+{
+	for (u32 i = 0; i < DAXFS_HOSTS; i++) {
+		struct daxfs_host *h = daxfs_host(&w.rg[0], i);
+
+		if (DAXFS_KIND(h->state.raw) == DAXFS_H_FREE)
+			h->heartbeat_ns.raw = ~0ull;
+	}
+}
+
 /* 2 was recovering 3 and died; 0 recovers 2. */
 static void setup_relay(void)
 {
@@ -590,6 +601,7 @@ static void setup_relay(void)
 
 	setup_tree();
 	open_late();
+	use_free_slots_last();
 	kill_host(2);
 	kill_host(3);
 	state->raw = host_make(DAXFS_H_RECOVERING, slot_of(2),
