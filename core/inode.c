@@ -462,17 +462,18 @@ int daxfs_getattr(struct daxfs_cx *cx, u64 ino, struct daxfs_stat *st)
 static int attr_swap(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
 		     u64 off)
 {
-	int r = 0, own = old_off != embedded_attr(cx->rg, in);
+	int own = old_off != embedded_attr(cx->rg, in), r;
 
 	if (own) {
 		a64_keep(&cx->sh->epoch);
 		/* Pairs with [PUB] in retire_dropped_attr(). */
 		a64_store_release(&cx->sh->drop_attr, old_off);
 	}
+	r = daxfs_still_host(cx);
 	/* Publishes the record. Pairs with [PUB] in daxfs_attr(). */
-	if (a64_cas(&in->attr_off, old_off, off) != old_off)
+	if (!r && a64_cas(&in->attr_off, old_off, off) != old_off)
 		r = -EAGAIN;
-	else if (own)
+	if (!r && own)
 		daxfs_obj_retire(cx, old_off, daxfs_retire_epoch(cx));
 	if (own)
 		a64_store_release(&cx->sh->drop_attr, 0);	/* [PUB], as above */
@@ -494,9 +495,6 @@ static int attr_replace(struct daxfs_cx *cx, struct daxfs_iref *ref, u64 old_off
 	shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
 	port_copy_to(&shared->mode, &at->mode,
 		     sizeof(*at) - offsetof(struct daxfs_attr, mode));
-	r = daxfs_still_host(cx);
-	if (r)
-		return r;
 	r = attr_swap(cx, ref->in, old_off, off);
 	if (r)
 		daxfs_obj_give(cx, off);

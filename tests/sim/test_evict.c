@@ -26,6 +26,7 @@
 #include "word.h"
 
 #define PAUSE_MAX	20000000ull	/* ns: 1 ms for each word of a record */
+#define POINTS		60u	/* of sleep per operation, at least half as many */
 #define OVER_LEN	5000u		/* bytes of the write in place */
 
 struct course {			/* one way that it goes */
@@ -178,6 +179,8 @@ static void do_empty_and_part(void *arg)
 	u32 i;
 
 	j->result = world_empty(&world.cx[j->host]);
+	if (world.other.ino && !j->result)
+		j->result = daxfs_close(&world.cx[3], world.other.ino);
 	for (i = 0; i < WORLD_HOSTS && !j->result; i++)
 		if (i != j->host && !daxfs_host_check(&world.rg[i]))
 			j->result = daxfs_host_leave(&world.cx[i]);
@@ -237,7 +240,7 @@ static int run_course(struct course *c)
 /* Memory: exact, once what the slot left was recovered. */
 static int account(struct course *c)
 {
-	static const char want[] = "slots: 1\ninode: 1\n";
+	const char *want = world.when_empty;
 	struct job j = { .host = 2 };
 
 	if (run(c, &j, do_recover_again, "second recovery: ") ||
@@ -299,6 +302,11 @@ static const struct {
 	u32 nr;
 } late_stores[] = {
 	{ "chmod", 1 },
+	{ "chmod again", 1 },
+	{ "base: chmod", 1 },
+	{ "base: mkdir over a whiteout", 1 },
+	{ "unlink of a long symbolic link", 1 },
+	{ "move directory with names", 1 },
 	{ "write far behind the end", 2 },
 	{ "move directory, replace", 1 },
 };
@@ -360,7 +368,7 @@ static int reference(const struct scenario *sc, u64 *steps)
 static int test_scenario(const void *arg)
 {
 	const struct scenario *sc = arg;
-	u64 k, steps = 0, seed = harness_seed() * 1000003;
+	u64 k, steps = 0, seed = harness_seed() * 1000003, stride, points = 0;
 	u32 late = 0;
 	int r;
 
@@ -370,7 +378,8 @@ static int test_scenario(const void *arg)
 	r = reference(sc, &steps);
 	if (r)
 		FAIL("%s", wrong);
-	for (k = 0; k < steps; k++) {
+	stride = steps / POINTS / harness_runs(1) + 1;
+	for (k = seed % stride; k < steps; k += stride, points++) {
 		int e = one_course(sc, k, 0, 0);
 		if (!e)
 			e = one_course(sc, k, 1, SIM_NEVER);
@@ -384,7 +393,7 @@ static int test_scenario(const void *arg)
 			r = FAIL("%s", wrong);
 	}
 	world_free(&world);
-	harness_covered(steps, "points of sleep");
+	harness_covered(points, "points of sleep");
 	if (late)
 		harness_covered(late, "stores that came too late");
 	return r;
@@ -501,19 +510,30 @@ static int test_overwrite(const void *arg)
 	return r;
 }
 
+/*
+ * Not here: reclaim, which is no call of the interface; a pin, whose epoch may be
+ * the one store that comes late; a write in place, which has courses of its own.
+ */
+static int is_for_us(const struct scenario *sc)
+{
+	return !sc->crash_only && strcmp(sc->name, "reclaim") &&
+	       strcmp(sc->name, "pin, truncate, unpin") &&
+	       strcmp(sc->name, "write in place");
+}
+
 int main(int argc, char **argv)
 {
 	struct scenario over = scenarios[0];
 	struct test test[SCENARIOS_MAX + 1];
-	u32 i;
+	u32 i, nr = 0;
 
+	for (i = 0; i < scenario_nr; i++)
+		if (is_for_us(&scenarios[i]))
+			test[nr++] = (struct test){ scenarios[i].name,
+						    test_scenario, &scenarios[i] };
 	over.name = "write in place";
 	over.op = op_overwrite;
 	over.result = OVER_LEN;
-	test[scenario_nr] = (struct test){ over.name, test_overwrite, &over };
-
-	for (i = 0; i < scenario_nr; i++)
-		test[i] = (struct test){ scenarios[i].name, test_scenario,
-					 &scenarios[i] };
-	return harness_main(argc, argv, test, scenario_nr + 1);
+	test[nr++] = (struct test){ over.name, test_overwrite, &over };
+	return harness_main(argc, argv, test, nr);
 }
