@@ -121,6 +121,34 @@ int daxfs_dir_parent(struct daxfs_cx *cx, const struct daxfs_iref *dir, u64 *ino
 	return r;
 }
 
+int daxfs_name_dangles(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		       const struct daxfs_name *n)
+{
+	struct daxfs_name now;
+	int r;
+
+	if (n->cell_off) {
+		u64 v;
+
+		r = daxfs_word_read(cx->rg, &n->cell->cell.value, &v);
+		return r ? r : v == n->value ? -EUCLEAN : -EAGAIN;
+	}
+	r = daxfs_name_find(cx, dir, n->key.name, n->key.len, &now);
+	return r ? r : now.found && !now.cell_off ? -EUCLEAN : -EAGAIN;
+}
+
+int daxfs_parent_dangles(struct daxfs_cx *cx, u64 dir, u64 parent)
+{
+	struct daxfs_iref ref;
+	u64 now;
+	int r = daxfs_dir_get(cx, dir, &ref);
+
+	if (r)
+		return r == -ENOENT ? -EAGAIN : r;
+	r = daxfs_dir_parent(cx, &ref, &now);
+	return r ? r : now == parent ? -EUCLEAN : -EAGAIN;
+}
+
 /* ---- slots ---- */
 
 /* A new page of slots; gone again if the directory died meanwhile. */
@@ -323,7 +351,8 @@ static int lookup_dots(struct daxfs_cx *cx, struct lookup_arg *a,
 		r = daxfs_iget(cx, ino, 0, dir);
 	if (!r)
 		r = daxfs_ref_stat(cx, dir, a->st);
-	return r == -ENOENT ? -EAGAIN : r;	/* moved away, and that is gone */
+	/* Moved away, and that is gone? */
+	return r == -ENOENT ? daxfs_parent_dangles(cx, a->dir, ino) : r;
 }
 
 static int is_dots(const char *name, u32 len)
@@ -347,7 +376,8 @@ static int lookup_once(struct daxfs_cx *cx, struct lookup_arg *a)
 	r = daxfs_iget(cx, n.ino, n.hint, &ref);
 	if (!r)
 		r = daxfs_ref_stat(cx, &ref, a->st);
-	return r == -ENOENT ? -EAGAIN : r;	/* unlinked in between */
+	/* Unlinked in between? */
+	return r == -ENOENT ? daxfs_name_dangles(cx, &dir, &n) : r;
 }
 
 static int lookup_fn(struct daxfs_cx *cx, void *p)

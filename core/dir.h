@@ -25,6 +25,17 @@ struct daxfs_name {		/* a name in a directory, as found */
 int daxfs_dir_get(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *dir);
 int daxfs_name_find(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 		    const char *name, u32 len, struct daxfs_name *n);
+/*
+ * The name was found, and not what it refers to. -EAGAIN: it has changed since,
+ * as it does before an inode goes; -EUCLEAN: it has not.
+ */
+int daxfs_name_dangles(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		       const struct daxfs_name *n);
+/*
+ * The directory dir named that parent, and there is none of that number. As
+ * above: directories leave a parent, or go, before it goes.
+ */
+int daxfs_parent_dangles(struct daxfs_cx *cx, u64 dir, u64 parent);
 /* Number of the parent directory; the root's is itself. */
 int daxfs_dir_parent(struct daxfs_cx *cx, const struct daxfs_iref *dir, u64 *ino);
 

@@ -506,15 +506,27 @@ static int take_link(struct daxfs_cx *cx, struct daxfs_iref *ref, u32 type)
 	return daxfs_op_add(cx, word, v, v | DAXFS_DIR_DEAD);
 }
 
+/* -ENOENT: the inode has no name any more. */
+static int has_link(struct daxfs_cx *cx, const struct daxfs_iref *ref)
+{
+	u64 v;
+	int r = daxfs_word_settle(cx, &ref->in->nlink, &v);
+
+	return !r && !nlink_count(v) ? -ENOENT : r;
+}
+
 /* The name and its inode, ready to be changed. */
-static int victim_get(struct daxfs_cx *cx, const struct daxfs_name *n,
-		      struct daxfs_iref *ref)
+static int victim_get(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		      const struct daxfs_name *n, struct daxfs_iref *ref)
 {
 	int r = daxfs_iget(cx, n->ino, n->hint, ref);
 
 	if (!r)
 		r = daxfs_copy_up(cx, ref);
-	return r == -ENOENT ? -EAGAIN : r;	/* the name has gone, too */
+	if (!r && n->d_type != type_of(S_IFDIR))
+		r = has_link(cx, ref);
+	/* Has the name gone, too? */
+	return r == -ENOENT ? daxfs_name_dangles(cx, dir, n) : r;
 }
 
 /* The counts of a directory that has names. -EAGAIN: it has none any more. */
@@ -573,7 +585,7 @@ static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 	is_dir = n.d_type == type_of(S_IFDIR);
 	if (is_dir != want_dir)
 		return is_dir ? -EISDIR : -ENOTDIR;
-	r = victim_get(cx, &n, &ref);
+	r = victim_get(cx, &dir, &n, &ref);
 	if (!r)
 		r = dir_counts(cx, &dir, &ds);
 	if (r && r != -EMLINK)
@@ -658,10 +670,11 @@ static int in_a_circle(struct daxfs_cx *cx, u64 dirmove)
  */
 static int is_below(struct daxfs_cx *cx, u64 dir, u64 ino, u64 dirmove)
 {
-	u64 met = 0;
+	u64 met = 0, child = 0;
 
 	for (u32 i = 0; i < DEPTH_MAX; i++) {
 		struct daxfs_iref ref;
+		u64 here = dir;
 		int r;
 
 		if (dir == met)
@@ -675,9 +688,11 @@ static int is_below(struct daxfs_cx *cx, u64 dir, u64 ino, u64 dirmove)
 		r = daxfs_dir_get(cx, dir, &ref);
 		if (!r)
 			r = daxfs_dir_parent(cx, &ref, &dir);
-		/* A parent that is gone: what was in it has moved meanwhile. */
+		/* A parent that is gone: has what was in it moved meanwhile? */
 		if (r)
-			return r == -ENOENT && i ? -EAGAIN : r;
+			return r == -ENOENT && i ?
+			       daxfs_parent_dangles(cx, child, here) : r;
+		child = here;
 	}
 	return -EUCLEAN;
 }
@@ -795,9 +810,9 @@ static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
 			r = -EINVAL;
 	}
 	if (!r)
-		r = victim_get(cx, &m->n[0], &m->src);
+		r = victim_get(cx, &m->dir[0], &m->n[0], &m->src);
 	if (!r && m->n[1].found)
-		r = victim_get(cx, &m->n[1], &m->victim);
+		r = victim_get(cx, &m->dir[1], &m->n[1], &m->victim);
 	if (!r)
 		r = dir_counts(cx, &m->dir[0], &m->ds[0]);
 	if (!r)
