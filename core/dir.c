@@ -215,6 +215,8 @@ static int slot_try(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 	if (a64_load_relaxed(word))
 		return -EBUSY;
 	/* The cell says where it is before it is there: for recovery. */
+	if (daxfs_still_host(cx))
+		return -ESTALE;
 	a64_store_relaxed(&cell->dslot, slot);
 	if (daxfs_still_host(cx))
 		return -ESTALE;

@@ -30,7 +30,7 @@ int daxfs_enter(struct daxfs_cx *cx)
 	cx->probes = 0;
 	if (!cx->sh)
 		return 0;
-	r = daxfs_host_look(cx);
+	r = daxfs_still_host(cx);
 	if (r) {
 		cx->depth = 0;
 		return r;

@@ -489,6 +489,10 @@ static int append_table(struct daxfs_cx *cx, const struct table *tb)
 				     &off);
 	if (r)
 		return r;
+	/* Not one that recovery has given back: all names would be in it. */
+	r = daxfs_still_host(cx);
+	if (r)
+		return r;
 	/* Publishes the table. Pairs with [PUB] in table_next(). */
 	if (a64_cas(&tb->t->next, 0, off) != 0) {
 		struct table mine;

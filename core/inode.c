@@ -420,10 +420,13 @@ static void change_raise(struct daxfs_inode *in)
 	}
 }
 
-void daxfs_touch(struct daxfs_inode *in, u32 what)
+void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what)
 {
 	u64 now = port_now_ns();
 
+	/* The inode may be gone, and its memory another's. */
+	if (daxfs_still_host(cx))
+		return;
 	if (what & DAXFS_TOUCH_MTIME)
 		touch_time(&in->mtime_ns, now);
 	touch_time(&in->ctime_ns, now);
@@ -529,7 +532,8 @@ static int set_attr(struct daxfs_cx *cx, struct daxfs_iref *ref,
 	return -EBUSY;	/* others are always faster */
 }
 
-static void set_times(struct daxfs_inode *in, const struct daxfs_setattr *sa)
+static void set_times(struct daxfs_cx *cx, struct daxfs_inode *in,
+		      const struct daxfs_setattr *sa)
 {
 	if (sa->set & DAXFS_SET_ATIME)
 		a64_store_relaxed(&in->atime_ns, sa->atime_ns);
@@ -538,7 +542,7 @@ static void set_times(struct daxfs_inode *in, const struct daxfs_setattr *sa)
 	if (sa->set & DAXFS_SET_CTIME)
 		a64_store_relaxed(&in->ctime_ns, sa->ctime_ns);
 	else
-		daxfs_touch(in, DAXFS_TOUCH_CTIME);
+		daxfs_touch(cx, in, DAXFS_TOUCH_CTIME);
 }
 
 struct setattr_arg {
@@ -594,7 +598,7 @@ static int setattr_fn(struct daxfs_cx *cx, void *p)
 		r = daxfs_still_host(cx);
 	if (r)
 		return r;
-	set_times(ref.in, a->sa);
+	set_times(cx, ref.in, a->sa);
 	return a->st ? stat_after(cx, &ref, a) : 0;
 }
 

@@ -32,7 +32,7 @@ int daxfs_ref_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 #define DAXFS_TOUCH_MTIME	2u	/* both */
 #define DAXFS_TOUCH_CONTENT	4u	/* and the change counter, after the rest */
 /* Set times to now, or a little later than they are. */
-void daxfs_touch(struct daxfs_inode *in, u32 what);
+void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what);
 
 /*
  * A new inode, complete but in no index: value LIVE, one link (two for

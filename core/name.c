@@ -106,7 +106,7 @@ static int change_name(struct daxfs_cx *cx, struct names_op *op,
 	int r;
 
 	if (n->cell_off) {
-		if (value_state(value) == DAXFS_V_LIVE)
+		if (value_state(value) == DAXFS_V_LIVE && !daxfs_still_host(cx))
 			a64_store_relaxed(&n->cell->ihint, hint);
 		return daxfs_op_add(cx, &n->cell->cell.value, n->value, value);
 	}
@@ -177,7 +177,7 @@ static int born_undo(struct daxfs_cx *cx, struct born *b)
 static int names_run(struct daxfs_cx *cx, struct names_op *op, int r)
 {
 	if (!r) {
-		daxfs_op_activate(cx);
+		r = daxfs_op_activate(cx);
 		for (u32 i = 0; i < op->born_nr && !r; i++)
 			r = born_publish(cx, &op->born[i]);
 		if (!r)
@@ -378,7 +378,7 @@ static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 	r = names_run(cx, &op, r);
 	if (r)
 		return r;
-	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(cx, dir.in, DAXFS_TOUCH_MTIME);
 	a64_store_relaxed(&cx->sh->made_ino, 0);	/* before the end below */
 	daxfs_count_inodes(cx, 1);
 	daxfs_op_end(cx);
@@ -464,8 +464,8 @@ static int link_fn(struct daxfs_cx *cx, struct name_arg *a)
 	r = names_run(cx, &op, r);
 	if (r)
 		return r;
-	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
-	daxfs_touch(ref.in, DAXFS_TOUCH_CTIME);
+	daxfs_touch(cx, dir.in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(cx, ref.in, DAXFS_TOUCH_CTIME);
 	daxfs_op_end(cx);
 	if (a->st)
 		a->st->nlink = nlink_count(nlink) + 1;
@@ -606,8 +606,8 @@ static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 	}
 	if (r)
 		return r;
-	daxfs_touch(dir.in, DAXFS_TOUCH_MTIME);
-	daxfs_touch(ref.in, DAXFS_TOUCH_CTIME);
+	daxfs_touch(cx, dir.in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(cx, ref.in, DAXFS_TOUCH_CTIME);
 	r = name_dispose(cx, &dir, &n);
 	if (!r)
 		r = daxfs_drop_if_unused(cx, &ref);
@@ -921,14 +921,14 @@ static int rename_post(struct daxfs_cx *cx, struct rename *m)
 {
 	int r;
 
-	daxfs_touch(m->dir[0].in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(cx, m->dir[0].in, DAXFS_TOUCH_MTIME);
 	if (!m->same_dir)
-		daxfs_touch(m->dir[1].in, DAXFS_TOUCH_MTIME);
-	daxfs_touch(m->src.in, DAXFS_TOUCH_CTIME);
+		daxfs_touch(cx, m->dir[1].in, DAXFS_TOUCH_MTIME);
+	daxfs_touch(cx, m->src.in, DAXFS_TOUCH_CTIME);
 	r = name_dispose(cx, &m->dir[0], &m->n[0]);
 	if (r || !m->n[1].found)
 		return r;
-	daxfs_touch(m->victim.in, DAXFS_TOUCH_CTIME);
+	daxfs_touch(cx, m->victim.in, DAXFS_TOUCH_CTIME);
 	return daxfs_drop_if_unused(cx, &m->victim);
 }
 

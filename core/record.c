@@ -243,7 +243,7 @@ int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value)
 
 void daxfs_op_begin(struct daxfs_cx *cx)
 {
-	daxfs_host_look(cx);	/* if not, what follows is stored nowhere */
+	daxfs_still_host(cx);	/* if not, what follows is stored nowhere */
 	cx->seq++;
 	cx->entry_nr = 0;
 	cx->garbage_nr = 0;
@@ -301,8 +301,12 @@ void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off)
 		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr++], cell_off);
 }
 
-void daxfs_op_activate(struct daxfs_cx *cx)
+int daxfs_op_activate(struct daxfs_cx *cx)
 {
+	int r = daxfs_still_host(cx);	/* a new host may use the context */
+
+	if (r)
+		return r;
 	if (cx->garbage_nr < DAXFS_GARBAGE)
 		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr], 0);
 	a64_store_relaxed(&cx->sh->entry_nr, cx->entry_nr);
@@ -310,6 +314,7 @@ void daxfs_op_activate(struct daxfs_cx *cx)
 	/* Entries before status. Pairs with [REC] in daxfs_op_recover(). */
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_ACTIVE));
 	full_fence();	/* pairs with [FRZ]: status before the words are claimed */
+	return 0;
 }
 
 u64 daxfs_op_ref(const struct daxfs_cx *cx)
@@ -320,7 +325,7 @@ u64 daxfs_op_ref(const struct daxfs_cx *cx)
 /* Somebody decided against us. If that was recovery: never again. */
 static int overtaken(struct daxfs_cx *cx)
 {
-	int r = daxfs_host_look(cx);
+	int r = daxfs_still_host(cx);
 
 	return r ? r : -EAGAIN;
 }
@@ -439,8 +444,9 @@ int daxfs_op_run(struct daxfs_cx *cx)
 {
 	int r;
 
-	daxfs_op_activate(cx);
-	r = daxfs_op_claim(cx, 0, cx->entry_nr);
+	r = daxfs_op_activate(cx);
+	if (!r)
+		r = daxfs_op_claim(cx, 0, cx->entry_nr);
 	if (!r)
 		r = daxfs_op_commit(cx);
 	else
@@ -455,7 +461,7 @@ int daxfs_op_run(struct daxfs_cx *cx)
 
 void daxfs_op_end(struct daxfs_cx *cx)
 {
-	daxfs_host_look(cx);	/* if not: recovery has ended it */
+	daxfs_still_host(cx);	/* if not: recovery has ended it */
 	/* Words are clean before. Pairs with [REC] in ref_look(). */
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
 }

@@ -45,7 +45,8 @@ void daxfs_op_begin(struct daxfs_cx *cx);
 int daxfs_op_add(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old, u64 new);
 /* A cell that commit kills: recovery buries and retires it. At most 8. */
 void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off);
-void daxfs_op_activate(struct daxfs_cx *cx);
+/* -ESTALE: and nothing is stored. */
+int daxfs_op_activate(struct daxfs_cx *cx);
 /* The reference that a claimed word holds; for a cell born in its bucket. */
 u64 daxfs_op_ref(const struct daxfs_cx *cx);
 /*

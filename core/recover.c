@@ -102,7 +102,7 @@ static int raise_written(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 	if (!r && ref.in && !daxfs_regular(cx, &ref))
 		r = daxfs_cut_tail(cx, &ref);
 	if (!r && ref.in)
-		daxfs_touch(ref.in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
+		daxfs_touch(cx, ref.in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
 	return r == -ENOENT ? 0 : r;
 }
 

@@ -18,27 +18,21 @@ void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id);
 /* id = host * DAXFS_CTXS + context; NULL beyond the table */
 struct daxfs_shared_ctx *daxfs_shared_ctx(const struct daxfs_region *rg, u32 id);
 /*
+ * What a look finds that is not what it was: -ESTALE, and what cx stores to its
+ * context goes nowhere from here on; or 0 if we have changed the state ourselves.
+ */
+int daxfs_host_recheck(struct daxfs_cx *cx);
+
+/*
  * Are we still the host that joined? 0, or -ESTALE from the moment on that
  * somebody has declared us dead. A look, not a lock: relaxed. It comes before
  * each step that others must not see of a host that was recovered; what may
  * happen between the look and the step is in docs/design.md, section 12.
- * Inside sections: only at their entry the state can have changed rightly.
  */
-static inline int daxfs_still_host(const struct daxfs_cx *cx)
+static inline int daxfs_still_host(struct daxfs_cx *cx)
 {
-	return a64_load_relaxed(cx->state) == cx->state_seen ? 0 : -ESTALE;
-}
-
-/* The slow half of daxfs_host_look(). */
-int daxfs_host_recheck(struct daxfs_cx *cx);
-
-/*
- * The same at the entry, where we may have changed the state ourselves. If we
- * are none any more, what cx stores to its context goes nowhere from here on.
- */
-static inline int daxfs_host_look(struct daxfs_cx *cx)
-{
-	return daxfs_still_host(cx) ? daxfs_host_recheck(cx) : 0;
+	return a64_load_relaxed(cx->state) == cx->state_seen ? 0 :
+	       daxfs_host_recheck(cx);
 }
 
 /* The layer that is written to. */

@@ -307,9 +307,9 @@ static int prepare_batch(struct daxfs_cx *cx, struct write *w, u64 *done)
 	return r;
 }
 
-static void pages_add(struct daxfs_inode *in, u64 n)
+static void pages_add(struct daxfs_cx *cx, struct daxfs_inode *in, u64 n)
 {
-	if (n)
+	if (n && !daxfs_still_host(cx))
 		a64_add_relaxed(&in->pages, n);	/* statistics */
 }
 
@@ -339,7 +339,7 @@ static int write_new(struct daxfs_cx *cx, struct write *w, u64 *done)
 		return r;
 	}
 	daxfs_op_end(cx);
-	pages_add(in, w->new_pages);
+	pages_add(cx, in, w->new_pages);
 	return 0;
 }
 
@@ -437,7 +437,7 @@ struct write_arg {
 /* Content, times and counter are in place. */
 static void written(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
-	daxfs_touch(in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
+	daxfs_touch(cx, in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
 	/* The counter is raised before. Pairs with [CHG] in recovery. */
 	a64_store_release(&cx->sh->write_ino, 0);
 }
@@ -590,7 +590,8 @@ static int append_once(struct daxfs_cx *cx, struct write *w)
 	w->new_pages = 0;
 	daxfs_op_begin(cx);
 	r = daxfs_op_add(cx, &in->cut, w->cut, cut_next(w->cut));
-	daxfs_op_activate(cx);
+	if (!r)
+		r = daxfs_op_activate(cx);
 	if (!r)
 		r = daxfs_op_claim(cx, 0, 1);
 	full_fence();	/* the claim before the copies; pairs with [CUT] in still_uncut() */
@@ -635,7 +636,7 @@ static int append_fn(struct daxfs_cx *cx, void *p)
 			r = append_once(cx, &w);
 		if (!r) {
 			a->off = w.off;
-			pages_add(ref.in, w.new_pages);
+			pages_add(cx, ref.in, w.new_pages);
 			written(cx, ref.in);
 			return 0;
 		}
@@ -765,7 +766,7 @@ static int purge_once(struct daxfs_cx *cx, struct write *w, u32 *more)
 	}
 	daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(cx, in));
 	daxfs_op_end(cx);
-	pages_add(in, -(u64)*more);
+	pages_add(cx, in, -(u64)*more);
 	return 0;
 }
 
