@@ -55,11 +55,17 @@ void sim_weak_fence(int full);
 extern int sim_noisy;
 void sim_noise_seen(const void *p);
 
+/* A word whose loads a test wants to know of (sim_watch()). */
+extern const struct daxfs_a64 *sim_watched;
+void sim_watched_load(void);
+
 static inline u64 sim_load(const struct daxfs_a64 *w, int acquire)
 {
 	if (sim_noisy)
 		sim_noise_seen(w);
 	sim_step();
+	if (__builtin_expect(w == sim_watched, 0))
+		sim_watched_load();
 	return sim_weak ? sim_weak_load(w, acquire) : w->raw;
 }
 

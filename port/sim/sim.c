@@ -202,6 +202,21 @@ static void sleep_here(struct sim_host *h)
 	switch_to(successor());
 }
 
+const struct daxfs_a64 *sim_watched;
+static void (*watcher)(void);
+
+void sim_watch(const struct daxfs_a64 *w, void (*fn)(void))
+{
+	sim_watched = w;
+	watcher = fn;
+}
+
+void sim_watched_load(void)
+{
+	if (sim.self != NOBODY)
+		watcher();
+}
+
 int sim_is_asleep(u32 host)
 {
 	return sim.self != NOBODY && host < sim.nr && sim.fiber[host].asleep;

@@ -113,6 +113,12 @@ u64 sim_power_look(enum sim_cut how, u64 seed);
 /* Memory becomes what a cut now leaves of it; the watch ends. */
 void sim_power_cut(enum sim_cut how, u64 seed);
 
+/*
+ * From here on fn() is called at each load of w inside a run, by the host that
+ * sim_self() names, just before it. NULL: no more. fn() must make no step.
+ */
+void sim_watch(const struct daxfs_a64 *w, void (*fn)(void));
+
 /* Inside a run: who runs, and the number of steps made by all. */
 u32 sim_self(void);
 u64 sim_now(void);

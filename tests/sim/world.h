@@ -14,7 +14,7 @@
 #include "harness.h"
 
 #define WORLD_HOSTS	4u
-#define WORLD_LOG	(32u << 10)
+#define WORLD_LOG	(64u << 10)
 #define WORLD_GUARD	(1u << 20)	/* bytes before and behind the region */
 #define WORLD_MAX_STEPS	5000000ull	/* of one run: more is a hang */
 
