@@ -368,6 +368,11 @@ static void remember(struct daxfs_cx *cx, u64 off, u64 epoch)
 	cx->retired[at].epoch = epoch;
 }
 
+/*
+ * No test fails without the look: most callers have looked a few steps before,
+ * and what was replaced is found in a context that a new host of the slot has
+ * overwritten. It keeps these few steps down to one.
+ */
 static int retire(struct daxfs_cx *cx, struct daxfs_a64 *info, u64 g, int mapped)
 {
 	u64 v = a64_load_relaxed(info);
