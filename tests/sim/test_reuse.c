@@ -16,6 +16,8 @@
  *     gives what it gives without any eviction, to the byte;
  *   - later calls say ESTALE, the new host goes on, leaves, and the accounting
  *     is exact.
+ * A third course wakes it when it was recovered and nothing more, and stops it at
+ * its first look: what it claimed too late holds nobody up.
  * The short form samples points of sleep; SIM_LONG goes through all. One more
  * test declares a host dead whose slot has another host meanwhile.
  */
@@ -30,13 +32,22 @@
 #define POINTS		24u		/* of sleep per operation, short form */
 #define PIECE		61440u		/* bytes of a file that fills memory */
 #define BUCKETS_MAX	40u		/* 16 in two tables, and counters */
-#define UNITS_MAX	2u		/* a page, and what is to refer to it */
+#define UNITS_MAX	3u		/* a page, what is to refer to it, an entry */
 #define NAMES_MAX	120u		/* that fill objects, of each length */
+
+enum {
+	FILL,			/* take all memory */
+	RAZE,			/* delete the tree, then take all memory */
+	LEAVE,			/* recover it, nothing more; 0 stops at its look */
+	MODES
+};
+
+static const char *const mode_name[MODES] = { "", ", razed", ", only recovered" };
 
 struct trial {
 	const struct scenario *sc;
 	u64 k;
-	int raze;		/* the tree goes first */
+	int mode;		/* what others do meanwhile */
 	/* out */
 	int slept;
 	s64 error;		/* of those who work meanwhile */
@@ -51,7 +62,7 @@ struct area_of {		/* bytes [from, to) of the region */
 };
 
 struct change {
-	u64 words, refs, buckets, pages, last_page, last;
+	u64 words, refs, infos, buckets, pages, last_page, last;
 };
 
 static struct world world;
@@ -147,6 +158,8 @@ static void on_look(void)
 		return;
 	if (!looks++)
 		memcpy(at_look, world.base, world.len);
+	if (now.mode == LEAVE)
+		sim_stop_after(&hosts[0], 0);
 }
 
 static void must_be_stale(s64 r)
@@ -299,10 +312,11 @@ static void do_others(void *arg)
 	now.error = evict(cx);
 	if (now.error)
 		return;
-	if (now.raze)
+	if (now.mode == RAZE)
 		raze(cx);
-	now.error = join_heir(world.rg[0].host);
-	if (!now.error)
+	if (now.mode != LEAVE)
+		now.error = join_heir(world.rg[0].host);
+	if (now.mode != LEAVE && !now.error)
 		now.error = take_all(cx, &heir);
 	memcpy(at_wake, world.base, world.len);
 	awake = 1;
@@ -373,6 +387,8 @@ static void count_word(struct change *c, u64 off, u64 v)
 		return;
 	}
 	c->words++;
+	c->infos += v != DAXFS_I_FREE &&	/* it may be reused by anybody */
+		    inside(off, area_of(DAXFS_AREA_PAGE_INFO));
 	c->pages += page != c->last_page;
 	c->last_page = page;
 	c->refs += is_own_ref(v) && inside(off, area_of(DAXFS_AREA_POOL));
@@ -434,12 +450,12 @@ static const char *where(u64 off)
 static int said(const char *what, u64 nr)
 {
 	return FAIL("%s, k %llu%s: %s (%lld)", now.sc->name,
-		    (unsigned long long)now.k, now.raze ? ", razed" : "",
+		    (unsigned long long)now.k, mode_name[now.mode],
 		    what, (long long)nr);
 }
 
 /* 1: it was over before step k. */
-static int run_trial(const struct scenario *sc, u64 k, int razed)
+static int run_trial(const struct scenario *sc, u64 k, int mode)
 {
 	struct sim_schedule s = { .policy = SIM_POINTS,
 				  .max_steps = WORLD_MAX_STEPS };
@@ -448,7 +464,7 @@ static int run_trial(const struct scenario *sc, u64 k, int razed)
 	world_reset(&world);
 	now.sc = sc;
 	now.k = k;
-	now.raze = razed;
+	now.mode = mode;
 	now.slept = awake = 0;
 	now.error = now.looks_in_op = now.not_stale = 0;
 	now.out.len = 0;
@@ -501,15 +517,21 @@ static int said_at(const char *what, const struct change *c)
 /* 1: a store came too late, as far as section 12 allows it. */
 static int changes_are_right(void)
 {
-	struct change c = changes(at_look, world.base, 1);
+	struct change c;
 
 	if (!looks)
+		memcpy(at_look, world.base, world.len);
+	c = changes(at_look, world.base, 1);
+
+	if (!looks && now.mode != LEAVE)
 		return said("it never looks", 0);
 	if (c.words)
 		return said_at("words changed after its first look", &c);
 	c = changes(at_wake, at_look, 0);
 	if (c.refs > 1)
 		return said("words claimed before its first look", c.refs);
+	if (c.infos > 1)
+		return said("info words changed before its first look", c.infos);
 	if (c.buckets > BUCKETS_MAX)
 		return said("buckets changed before its first look", c.buckets);
 	if (c.pages > UNITS_MAX)
@@ -571,16 +593,40 @@ static int end_is_right(void)
 	return 0;
 }
 
-/* 1: a store came too late. */
-static int trial(const struct scenario *sc, u64 k, int razed)
+/* A word that was claimed too late holds nobody up, wherever its entry is. */
+static void do_go_on(void *arg)
 {
-	int r = run_trial(sc, k, razed), late;
+	struct daxfs_cx *cx = &world.cx[2];
+	s64 *r = arg;
+
+	*r = w_write(cx, "d1/a", 0, 60000, 'W');
+	if (*r >= 0 || *r == -ENOENT)
+		*r = w_write(cx, "d1/b", 0, 60000, 'W');
+}
+
+static int goes_on(void)
+{
+	struct sim_host h;
+	s64 r = 0;
+
+	sim_host_init(&h, do_go_on, &r);
+	if (sim_run_one(&h, WORLD_MAX_STEPS))
+		return said("a write does not end", 0);
+	return r < 0 && r != -ENOENT ? said("a write behind it", (u64)r) : 0;
+}
+
+/* 1: a store came too late. */
+static int trial(const struct scenario *sc, u64 k, int mode)
+{
+	int r = run_trial(sc, k, mode), late;
 
 	if (r)
 		return r < 0 ? r : 0;
 	late = changes_are_right();
-	if (late < 0 || result_is_right())
+	if (late < 0 || (now.mode != LEAVE && result_is_right()))
 		return -1;
+	if (now.mode == LEAVE)
+		return goes_on() ? -1 : late;
 	return late ? 1 : end_is_right();
 }
 
@@ -607,18 +653,18 @@ static int test_scenario(const void *arg)
 	at_look = malloc(world.len);
 	if (!at_wake || !at_look)
 		return FAIL("no memory");
-	if (run_trial(sc, SIM_NEVER, 0) != 1 || now.result != sc->result)
+	if (run_trial(sc, SIM_NEVER, FILL) != 1 || now.result != sc->result)
 		r = FAIL("without any eviction: %lld", (long long)now.result);
 	plain = now;
 	steps = sim_steps(0);
 	step = stride(steps);
 	for (k = 0; k < steps; k += step) {
 		u64 at = k + (step > 1 ? sim_rand(&seed) % step : 0);
-		u32 razed;
+		int mode;
 
-		for (razed = 0; razed < 2 && at < steps; razed++) {
-			int e = step > 1 && razed != nr % 2 ? 0 :
-				trial(sc, at, (int)razed);
+		for (mode = 0; mode < MODES && at < steps; mode++) {
+			int e = step > 1 && mode != (int)(nr % MODES) ? 0 :
+				trial(sc, at, mode);
 
 			if (e < 0)
 				r = -1;
