@@ -307,6 +307,7 @@ static const struct {
 	{ "base: mkdir over a whiteout", 1 },
 	{ "unlink of a long symbolic link", 1 },
 	{ "move directory with names", 1 },
+	{ "unlink that makes the index smaller", 1 },
 	{ "write far behind the end", 2 },
 	{ "move directory, replace", 1 },
 };
@@ -511,7 +512,8 @@ static int test_overwrite(const void *arg)
 }
 
 /*
- * Not here: reclaim, which is no call of the interface; a pin, whose epoch may be
+ * Not here: reclaim, which is no call of the interface (and may retire a slab page
+ * late whose objects recovery has freed for others); a pin, whose epoch may be
  * the one store that comes late; a write in place, which has courses of its own.
  */
 static int is_for_us(const struct scenario *sc)
