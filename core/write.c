@@ -50,6 +50,19 @@ static u8 *page_at(struct daxfs_cx *cx, u64 off)
 	return daxfs_at(cx->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
 }
 
+/*
+ * In bytes. A word that says the same in another form is damage: who changes
+ * the size claims the word as he would write it, and would never get it.
+ */
+static int size_read(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *bytes)
+{
+	u64 v = 0;
+	int r = daxfs_word_read(cx->rg, &in->size, &v);
+
+	*bytes = size_bytes(v);
+	return !r && size_make(*bytes) != v ? -EUCLEAN : r;
+}
+
 /* Read cut and size; finish a shrink first. */
 static int look(struct daxfs_cx *cx, struct write *w)
 {
@@ -57,8 +70,7 @@ static int look(struct daxfs_cx *cx, struct write *w)
 		int r = daxfs_word_settle(cx, &w->ref->in->cut, &w->cut);
 
 		if (!r)
-			r = daxfs_word_read(cx->rg, &w->ref->in->size, &w->size);
-		w->size = size_bytes(w->size);
+			r = size_read(cx, w->ref->in, &w->size);
 		if (r || !(w->cut & DAXFS_CUT_PURGE))
 			return r;
 		r = daxfs_purge(cx, w->ref);
@@ -596,8 +608,7 @@ static int append_once(struct daxfs_cx *cx, struct write *w)
 		r = daxfs_op_claim(cx, 0, 1);
 	full_fence();	/* the claim before the copies; pairs with [CUT] in still_uncut() */
 	if (!r)
-		r = daxfs_word_read(cx->rg, &in->size, &w->off);
-	w->off = size_bytes(w->off);
+		r = size_read(cx, in, &w->off);
 	if (!r && w->len > DAXFS_MAX_FILE - w->off)
 		r = -EFBIG;
 	if (!r)
