@@ -6,31 +6,12 @@
  * Notes: the page holds what the root has, so its directory names segments that
  * are in use. A second case names no segment but the page of a file.
  */
-#include <stdlib.h>
-
 #include "pool.h"
 #include "region.h"
 #include "word.h"
 #include "world.h"
 
 static struct world world;
-
-static void say(void *arg, const char *where, u64 id, const char *what)
-{
-	(void)arg;
-	printf("  %s %llu: %s\n", where, (unsigned long long)id, what);
-}
-
-static int account(struct daxfs_cx *cx)
-{
-	struct daxfs_check ck = { .report = say, .quiet = 1 };
-	u64 len = daxfs_check_pool_scratch(cx->rg);
-	void *scratch = calloc(1, len);
-	int r = scratch ? daxfs_check_pool(cx, &ck, scratch, len) : -ENOMEM;
-
-	free(scratch);
-	return r;
-}
 
 /* The offset of a page of the pool that belongs to a file. */
 static u64 file_page(const struct daxfs_region *rg)
@@ -86,7 +67,7 @@ static int test_stale(const void *arg)
 		a64_store_relaxed(&page->dir[0], file_page(&world.rg[0]));
 	if (!r && recover())
 		r = FAIL("the host is not recovered");
-	if (!r && (w_lookup(&world.cx[2], "f", &st) || account(&world.cx[2])))
+	if (!r && (w_lookup(&world.cx[2], "f", &st) || world_account(&world.cx[2])))
 		r = FAIL("recovery has given back what is in use");
 	world_free(&world);
 	return r;

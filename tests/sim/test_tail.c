@@ -46,23 +46,6 @@ static int run(void (*fn)(void *arg), struct daxfs_cx *cx)
 	return sim_run_one(&h, WORLD_MAX_STEPS);
 }
 
-static void say(void *arg, const char *where, u64 id, const char *what)
-{
-	(void)arg;
-	printf("  %s %llu: %s\n", where, (unsigned long long)id, what);
-}
-
-static int account(struct daxfs_cx *cx)
-{
-	struct daxfs_check ck = { .report = say, .quiet = 1 };
-	u64 len = daxfs_check_pool_scratch(cx->rg);
-	void *scratch = calloc(1, len);
-	int r = scratch ? daxfs_check_pool(cx, &ck, scratch, len) : -ENOMEM;
-
-	free(scratch);
-	return r;
-}
-
 /* All that the writers may have written, and zeros behind it. */
 static int content_ok(struct daxfs_cx *cx)
 {
@@ -99,7 +82,7 @@ static int check_point(u64 k)
 	if (run(recover, &world.cx[1]))
 		return FAIL("recovery does not end, writer stopped after %llu",
 			    (unsigned long long)k);
-	if (account(&world.cx[2]))
+	if (world_account(&world.cx[2]))
 		return FAIL("the accounting is wrong, stopped after %llu",
 			    (unsigned long long)k);
 	if (run(lengthen, &world.cx[1]) || !content_ok(&world.cx[2]))

@@ -774,3 +774,20 @@ u64 world_slab_pages(struct world *w)
 {
 	return count_pages(w, 1);
 }
+
+static void print_finding(void *arg, const char *where, u64 id, const char *what)
+{
+	(void)arg;
+	printf("  %s %llu: %s\n", where, (unsigned long long)id, what);
+}
+
+int world_account(struct daxfs_cx *cx)
+{
+	struct daxfs_check ck = { .report = print_finding, .quiet = 1 };
+	u64 len = daxfs_check_pool_scratch(cx->rg);
+	void *scratch = calloc(1, len);
+	int r = scratch ? daxfs_check_pool(cx, &ck, scratch, len) : -ENOMEM;
+
+	free(scratch);
+	return r;
+}

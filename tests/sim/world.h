@@ -110,4 +110,7 @@ void world_base_plan(struct daxfs_geometry *g);
 void world_base_put(struct daxfs_geometry *g, u8 *base);
 const char *world_base_when_empty(void);
 
+/* daxfs_check_pool(): what it reports is printed. 0: every page is accounted for. */
+int world_account(struct daxfs_cx *cx);
+
 #endif
