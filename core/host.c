@@ -250,8 +250,12 @@ int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr)
 	h = daxfs_host(rg, rg->host);
 	cx->state = &h->state;
 	daxfs_host_recheck(cx);		/* if not: each entry says so */
-	/* Outside a section, whatever a host that woke up late left there. */
+	/*
+	 * Outside a section and with nothing begun, whatever a host that woke
+	 * up late left there.
+	 */
 	a64_store_relaxed(&cx->sh->epoch, 0);
+	a64_store_relaxed(&cx->sh->drop_attr, 0);
 	/* Seen before the first epoch. Pairs with [EPO] in host_shows(). */
 	a64_or(&h->ctx_used, 1ull << nr);
 	full_fence();

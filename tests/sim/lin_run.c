@@ -367,14 +367,6 @@ static void agent_main(void *arg)
 
 /* ---- the setup ---- */
 
-#define SETUP(call) do { \
-	s64 r_ = (call); \
-	if (r_ < 0) { \
-		fprintf(stderr, "setup: %s: %s\n", #call, strerror((int)-r_)); \
-		exit(1); \
-	} \
-} while (0)
-
 static void note_attr(u32 ino)
 {
 	struct lm_inode *in = &lin_start.m.in[ino];

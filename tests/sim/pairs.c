@@ -55,14 +55,6 @@ static u32 wins, ended;
 		snprintf(complaint, sizeof(complaint), __VA_ARGS__); \
 } while (0)
 
-#define SETUP(call) do { \
-	s64 r_ = (call); \
-	if (r_ < 0) { \
-		fprintf(stderr, "setup: %s: %s\n", #call, strerror((int)-r_)); \
-		exit(1); \
-	} \
-} while (0)
-
 static struct daxfs_cx *cx(u32 host)
 {
 	return &w.cx[host];

@@ -222,14 +222,6 @@ static u32 ops_of(u32 host)
 
 /* ---- the region ---- */
 
-#define SETUP(call) do { \
-	s64 r_ = (call); \
-	if (r_ < 0) { \
-		fprintf(stderr, "setup: %s: %s\n", #call, strerror((int)-r_)); \
-		exit(1); \
-	} \
-} while (0)
-
 static void setup(u64 extra)
 {
 	static const char *const dirs[DIRS] = { ".", "d1", "d2", "d1/sub", "d2/empty" };

@@ -11,14 +11,6 @@
 #include "scenario.h"
 #include "word.h"
 
-#define SETUP(call) do { \
-	s64 r_ = (call); \
-	if (r_ < 0) { \
-		fprintf(stderr, "setup: %s: %s\n", #call, strerror((int)-r_)); \
-		exit(1); \
-	} \
-} while (0)
-
 /* Made by both hosts in turn, so that either works on the other's memory. */
 static void setup_tree(struct world *w)
 {

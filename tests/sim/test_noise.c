@@ -44,18 +44,12 @@ static struct {
 
 /* ---- the region ---- */
 
-static void die(const char *what, int err)
+static void die(const char *what)
 {
 	fprintf(stderr, "cannot make the region: %s: %s\n", what,
-		strerror(err < 0 ? -err : err));
+		strerror(errno));
 	exit(1);
 }
-
-#define SETUP(call) do { \
-	s64 r_ = (call); \
-	if (r_ < 0) \
-		die(#call, (int)r_); \
-} while (0)
 
 static const struct daxfs_area *area(const struct daxfs_geometry *g, u32 type)
 {
@@ -127,15 +121,15 @@ static void make_region(void)
 	w.len = g.region_len;
 	w.fd = memfd_create("daxfs-noise", MFD_CLOEXEC);
 	if (w.fd < 0 || ftruncate(w.fd, (off_t)w.len))
-		die("memfd", errno);
+		die("memfd");
 	p = mmap(NULL, w.len + 2 * WORLD_GUARD, PROT_NONE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
-		die("mmap", errno);
+		die("mmap");
 	w.base = mmap(p + WORLD_GUARD, w.len, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_FIXED, w.fd, 0);
 	if (w.base == MAP_FAILED)
-		die("mmap", errno);
+		die("mmap");
 	put_base(&g, w.base);
 	SETUP(daxfs_format(&g, w.base, w.len));
 }

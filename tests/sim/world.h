@@ -18,6 +18,15 @@
 #define WORLD_GUARD	(1u << 20)	/* bytes before and behind the region */
 #define WORLD_MAX_STEPS	5000000ull	/* of one run: more is a hang */
 
+/* Of a setup: what fails ends the test. */
+#define SETUP(call) do { \
+	s64 r_ = (call); \
+	if (r_ < 0) { \
+		fprintf(stderr, "setup: %s: %s\n", #call, strerror((int)-r_)); \
+		exit(1); \
+	} \
+} while (0)
+
 struct log {			/* text, compared as a whole */
 	u32 len;
 	char text[WORLD_LOG];
