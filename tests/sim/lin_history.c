@@ -18,6 +18,7 @@ struct expand {
 	u64 ino[LM_INODES];	/* 0: not known */
 	u8 written[LM_INODES];	/* content changes touch mtime */
 	u32 nr;
+	u32 unknown;		/* what a create made that never returned */
 	u32 call;
 	s64 after;
 };
@@ -377,7 +378,10 @@ static int number_all(struct expand *x)
 			continue;
 		if (x->nr == LM_INODES)
 			return FAIL("too many inodes");
-		open_ends += c->resp == LIN_NEVER;
+		if (c->resp == LIN_NEVER) {
+			open_ends++;
+			x->unknown = x->nr;
+		}
 		x->ino[x->nr++] = c->resp == LIN_NEVER ? 0 : c->st.ino;
 	}
 	for (i = 0; i < x->t->nr; i++) {
@@ -392,39 +396,36 @@ static int number_all(struct expand *x)
 }
 
 /* The event of the create that never returned makes the number without a name. */
-static void number_open_end(struct expand *x, u32 unknown)
+static void number_open_end(struct expand *x)
 {
 	u32 i;
 
 	for (i = 0; i < x->h->nr; i++)
 		if (x->h->ev[i].op.kind == LM_CREATE &&
 		    x->h->ev[i].resp == LIN_NEVER)
-			x->h->ev[i].op.ino = (u8)unknown;
+			x->h->ev[i].op.ino = (u8)x->unknown;
 }
 
 int lin_expand(const struct lin_start *start, const struct lin_trace *t,
 	       struct lin_history *h)
 {
 	static struct expand x;
-	u32 unknown = LM_NONE, i;
 	int r;
 
 	memset(&x, 0, sizeof(x));
 	x.t = t;
 	x.h = h;
+	x.unknown = LM_NONE;
 	x.nr = start->m.nr;
 	memcpy(x.ino, start->ino, x.nr * sizeof(x.ino[0]));
 	h->nr = 0;
 	r = number_all(&x);
-	for (i = 0; i < x.nr; i++)
-		if (!x.ino[i])
-			unknown = i;
 	for (x.call = 0; x.call < t->nr && !r; x.call++) {
 		r = check_result(call_of(&x));
 		if (!r)
 			r = expand_call(&x);
 	}
-	number_open_end(&x, unknown);
+	number_open_end(&x);
 	h->start = start->m;
 	h->start.nr = x.nr;
 	return r;
