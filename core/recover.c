@@ -233,23 +233,64 @@ static void sweep_base_opens(struct daxfs_cx *cx, u64 bit)
 
 /* ---- memory that the dead host had taken ---- */
 
+/* Is the object with the word at that offset there, and no dropped inode? */
+static int object_holds(struct daxfs_cx *cx, u64 at, u64 page_info)
+{
+	u32 size = daxfs_class_size(daxfs_slab_class(page_info));
+	u64 page = at & ~(DAXFS_PAGE_SIZE - 1), info, nlink;
+	struct daxfs_inode *in;
+
+	in = daxfs_at(cx->rg, at - (at - page) % size, sizeof(*in), 64);
+	info = in ? a64_load_acquire(&in->cell.info) : 0;	/* [SLB] */
+	if (DAXFS_KIND(info) != DAXFS_I_OWNED || info_type(info) != DAXFS_T_INODE)
+		return DAXFS_KIND(info) == DAXFS_I_OWNED;
+	if (daxfs_word_settle(cx, &in->nlink, &nlink))
+		return 1;		/* in doubt it stays; fsck tells */
+	return !(nlink & DAXFS_NLINK_DROPPING);
+}
+
+/*
+ * Is what holds the word at that offset still there? A node of a map is if its
+ * inode is: who drops that goes through all words, but may not see what a dead
+ * host put into one last, and then it is for us to give it back.
+ */
+static int container_holds(struct daxfs_cx *cx, u64 at)
+{
+	/* What the word holds before the inode: dropping is set before the
+	 * words are gone through. Pairs with [OPN] in daxfs_drop_if_unused(). */
+	full_fence();
+	for (u32 i = 0; i < 8; i++) {
+		struct daxfs_a64 *page = daxfs_page_info(cx->rg,
+						at & ~(DAXFS_PAGE_SIZE - 1));
+		u64 v = page ? a64_load_acquire(page) : 0;	/* [SLB] */
+
+		if (!page)
+			return 1;	/* not in the pool */
+		if (DAXFS_KIND(v) != DAXFS_I_OWNED)
+			return 0;
+		if (daxfs_slab_class(v) != DAXFS_NO_CLASS)
+			return object_holds(cx, at, v);
+		if (info_type(v) != DAXFS_T_MAP)
+			return 1;
+		at = info_back(v);
+	}
+	return 1;	/* no map is so high: fsck tells */
+}
+
 /* Does the word that a page names still refer to it, and does it exist? */
 static int page_is_referred(struct daxfs_cx *cx, u64 off, u64 info)
 {
 	u64 back = info_back(info), v;
-	struct daxfs_a64 *word = daxfs_at(cx->rg, back, 8, 8), *container;
+	struct daxfs_a64 *word = daxfs_at(cx->rg, back, 8, 8);
 
 	if (!word)
-		return 0;
-	container = daxfs_page_info(cx->rg, back & ~(DAXFS_PAGE_SIZE - 1));
-	if (container && DAXFS_KIND(a64_load_relaxed(container)) != DAXFS_I_OWNED)
 		return 0;
 	v = a64_load_acquire(word);	/* pairs with [PUB] */
 	if (is_ref(v) && daxfs_word_settle(cx, word, &v))
 		return 1;		/* in doubt it stays; fsck tells */
 	if (info_type(info) == DAXFS_T_DATA || info_type(info) == DAXFS_T_SLOTS)
-		return pslot_off(v) == off;
-	return (v & ~(DAXFS_PAGE_SIZE - 1)) == off;
+		return pslot_off(v) == off && container_holds(cx, back);
+	return (v & ~(DAXFS_PAGE_SIZE - 1)) == off && container_holds(cx, back);
 }
 
 /* A former root of a file's map is child 0 of a later one. */
@@ -257,6 +298,9 @@ static int map_is_referred(struct daxfs_cx *cx, u64 off, u64 info)
 {
 	struct daxfs_a64 *root = daxfs_at(cx->rg, info_back(info), 8, 8);
 	u64 v = root ? a64_load_acquire(root) : 0;	/* pairs with [PUB] */
+
+	if (!container_holds(cx, info_back(info)))
+		return 0;
 
 	for (u32 h = (u32)DAXFS_KIND(v); h > 1; h--) {
 		struct daxfs_a64 *node = daxfs_word_page(cx->rg, pslot_off(v));

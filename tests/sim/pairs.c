@@ -1137,6 +1137,13 @@ static void verify_slots(void)
 	verify_memory();
 }
 
+/* Goes on to the end beside a host that stopped in the directory. */
+static void rmdir_and_see_death(void *arg)
+{
+	rmdir_empty(arg);
+	see_death(arg);
+}
+
 /* ---- [CUT] ---- */
 
 static void overwrite_tail(void *arg)
@@ -1260,6 +1267,9 @@ static const struct pair pairs[] = {
 	  { hold_and_read, unlink_a, hold_and_read }, verify_memory, .runs = 200 },
 	{ "[SLT] create and rmdir", setup_tree,
 	  { create_in_empty, rmdir_empty }, verify_slots, .runs = 300 },
+	{ "[SLT] create that is cut off, and rmdir", setup_tree,
+	  { create_in_empty, rmdir_and_see_death, recover_dead },
+	  verify_recovered, .runs = 600, .sleeps = 130 },
 	{ "[CUT] write in place and append", setup_tree,
 	  { overwrite_tail, append_some }, verify_tail, .runs = 300 },
 	{ "[CUT] write in place and truncate", setup_tree,
