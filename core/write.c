@@ -508,8 +508,13 @@ s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 		return -EFBIG;
 	if (len > DAXFS_MAX_FILE - off)
 		a.len = DAXFS_MAX_FILE - off;
-	while (a.done < a.len && !r)
+	while (a.done < a.len && !r) {
+		u64 before = a.done;
+
 		r = daxfs_section(cx, write_fn, &a);
+		if (r == -ESTALE)	/* nobody knows what it has changed */
+			a.done = before;
+	}
 	return a.done ? (s64)a.done : r;
 }
 

@@ -475,6 +475,12 @@ static s64 op_write_in_place(struct daxfs_cx *cx, struct world *w)
 	return w_write(cx, "d1/a", 130, 50, 'w');
 }
 
+/* One call, and nothing behind it that could tell of an eviction. */
+static s64 op_write_held(struct daxfs_cx *cx, struct world *w)
+{
+	return daxfs_write(cx, &w->held, 5000, "behind what was there", 21);
+}
+
 static s64 op_append_long(struct daxfs_cx *cx, struct world *w)
 {
 	(void)w;
@@ -593,6 +599,7 @@ const struct scenario scenarios[] = {
 	{ "truncate to 0 over holes", setup_holes, op_truncate_to_0, 0, 512, 0 },
 	{ "write into a hole", setup_holes, op_write_hole, 100, 512, 0 },
 	{ "write in place", setup_tree, op_write_in_place, 50, 512, 0 },
+	{ "write to an open file", setup_held_here, op_write_held, 21, 512, 0 },
 	{ "append, many pages", setup_tree, op_append_long, 40000, 512, 0 },
 	{ "chmod again", setup_chmod, op_setattr, 0, 512, 0 },
 	{ "unlink, attributes of another", setup_chmod, op_unlink, 0, 512, 0 },
