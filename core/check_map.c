@@ -343,13 +343,20 @@ static void set_word(struct daxfs_ck *p, u64 ino, struct daxfs_a64 *word, u64 to
 		a64_store_relaxed(word, to);
 }
 
+/* Only what has no name yet can be a file that never had one. */
+static u64 possible_nlink(u64 v)
+{
+	return v & (~0ull << 32 | DAXFS_NLINK_DROPPING |
+		    (nlink_count(v) ? 0 : DAXFS_NLINK_TMPFILE));
+}
+
 /* Claims of records, and values that no record puts there. */
 static void check_words(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino)
 {
 	u64 v = daxfs_ck_value(p, &in->nlink, nlink_make(1), "inode", ino);
 
-	set_word(p, ino, &in->nlink, v & (~0ull << 32 | DAXFS_NLINK_DROPPING),
-		 DAXFS_REPAIR_ALL, "its link count is impossible");
+	set_word(p, ino, &in->nlink, possible_nlink(v), DAXFS_REPAIR_ALL,
+		 "its link count is impossible");
 	v = daxfs_ck_value(p, &in->size, 0, "inode", ino);
 	if (DAXFS_KIND(v) || size_bytes(v) > DAXFS_MAX_FILE)
 		set_word(p, ino, &in->size, size_bytes(v) > DAXFS_MAX_FILE ? 0 :

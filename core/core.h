@@ -245,7 +245,7 @@ int daxfs_lookup(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 /* -EEXIST, -ENOSPC, -ENAMETOOLONG, -ENOENT (dir is gone), -ENOTDIR. */
 int daxfs_create(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 		 const struct daxfs_new *what, struct daxfs_stat *st);
-/* -EPERM for directories, -EMLINK. */
+/* -EPERM for directories, -EMLINK, -ENOENT: it has no name any more. */
 int daxfs_link(struct daxfs_cx *cx, u64 ino, u64 dir, const char *name,
 	       u32 len, struct daxfs_stat *st);
 /* -EISDIR for directories. */
@@ -298,6 +298,15 @@ struct daxfs_file {		/* an inode held by this host; volatile */
  */
 int daxfs_open(struct daxfs_cx *cx, u64 ino, int held, struct daxfs_file *f);
 int daxfs_close(struct daxfs_cx *cx, u64 ino);
+
+/*
+ * A regular file without a name, open on this host as by daxfs_open(): gone
+ * after daxfs_close(), unless daxfs_link() has given it a name before. excl:
+ * it gets none (-ENOENT). dir: the group that it may inherit. -EINVAL: what is
+ * not a regular file; -ENOTDIR, -ENOENT (dir is gone), -ENOSPC.
+ */
+int daxfs_tmpfile(struct daxfs_cx *cx, u64 dir, const struct daxfs_new *what,
+		  int excl, struct daxfs_stat *st, struct daxfs_file *f);
 
 int daxfs_fgetattr(struct daxfs_cx *cx, struct daxfs_file *f,
 		   struct daxfs_stat *st);

@@ -15,7 +15,8 @@
  * drop      | CAS alive -> dropping    | lock-free | the file is gone; drop_ino is finished
  *
  * open sets its bit, full fence, loads the count; unlink brings the count to 0,
- * full fence, loads the bits [OPN]: one of them sees the other.
+ * full fence, loads the bits [OPN]: one of them sees the other. A file that
+ * never had a name may still get one: is_unused() and drop_claim().
  *
  * ABA: attr_off cannot recur while the old record may be seen, in a section.
  */
@@ -30,6 +31,7 @@
 #include "word.h"
 
 #define SECOND_NS	1000000000ull
+#define DROP_TRIES	100000u
 
 static struct daxfs_inode *inode_at(const struct daxfs_region *rg, u64 off)
 {
@@ -770,12 +772,37 @@ static int is_unused(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *nli
 {
 	int unlinked, r = is_unlinked(cx, ref->in, &unlinked);
 
-	if (!r)
-		r = daxfs_word_settle(cx, &ref->in->nlink, nlink);
+	if (r || !unlinked)
+		return r;
+	r = daxfs_word_settle(cx, &ref->in->nlink, nlink);
+	if (!r)		/* a file that had no name yet may have got one */
+		r = is_unlinked(cx, ref->in, &unlinked);
 	if (r)
 		return r;
 	return unlinked && !(*nlink & DAXFS_NLINK_DROPPING) &&
 	       !a64_load_acquire(daxfs_opens_word(cx, ref));	/* [OPN] in hold() */
+}
+
+/*
+ * The CAS that makes us the one who drops it. Not by another: a link that gives
+ * the first name to a file may have claimed the count, and be aborted then, so
+ * that it stays without name and holder. 1: ours, 0: it is not to be dropped.
+ */
+static int drop_claim(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	for (u32 i = 0; i < DROP_TRIES; i++) {
+		u64 nlink;
+		int r = is_unused(cx, ref, &nlink);
+
+		if (r <= 0)
+			return r;
+		if (daxfs_still_host(cx))
+			return -ESTALE;
+		if (a64_cas(&ref->in->nlink, nlink,
+			    nlink | DAXFS_NLINK_DROPPING) == nlink)
+			return 1;
+	}
+	return -EBUSY;		/* others are always faster */
 }
 
 int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
@@ -790,13 +817,12 @@ int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	a64_store_relaxed(&cx->sh->drop_ino, ref->ino);
 	a64_store_relaxed(&cx->sh->drop_off, ref->off);
 	full_fence();	/* the note before the CAS; pairs with [OPN] in recovery */
-	if (daxfs_still_host(cx))
-		return -ESTALE;
-	if (a64_cas(&ref->in->nlink, nlink, nlink | DAXFS_NLINK_DROPPING) == nlink) {
+	r = drop_claim(cx, ref);
+	if (r == -ESTALE)
+		return r;
+	if (r > 0) {
 		r = daxfs_drop_finish(cx, ref);
 		daxfs_count_inodes(cx, (u64)-1);
-	} else {
-		r = 0;		/* another drops it, or it is claimed: retried */
 	}
 	a64_store_release(&cx->sh->drop_ino, 0);	/* [OPN] */
 	return r;

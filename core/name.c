@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Names: create, link, unlink, rmdir and rename, each one record.
+ * Names: create, link, unlink, rmdir and rename, each one record; and files
+ * that have none.
  *
  * Notes: a record changes all words of an operation in one instant: the values
  * of names, link counts, counts of directories. A name without a cell gets one
@@ -11,6 +12,7 @@
  *
  * operation | entries besides the names           | post steps
  * create    | dirstate                             | times
+ * tmpfile   | no record: the bucket of the inode   | -
  * link      | nlink, dirstate                      | times
  * unlink    | nlink, dirstate                      | bury, drop
  * rmdir     | own dirstate -> DEAD, dirstate       | bury, drop
@@ -34,6 +36,7 @@
 #define DEPTH_MAX	1000000u	/* of directories; a longer walk is a cycle */
 #define LINK_MAX_COUNT	0x7fffffffu
 #define BORN_MAX	2u
+#define NEVER_NAMED	1u	/* tmpfile: link() is not for this one */
 
 struct born {			/* a cell that the record brings to life */
 	struct daxfs_name *n;
@@ -60,6 +63,7 @@ struct name_arg {		/* what the caller asks for */
 	u64 ino;		/* link */
 	const struct daxfs_new *what;
 	struct daxfs_stat *st;
+	struct daxfs_file *f;	/* tmpfile */
 	struct daxfs_iref made;	/* create: the new inode */
 };
 
@@ -309,26 +313,47 @@ static int check_new(const struct daxfs_new *what)
 	return -EINVAL;
 }
 
+/* Whom a new inode belongs to: its maker, or the group of its directory. */
+static int inherit(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		   struct daxfs_new *what)
+{
+	struct daxfs_attr at;
+	u64 off;
+	int r = 0;
+
+	if (dir->in)
+		r = daxfs_attr(cx, dir->in, &at, &off);
+	else
+		at = (struct daxfs_attr){ .mode = dir->base.mode,
+					  .gid = dir->base.gid };
+	if (r || !(at.mode & S_ISGID))
+		return r;
+	what->gid = at.gid;
+	if (S_ISDIR(what->mode))
+		what->mode |= S_ISGID;
+	return 0;
+}
+
+/* A new inode that only we know. */
+static int new_inode(struct daxfs_cx *cx, struct name_arg *a,
+		     const struct daxfs_iref *dir, u64 *ino, u64 *off)
+{
+	struct daxfs_new what = *a->what;
+	int r = inherit(cx, dir, &what);
+
+	if (!r)
+		r = daxfs_ino_take(cx, ino);
+	return r ? r : daxfs_inode_make(cx, *ino, a->dir, &what, off);
+}
+
 /* The new inode, in the index, with no name yet. Once per call. */
 static int make_inode(struct daxfs_cx *cx, struct name_arg *a,
 		      struct daxfs_iref *dir)
 {
-	struct daxfs_new what = *a->what;
-	struct daxfs_attr at;
 	struct daxfs_key k;
 	u64 ino, off, found, value;
-	int r = daxfs_attr(cx, dir->in, &at, &off);
+	int r = new_inode(cx, a, dir, &ino, &off);
 
-	if (!r)
-		r = daxfs_ino_take(cx, &ino);
-	if (r)
-		return r;
-	if (at.mode & S_ISGID) {
-		what.gid = at.gid;
-		if (S_ISDIR(what.mode))
-			what.mode |= S_ISGID;
-	}
-	r = daxfs_inode_make(cx, ino, a->dir, &what, &off);
 	if (r)
 		return r;
 	/* Noted before it is known. Pairs with [PUB] in recover_record(). */
@@ -409,7 +434,70 @@ int daxfs_create(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 	return r ? r : call(cx, create_fn, &a, 0);
 }
 
+/* ---- files without a name ---- */
+
+/* The words that differ from those of a file whose name is about to come. */
+static void make_nameless(struct daxfs_cx *cx, struct name_arg *a,
+			  struct daxfs_iref *ref)
+{
+	a64_store_relaxed(&ref->in->nlink, a->flags & NEVER_NAMED ? 0 :
+			  DAXFS_NLINK_TMPFILE);
+	/* Held before it can be found: only our close, or our death, ends it. */
+	a64_store_relaxed(&ref->in->opens, 1ull << (cx->id / DAXFS_CTXS));
+}
+
+/*
+ * One publication, the bucket. Before it nobody knows the inode, behind it the
+ * bit of this host keeps it: there is nothing to note in the context.
+ */
+static int tmpfile_fn(struct daxfs_cx *cx, struct name_arg *a)
+{
+	struct daxfs_iref dir, ref = { .has_base = 0 };
+	struct daxfs_key k;
+	u64 found, value;
+	int r = daxfs_dir_get(cx, a->dir, &dir);
+
+	if (!r)
+		r = new_inode(cx, a, &dir, &ref.ino, &ref.off);
+	if (r)
+		return r;
+	ref.in = daxfs_at(cx->rg, ref.off, sizeof(struct daxfs_inode), 64);
+	make_nameless(cx, a, &ref);
+	if (a->st)
+		r = daxfs_ref_stat(cx, &ref, a->st);
+	k = daxfs_key_inode(cx->rg, ref.ino);
+	if (!r)
+		r = daxfs_index_insert(cx, &k, ref.off, &found, &value);
+	if (r) {
+		daxfs_inode_give(cx, ref.off);
+		return r == -EEXIST ? -EUCLEAN : r;
+	}
+	daxfs_count_inodes(cx, 1);
+	a->f->ino = ref.ino;
+	a64_store_volatile(&a->f->inode_off, ref.off);
+	return 0;
+}
+
+int daxfs_tmpfile(struct daxfs_cx *cx, u64 dir, const struct daxfs_new *what,
+		  int excl, struct daxfs_stat *st, struct daxfs_file *f)
+{
+	struct name_arg a = { .dir = dir, .what = what, .st = st, .f = f,
+			      .flags = excl ? NEVER_NAMED : 0 };
+
+	return S_ISREG(what->mode) ? call(cx, tmpfile_fn, &a, 0) : -EINVAL;
+}
+
 /* ---- link ---- */
+
+/* A file without a name gets none, but for one that never had any. */
+static int may_link(u64 nlink)
+{
+	if (nlink & DAXFS_NLINK_DROPPING)
+		return -ENOENT;
+	if (!nlink_count(nlink) && !(nlink & DAXFS_NLINK_TMPFILE))
+		return -ENOENT;
+	return nlink_count(nlink) >= LINK_MAX_COUNT ? -EMLINK : 0;
+}
 
 static int link_check(struct daxfs_cx *cx, struct name_arg *a,
 		      struct daxfs_iref *ref, u64 *nlink)
@@ -425,10 +513,8 @@ static int link_check(struct daxfs_cx *cx, struct name_arg *a,
 		r = daxfs_copy_up(cx, ref);
 	if (!r)
 		r = daxfs_word_settle(cx, &ref->in->nlink, nlink);
-	if (!r && (!nlink_count(*nlink) || (*nlink & DAXFS_NLINK_DROPPING)))
-		r = -ENOENT;
-	if (!r && nlink_count(*nlink) >= LINK_MAX_COUNT)
-		r = -EMLINK;
+	if (!r)
+		r = may_link(*nlink);
 	a->flags = type_of(mode);
 	return r;
 }
@@ -458,7 +544,8 @@ static int link_fn(struct daxfs_cx *cx, struct name_arg *a)
 	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE, a->flags,
 			a->ino), ref.off);
 	if (!r)
-		r = daxfs_op_add(cx, &ref.in->nlink, nlink, nlink + nlink_make(1));
+		r = daxfs_op_add(cx, &ref.in->nlink, nlink,
+				 nlink_make(nlink_count(nlink) + 1));
 	if (!r)
 		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds + DIRSTATE_NAME);
 	r = names_run(cx, &op, r);

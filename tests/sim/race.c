@@ -26,13 +26,14 @@
 
 enum kind {
 	NOTHING, LOOKUP, CREATE, MKDIR, LINK, UNLINK, RMDIR, RENAME, NOREPLACE,
-	WRITE, APPEND, TRUNCATE, OPEN, HELD_APPEND, CLOSE, NLINK,
+	WRITE, APPEND, TRUNCATE, OPEN, HELD_APPEND, CLOSE, NLINK, TMPFILE,
+	LINK_TMP,
 };
 
 static const char *const kind_name[] = {
 	"nothing", "lookup", "create", "mkdir", "link", "unlink", "rmdir",
 	"rename", "rename-noreplace", "write", "append", "truncate", "open",
-	"append-held", "close", "nlink",
+	"append-held", "close", "nlink", "tmpfile", "link-tmpfile",
 };
 
 /* Directories and files are named by number: inodes known from the setup. */
@@ -41,7 +42,7 @@ enum { FILE_A, FILE_B, FILES };
 
 struct op {
 	enum kind kind;
-	u32 dir;		/* or file */
+	u32 dir;		/* or file, or host */
 	const char *name;
 	u32 dir2;		/* or offset, length */
 	const char *name2;
@@ -69,6 +70,7 @@ struct order {
 struct runner {			/* one host in a run */
 	u32 host;
 	struct daxfs_file file;
+	u64 told;		/* what it has told others: its tmpfile */
 	u64 start[OPS], end[OPS];	/* in steps of the run */
 };
 
@@ -150,6 +152,23 @@ static s64 on_held(struct daxfs_cx *cx, const struct op *op, struct runner *run)
 	}
 }
 
+/*
+ * A file without a name, and a name for that of a host, if it has told. It tells
+ * when the call has ended: who names its file must not tell of its directory.
+ */
+static s64 do_tmpfile(struct daxfs_cx *cx, const struct op *op,
+		      struct runner *run)
+{
+	struct daxfs_new what = { .mode = S_IFREG | 0644 };
+	u64 ino = runner[op->dir % HOSTS].told;
+
+	if (op->kind == LINK_TMP)
+		return !ino ? -EBADF : daxfs_link(cx, ino, dir_ino[op->dir2],
+				op->name2, (u32)strlen(op->name2), NULL);
+	memset(&run->file, 0, sizeof(run->file));
+	return daxfs_tmpfile(cx, dir_ino[op->dir], &what, 0, NULL, &run->file);
+}
+
 static s64 do_file(struct daxfs_cx *cx, const struct op *op, struct runner *run)
 {
 	u64 ino = file_ino[op->dir];
@@ -193,12 +212,16 @@ static void do_op(u32 host, u32 i)
 	sim_listen();
 	if (op->name)
 		r = do_name(cx, op);
+	else if (op->kind == TMPFILE || op->kind == LINK_TMP)
+		r = do_tmpfile(cx, op, run);
 	else
 		r = do_file(cx, op, run);
-	if (op->kind == OPEN && r)
+	if ((op->kind == OPEN || op->kind == TMPFILE) && r)
 		run->file.ino = 0;
 	outcome.result[host][i] = r;
 	sim_tell();
+	if (op->kind == TMPFILE)
+		run->told = run->file.ino;
 	run->end[i] = sim_now();
 }
 
@@ -458,12 +481,17 @@ static int account(const struct sim_schedule *s)
 	return 0;
 }
 
+static int holds(enum kind kind)
+{
+	return kind == OPEN || kind == TMPFILE;
+}
+
 static void close_held(void)
 {
 	u32 h;
 
 	for (h = 0; h < HOSTS; h++)
-		if (ops_of(h) && program->op[h][ops_of(h) - 1].kind == OPEN &&
+		if (ops_of(h) && holds(program->op[h][ops_of(h) - 1].kind) &&
 		    runner[h].file.ino)
 			daxfs_close(&world.cx[h], runner[h].file.ino);
 }
@@ -600,6 +628,8 @@ static int run_program(u64 seed, u64 schedules, u64 *nr)
 #define OP2(kind, dir, name, dir2, name2) { kind, dir, name, dir2, name2 }
 #define ON(kind, file, n)		{ kind, file, NULL, n, NULL }
 #define LN(file, dir, name)		{ LINK, file, NULL, dir, name }
+#define TMP(dir)			{ TMPFILE, dir, NULL, 0, NULL }
+#define LT(host, dir, name)		{ LINK_TMP, host, NULL, dir, name }
 
 static const struct program programs[] = {
 	{ "rename and lookups", 0, {
@@ -663,6 +693,18 @@ static const struct program programs[] = {
 		{ LN(FILE_A, D2, "x"), OP1(UNLINK, D1, "a") },
 		{ OP1(UNLINK, D1, "a"), LN(FILE_A, D1, "y") },
 		{ ON(NLINK, FILE_A, 0), OP1(UNLINK, D2, "x") } } },
+	{ "tmpfile, link and close", 0, {
+		{ TMP(D1), ON(CLOSE, FILE_A, 0) },
+		{ LT(0, D2, "x"), OP1(LOOKUP, D2, "x") },
+		{ LT(0, D2, "x"), OP1(LOOKUP, D2, "x") } } },
+	{ "tmpfile, named by others, and held", 0, {
+		{ TMP(D1), ON(HELD_APPEND, FILE_A, 100), ON(CLOSE, FILE_A, 0) },
+		{ LT(0, D1, "x"), OP1(UNLINK, D1, "x") },
+		{ LT(0, D2, "y"), OP1(UNLINK, D1, "x") } } },
+	{ "tmpfile in a directory that goes", 0, {
+		{ TMP(EMPTY), LT(0, EMPTY, "x"), ON(CLOSE, FILE_A, 0) },
+		{ OP1(RMDIR, D2, "empty"), OP1(MKDIR, D2, "empty") },
+		{ OP1(LOOKUP, EMPTY, "x"), OP1(UNLINK, EMPTY, "x") } } },
 	{ "rename to one name", 0, {
 		{ OP2(RENAME, D1, "a", D2, "x") }, { OP2(RENAME, D2, "b", D2, "x") },
 		{ OP2(NOREPLACE, D2, "x", D1, "x") } } },
@@ -736,6 +778,7 @@ static const struct op any_op[] = {
 	ON(TRUNCATE, FILE_A, 0), ON(TRUNCATE, FILE_A, 4096),
 	ON(TRUNCATE, FILE_A, 12288),
 	ON(OPEN, FILE_A, 0), ON(OPEN, FILE_B, 0),
+	TMP(ROOT), LT(0, D2, "x"), LT(1, EMPTY, "y"),
 };
 
 /* Of host 0 alone: what two write into one page at once is any mixture. */
@@ -763,7 +806,7 @@ static void make_program(struct program *p, u64 seed)
 	p->name = "random";
 	for (i = 0; i < OPS; i++)
 		for (h = 0; h < hosts && left; h++) {
-			if (i && p->op[h][i - 1].kind == OPEN)
+			if (i && holds(p->op[h][i - 1].kind))
 				continue;
 			p->op[h][i] = choose(h, &seed);
 			left--;

@@ -50,6 +50,40 @@ static void setup_held_here(struct world *w)
 	SETUP(w_open(&w->cx[0], "d1/a", &w->held));
 }
 
+/* A file without a name and with content, open on host 0. */
+static int make_tmpfile(struct daxfs_cx *cx, struct world *w, int excl)
+{
+	struct daxfs_new what = { .mode = S_IFREG | 0640 };
+	struct daxfs_stat st;
+	int r = w_lookup(cx, "d1", &st);
+	s64 n;
+
+	memset(&w->held, 0, sizeof(w->held));
+	if (!r)
+		r = daxfs_tmpfile(cx, st.ino, &what, excl, &st, &w->held);
+	if (r)
+		return r;
+	n = daxfs_write(cx, &w->held, 3000, "no name yet", 11);
+	return n < 0 ? (int)n : 0;
+}
+
+static void setup_tmpfile(struct world *w)
+{
+	setup_tree(w);
+	SETUP(make_tmpfile(&w->cx[0], w, 0));
+}
+
+/* It has had a name: now it is like any other that was unlinked. */
+static void setup_was_tmpfile(struct world *w)
+{
+	struct daxfs_stat st;
+
+	setup_tmpfile(w);
+	SETUP(w_lookup(&w->cx[1], "d2", &st));
+	SETUP(daxfs_link(&w->cx[1], w->held.ino, st.ino, "x", 1, NULL));
+	SETUP(w_unlink(&w->cx[1], "d2/x"));
+}
+
 static void setup_big(struct world *w)
 {
 	setup_tree(w);
@@ -295,6 +329,36 @@ static s64 op_close(struct daxfs_cx *cx, struct world *w)
 
 	w->held.ino = 0;
 	return daxfs_close(cx, ino);
+}
+
+static s64 op_tmpfile(struct daxfs_cx *cx, struct world *w)
+{
+	return make_tmpfile(cx, w, 0);
+}
+
+/* The first name of what was made without one. */
+static s64 op_tmpfile_link(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_stat st;
+	int r = w_lookup(cx, "d1", &st);
+
+	return r ? r : daxfs_link(cx, w->held.ino, st.ino, "new", 3, &st);
+}
+
+static s64 op_tmpfile_whole(struct daxfs_cx *cx, struct world *w)
+{
+	int r = make_tmpfile(cx, w, 0);
+
+	if (!r)
+		r = (int)op_tmpfile_link(cx, w);
+	return r ? r : op_close(cx, w);
+}
+
+static s64 op_tmpfile_excl(struct daxfs_cx *cx, struct world *w)
+{
+	int r = make_tmpfile(cx, w, 1);
+
+	return r ? r : op_tmpfile_link(cx, w);
 }
 
 static s64 op_open(struct daxfs_cx *cx, struct world *w)
@@ -563,6 +627,14 @@ const struct scenario scenarios[] = {
 	{ "unlink during growth", setup_in_growth, op_unlink, 0, 512, 0 },
 	{ "open", setup_tree, op_open, 0, 512, 0 },
 	{ "last close", setup_held, op_close, 0, 512, 0 },
+	{ "tmpfile", setup_tree, op_tmpfile, 0, 512, 0 },
+	{ "tmpfile during growth", setup_in_growth, op_tmpfile, 0, 512, 0 },
+	{ "tmpfile, close", setup_tmpfile, op_close, 0, 512, 0 },
+	{ "tmpfile, link", setup_tmpfile, op_tmpfile_link, 0, 512, 0 },
+	{ "tmpfile, link, close", setup_tree, op_tmpfile_whole, 0, 512, 0 },
+	{ "tmpfile, no link", setup_tree, op_tmpfile_excl, -ENOENT, 512, 1 },
+	{ "tmpfile, no second first link", setup_was_tmpfile, op_tmpfile_link, -ENOENT, 512, 1 },
+	{ "base: tmpfile", setup_base, op_tmpfile, 0, 512, 0 },
 	{ "rename", setup_tree, op_rename_same_dir, 0, 512, 0 },
 	{ "rename, replace", setup_tree, op_rename_replace, 0, 512, 0 },
 	{ "rename, across", setup_tree, op_rename_across, 0, 512, 0 },

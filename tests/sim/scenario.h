@@ -10,7 +10,7 @@
 
 #include "world.h"
 
-#define SCENARIOS_MAX	100u
+#define SCENARIOS_MAX	200u
 
 struct scenario {
 	const char *name;
