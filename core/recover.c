@@ -373,15 +373,20 @@ static int inode_is_known(struct daxfs_cx *cx, u64 off, struct daxfs_cell *c)
 
 /*
  * The value of a cell that the dead host had taken. Its records are all
- * decided and clean, so a reference to one is of a cell that was never seen.
+ * decided and clean, so a reference to one was claimed too late, by a host that
+ * was recovered before and woke up, and means what its entry says; or it is of a
+ * cell that was never seen, and has no entry.
  */
 static int settle_dead(struct daxfs_cx *cx, struct daxfs_a64 *word, u32 host,
 		       u64 *value)
 {
-	u64 v = a64_load_acquire(word);		/* pairs with [REC] */
+	u64 v = a64_load_acquire(word), old;	/* pairs with [REC] */
 
-	if (is_ref(v) && ref_cx(v) / DAXFS_CTXS == host)
-		a64_cas(word, v, value_make(DAXFS_V_DEAD, 0, 0));
+	if (is_ref(v) && ref_cx(v) / DAXFS_CTXS == host) {
+		if (daxfs_word_read_ref(cx->rg, word, v, &old))
+			old = value_make(DAXFS_V_DEAD, 0, 0);
+		a64_cas(word, v, old);
+	}
 	return daxfs_word_settle(cx, word, value);
 }
 

@@ -294,8 +294,7 @@ static int look_back(struct course *c)
 /*
  * Points of sleep at which the one store shows, and how: a mode set by a call
  * that said ESTALE; a node of a map that was given back, with the pages behind
- * it; a directory slot that was emptied, used for the same cell again, and
- * emptied once more.
+ * it; a bucket that was emptied late.
  */
 static const struct {
 	const char *name;
@@ -304,12 +303,8 @@ static const struct {
 	{ "chmod", 1 },
 	{ "chmod again", 1 },
 	{ "base: chmod", 1 },
-	{ "base: mkdir over a whiteout", 1 },
-	{ "unlink of a long symbolic link", 1 },
-	{ "move directory with names", 1 },
 	{ "unlink that makes the index smaller", 1 },
 	{ "write far behind the end", 2 },
-	{ "move directory, replace", 1 },
 };
 
 static u32 late_max(const struct scenario *sc)
