@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define EXIT_FAILED	1
+#define EXIT_SOFT	2	/* it went to its end, but not all was right */
 #define EXIT_SKIP	77
 #define CASE_SECONDS	120	/* far above what a case needs anywhere */
 
@@ -40,8 +42,8 @@ void case_register(struct test_case *tc)
 
 /* ---- ends of a case ---- */
 
-static void say(const char *verdict, const char *where, const char *fmt,
-		va_list ap)
+void print_failure(const char *verdict, const char *where, const char *fmt,
+		   va_list ap)
 {
 	char text[2048];
 
@@ -52,15 +54,14 @@ static void say(const char *verdict, const char *where, const char *fmt,
 
 void fail_at(const char *file, int line, const char *fmt, ...)
 {
-	const char *base = strrchr(file, '/');
-	char where[128];
+	char where[512];
 	va_list ap;
 
-	snprintf(where, sizeof(where), "%s:%d: ", base ? base + 1 : file, line);
+	where_of(where, sizeof(where), file, line);
 	va_start(ap, fmt);
-	say("not ok", where, fmt, ap);
+	print_failure("not ok", where, fmt, ap);
 	va_end(ap);
-	_exit(1);
+	_exit(EXIT_FAILED);
 }
 
 void skip_case(const char *fmt, ...)
@@ -68,7 +69,7 @@ void skip_case(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say("skip", "", fmt, ap);
+	print_failure("skip", "", fmt, ap);
 	va_end(ap);
 	_exit(EXIT_SKIP);
 }
@@ -89,7 +90,7 @@ pid_t child_begin(void)
 void child_end(void)
 {
 	fflush(stdout);
-	_exit(0);
+	_exit(soft_failures ? EXIT_SOFT : 0);
 }
 
 /* The child has printed why; -1 if it has not because a signal ended it. */
@@ -111,7 +112,9 @@ void child_reap(pid_t pid)
 	if (status < 0)
 		FAIL("a child was ended by signal %d (%s)", -status,
 		     strsignal(-status));
-	if (status)
+	if (status == EXIT_SOFT)
+		soft_failures++;
+	else if (status)
 		_exit(status);
 }
 
@@ -470,6 +473,7 @@ static int run_all(char **list)
 			*list);
 		return 2;
 	}
+	tally_end();
 	printf("%d passed, %d failed, %d skipped\n", t.passed, t.failed,
 	       t.skipped);
 	return t.failed ? 1 : 0;
@@ -481,6 +485,9 @@ static void usage(FILE *to)
 	      "Runs system-call tests in a new directory below DIR.\n"
 	      "  -2, --other DIR     DIR on another mount, for the races\n"
 	      "  -m, --max-file N    largest size of a file there, bytes\n"
+	      "  -r, --read-only DIR a read-only mount of the kind, with a "
+	      "file in it\n"
+	      "  -f, --small DIR     one that a few MiB fill\n"
 	      "  -s, --seed N        of the random cases (default 1)\n"
 	      "  -l, --list          names of the cases\n"
 	      "Exit status: 0 all passed, 1 a case failed, 2 not run.\n", to);
@@ -524,6 +531,8 @@ static int make_root(const char *dir)
 static const struct option long_options[] = {
 	{ "other", required_argument, NULL, '2' },
 	{ "max-file", required_argument, NULL, 'm' },
+	{ "read-only", required_argument, NULL, 'r' },
+	{ "small", required_argument, NULL, 'f' },
 	{ "seed", required_argument, NULL, 's' },
 	{ "list", no_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
@@ -535,12 +544,16 @@ int main(int argc, char **argv)
 	struct sigaction sa = { .sa_handler = on_signal };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "2:m:s:lh", long_options,
+	while ((c = getopt_long(argc, argv, "2:m:r:f:s:lh", long_options,
 				NULL)) >= 0) {
 		if (c == '2') {
 			opt.other = optarg;
 		} else if (c == 'm') {
 			opt.max_file = strtoll(optarg, NULL, 0);
+		} else if (c == 'r') {
+			opt.read_only = realpath(optarg, NULL);
+		} else if (c == 'f') {
+			opt.small = realpath(optarg, NULL);
 		} else if (c == 's') {
 			opt.seed = strtoull(optarg, NULL, 0);
 		} else if (c == 'l') {
@@ -559,5 +572,6 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &sa, NULL);
 	if (make_root(argv[optind]))
 		return 2;
+	tally_begin(root);
 	return run_all(argv + optind + 1);
 }

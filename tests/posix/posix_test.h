@@ -16,6 +16,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #define MIB	(1024 * KIB)
 #define TIB	(1024 * 1024 * MIB)
 #define PAGE	4096
+#define COUNT_OF(array)	(sizeof(array) / sizeof((array)[0]))
 #define CHUNK	(2 * MIB)
 #define NOBODY	65534
 
@@ -42,6 +44,14 @@ struct test_case {
 
 void case_register(struct test_case *tc);
 
+/* Of tally.c, for the frame. */
+void tally_begin(const char *dir);
+void tally_end(void);
+void where_of(char *buf, size_t len, const char *file, int line);
+void print_failure(const char *verdict, const char *where, const char *fmt,
+		   va_list ap);
+extern int soft_failures;	/* assertions of this process that WANT() saw fail */
+
 /* A case: CASE(name, flags) { statements } */
 #define CASE(fn, fl)							\
 	static void fn(void);						\
@@ -52,6 +62,10 @@ void case_register(struct test_case *tc);
 	}								\
 	static void fn(void)
 
+/* The row of a table that the assertions to come are about; NULL: none. */
+void __attribute__((format(printf, 1, 2))) label(const char *fmt, ...);
+extern unsigned int label_nr;
+
 void __attribute__((noreturn, format(printf, 3, 4)))
 fail_at(const char *file, int line, const char *fmt, ...);
 void __attribute__((noreturn, format(printf, 1, 2)))
@@ -59,8 +73,23 @@ skip_case(const char *fmt, ...);
 
 #define FAIL(...)	fail_at(__FILE__, __LINE__, __VA_ARGS__)
 
+/*
+ * Assertions are counted by what they mean: one at one line of the source and
+ * under one label counts once, however often it is run.
+ */
+void count_assertion(const char *file, int line, int success);
+#define COUNT(success)							\
+	do {								\
+		static unsigned int counted_;				\
+		if (counted_ != label_nr) {				\
+			counted_ = label_nr;				\
+			count_assertion(__FILE__, __LINE__, success);	\
+		}							\
+	} while (0)
+
 #define CHECK(expr)							\
 	do {								\
+		COUNT(0);						\
 		if (!(expr))						\
 			FAIL("%s is false", #expr);			\
 	} while (0)
@@ -68,6 +97,7 @@ skip_case(const char *fmt, ...);
 /* The call succeeds; its value is the value of OK(). */
 #define OK(call)							\
 	({								\
+		COUNT(1);						\
 		__auto_type ok_value_ = (call);				\
 		if (ok_value_ < 0)					\
 			FAIL("%s: %s", #call, strerror(errno));		\
@@ -77,6 +107,7 @@ skip_case(const char *fmt, ...);
 /* The call returns -1 and sets errno to err. */
 #define FAILS(err, call)						\
 	do {								\
+		COUNT(0);						\
 		errno = 0;						\
 		long long fails_value_ = (call);			\
 		if (fails_value_ != -1)					\
@@ -90,6 +121,7 @@ skip_case(const char *fmt, ...);
 /* As FAILS() where the standard allows two errors. */
 #define FAILS2(err, err2, call)						\
 	do {								\
+		COUNT(0);						\
 		errno = 0;						\
 		long long fails_value_ = (call);			\
 		if (fails_value_ != -1 ||				\
@@ -101,6 +133,7 @@ skip_case(const char *fmt, ...);
 
 #define EQ(have, want)							\
 	do {								\
+		COUNT(0);						\
 		long long have_ = (long long)(have);			\
 		long long want_ = (long long)(want);			\
 		if (have_ != want_)					\
@@ -108,12 +141,72 @@ skip_case(const char *fmt, ...);
 			     want_, #want);				\
 	} while (0)
 
+/*
+ * As FAILS(), and 0 for a call that succeeds, but the case goes on: for tables
+ * whose rows do not depend on each other. True if it is as it should be.
+ */
+#define WANT(err, call)							\
+	({								\
+		COUNT(!(err));						\
+		errno = 0;						\
+		long long want_value_ = (long long)(call);		\
+		want_at(__FILE__, __LINE__, #call, want_value_, errno,	\
+			err, err);					\
+	})
+
+/* Two errors are allowed; 0 in place of one: it may succeed as well. */
+#define WANT2(err, err2, call)						\
+	({								\
+		COUNT(0);						\
+		errno = 0;						\
+		long long want_value_ = (long long)(call);		\
+		want_at(__FILE__, __LINE__, #call, want_value_, errno,	\
+			err, err2);					\
+	})
+
+#define WANT_EQ(have, want)						\
+	({								\
+		COUNT(0);						\
+		want_eq_at(__FILE__, __LINE__, #have, (long long)(have), \
+			   (long long)(want));				\
+	})
+
+/*
+ * As WANT(), where the file system is known to differ: there err2 passes too,
+ * and is printed and counted as a deviation (table in tally.c).
+ */
+#define WANT_OR(deviation, err2, err, call)				\
+	({								\
+		COUNT(!(err));						\
+		errno = 0;						\
+		long long want_value_ = (long long)(call);		\
+		int want_errno_ = want_value_ < 0 ? errno : 0;		\
+		want_errno_ == (err2) && (err2) != (err) &&		\
+			deviates(deviation) ? 0 :			\
+		want_at(__FILE__, __LINE__, #call, want_value_,		\
+			want_errno_, err, err);				\
+	})
+
+int want_at(const char *file, int line, const char *call, long long value,
+	    int error, int err, int err2);
+int want_eq_at(const char *file, int line, const char *what, long long have,
+	       long long want);
+
+enum deviation {
+	DEVIATIONS_END
+};
+
+/* Is it one of this file system? Then it is noted that it showed. */
+int deviates(enum deviation d);
+
 /* ---- what the command line says ---- */
 
 struct options {
 	uint64_t seed;
 	long long max_file;	/* largest size of a file; 0: unknown */
 	const char *other;	/* the same directory on another mount */
+	const char *read_only;	/* a read-only mount of the same kind */
+	const char *small;	/* one with a few MiB of room */
 };
 
 extern struct options opt;
@@ -135,6 +228,19 @@ int user_begin(void);
 
 /* The block runs in a child without privileges; root becomes nobody. */
 #define AS_USER for (int as_user_ = user_begin(); as_user_; child_end())
+
+/*
+ * Root goes on with the rights of a user, in this process; 0 is root again.
+ * Real ids stay: access(2) wants a process of its own.
+ */
+void be(uid_t uid, gid_t gid);
+void be_member(uid_t uid, gid_t gid, gid_t group);	/* and of this one */
+
+/* Users and groups that own nothing. */
+#define USER_A	10001
+#define USER_B	10002
+#define GROUP_A	20001
+#define GROUP_B	20002
 
 /* ---- files ---- */
 
