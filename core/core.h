@@ -213,6 +213,11 @@ struct daxfs_stat {
 #define DAXFS_SET_ATIME	(1u << 3)
 #define DAXFS_SET_MTIME	(1u << 4)
 #define DAXFS_SET_CTIME	(1u << 5)	/* else ctime becomes now */
+/*
+ * Of what is no directory, set-user-ID goes, and set-group-ID if the group may
+ * execute it. In the same instant as mode and owner, after them.
+ */
+#define DAXFS_SET_DROP_IDS	(1u << 6)
 
 struct daxfs_setattr {
 	u32 set;		/* DAXFS_SET_* */
@@ -327,6 +332,16 @@ s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
 		 u64 len, u64 *at);
 int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size);
+/*
+ * What a front end may owe to a file that it lets somebody use. Accessed: the
+ * access time is set to now if it is not later than the last change or is a day
+ * old; always: in any case. Never if only the base image has the file. Drop
+ * ids: as DAXFS_SET_DROP_IDS, for somebody who changes content and may not keep
+ * them; called before the change, so that who stops in between took rights away
+ * and no more. Nothing is stored if there are none.
+ */
+int daxfs_accessed(struct daxfs_cx *cx, struct daxfs_file *f, int always);
+int daxfs_drop_ids(struct daxfs_cx *cx, struct daxfs_file *f);
 /*
  * Everything acknowledged before is in the region: orders, nothing more. In a
  * persistent region it is on the medium, as after any other call.

@@ -514,10 +514,12 @@ static void attr_apply(struct daxfs_attr *at, const struct daxfs_setattr *sa)
 		at->uid = sa->uid;
 	if (sa->set & DAXFS_SET_GID)
 		at->gid = sa->gid;
+	if (sa->set & DAXFS_SET_DROP_IDS)
+		at->mode = daxfs_without_ids(at->mode);
 }
 
-static int set_attr(struct daxfs_cx *cx, struct daxfs_iref *ref,
-		    const struct daxfs_setattr *sa)
+int daxfs_attr_set(struct daxfs_cx *cx, struct daxfs_iref *ref,
+		   const struct daxfs_setattr *sa)
 {
 	for (u32 i = 0; i < 100000; i++) {
 		struct daxfs_attr at;
@@ -594,8 +596,8 @@ static int setattr_fn(struct daxfs_cx *cx, void *p)
 		r = daxfs_copy_up(cx, &ref);
 	if (!r && a->st)
 		r = daxfs_ref_stat(cx, &ref, a->st);
-	if (!r && (a->sa->set & (DAXFS_SET_MODE | DAXFS_SET_UID | DAXFS_SET_GID)))
-		r = set_attr(cx, &ref, a->sa);
+	if (!r && (a->sa->set & DAXFS_SET_RECORD))
+		r = daxfs_attr_set(cx, &ref, a->sa);
 	if (!r)
 		r = daxfs_still_host(cx);
 	if (r)

@@ -28,6 +28,15 @@ int daxfs_ref_mode(struct daxfs_cx *cx, const struct daxfs_iref *ref, u32 *mode)
 int daxfs_ref_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 		   struct daxfs_stat *st);
 
+/* What of struct daxfs_setattr is in the attribute record. */
+#define DAXFS_SET_RECORD	(DAXFS_SET_MODE | DAXFS_SET_UID | DAXFS_SET_GID | \
+				 DAXFS_SET_DROP_IDS)
+/* All of that in one record, put in place by one CAS; times stay. */
+int daxfs_attr_set(struct daxfs_cx *cx, struct daxfs_iref *ref,
+		   const struct daxfs_setattr *sa);
+/* The mode after somebody wrote who may not keep set-id bits. */
+u32 daxfs_without_ids(u32 mode);
+
 #define DAXFS_TOUCH_CTIME	1u
 #define DAXFS_TOUCH_MTIME	2u	/* both */
 #define DAXFS_TOUCH_CONTENT	4u	/* and the change counter, after the rest */

@@ -454,6 +454,49 @@ static s64 op_setattr(struct daxfs_cx *cx, struct world *w)
 	return r ? r : daxfs_setattr(cx, st.ino, &sa, NULL);
 }
 
+static void setup_setid(struct world *w)
+{
+	struct daxfs_setattr sa = { .set = DAXFS_SET_MODE, .mode = 06751 };
+	struct daxfs_stat st;
+
+	setup_tree(w);
+	SETUP(w_lookup(&w->cx[1], "d1/a", &st));
+	SETUP(daxfs_setattr(&w->cx[1], st.ino, &sa, NULL));
+}
+
+static s64 op_drop_ids(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_file f = { .ino = 0 };
+	struct daxfs_stat st;
+	int r = w_lookup(cx, "d1/a", &st);
+
+	(void)w;
+	f.ino = st.ino;
+	if (!r)
+		r = daxfs_drop_ids(cx, &f);
+	if (!r)
+		r = w_lookup(cx, "d1/a", &st);
+	return r ? r : (s64)(st.mode & 07777);
+}
+
+static s64 op_accessed(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_file f = { .ino = 0 };
+	struct daxfs_stat st, after;
+	int r = w_lookup(cx, "d1/a", &st);
+
+	(void)w;
+	f.ino = st.ino;
+	if (!r)
+		r = daxfs_accessed(cx, &f, 0);
+	if (!r)
+		r = w_lookup(cx, "d1/a", &after);
+	if (r)
+		return r;
+	return after.mtime_ns == st.mtime_ns && after.ctime_ns == st.ctime_ns &&
+	       after.atime_ns > st.atime_ns;
+}
+
 static s64 op_create_first(struct daxfs_cx *cx, struct world *w)
 {
 	(void)w;
@@ -674,6 +717,9 @@ const struct scenario scenarios[] = {
 	{ "write to an open file", setup_held_here, op_write_held, 21, 512, 0 },
 	{ "append, many pages", setup_tree, op_append_long, 40000, 512, 0 },
 	{ "chmod again", setup_chmod, op_setattr, 0, 512, 0 },
+	{ "set-id bits go", setup_setid, op_drop_ids, 0751, 512, 0 },
+	{ "no set-id bits", setup_tree, op_drop_ids, 0644, 512, 0 },
+	{ "accessed", setup_tree, op_accessed, 1, 512, 0 },
 	{ "unlink, attributes of another", setup_chmod, op_unlink, 0, 512, 0 },
 	{ "pin, truncate, unpin", setup_tree, op_pin, 0, 512, 0 },
 	{ "reclaim", setup_retired, op_reclaim, 0, 512, 0 },
