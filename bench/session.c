@@ -4,4 +4,5 @@
  *
  * Notes: the same source, so that both have the same INIT flags and threads.
  */
+#include "../fuse/raw.c"
 #include "../fuse/session.c"

@@ -12,6 +12,8 @@
 void daxfs_op_getattr(fuse_req_t req, fuse_ino_t ino,
 		      struct fuse_file_info *fi)
 {
+	const struct daxfs_request *raw = daxfs_request();
+	u64 statx = raw->statx ? raw->unique : 0;
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
 	struct daxfs_node *node;
@@ -22,15 +24,22 @@ void daxfs_op_getattr(fuse_req_t req, fuse_ino_t ino,
 	r = daxfs_node_getattr(&s->nodes, cx, daxfs_ino_of(ino), &st, &node);
 	if (r == -EAGAIN) {
 		daxfs_end(s, cx, 0);
-		daxfs_notifier_add(s, req, node);
+		daxfs_notifier_add(s, req, statx, node);
 		return;
 	}
-	daxfs_reply_attr(req, ino, daxfs_end(s, cx, r), &st);
+	daxfs_reply_getattr(req, statx, ino, daxfs_end(s, cx, r), &st);
 }
 
+/* From 1677 to 2262; what is beyond becomes the nearest, as in the kernel. */
 static u64 ns_of(const struct timespec *t)
 {
-	return (u64)((s64)t->tv_sec * 1000000000 + t->tv_nsec);
+	const s64 second = 1000000000, last = INT64_MAX / second;
+
+	if (t->tv_sec >= last)
+		return (u64)(last * second);
+	if (t->tv_sec <= -last)
+		return (u64)(-last * second);
+	return (u64)(t->tv_sec * second + t->tv_nsec);
 }
 
 static void set_times(struct daxfs_setattr *sa, const struct stat *attr,
@@ -76,9 +85,7 @@ static int cut(struct daxfs_server *s, struct daxfs_cx *cx, u64 ino, u64 size)
 	r = daxfs_node_open(&s->nodes, cx, ino, &node, &keep);
 	if (r)
 		return r;
-	daxfs_node_begin(&s->nodes, node, 1);
-	r = daxfs_truncate(cx, &node->held->file, size);
-	daxfs_node_end(&s->nodes, node, 1, !r);
+	r = daxfs_cut(s, cx, node, size);
 	daxfs_node_close(&s->nodes, cx, node);
 	return r;
 }
@@ -95,6 +102,8 @@ void daxfs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	(void)fi;
 	set_owner(&sa, attr, to_set);
 	set_times(&sa, attr, to_set);
+	if (daxfs_request()->drop_ids && (sa.set & (DAXFS_SET_UID | DAXFS_SET_GID)))
+		sa.set |= DAXFS_SET_DROP_IDS;
 	if (to_set & FUSE_SET_ATTR_SIZE)
 		r = cut(s, cx, ino, (u64)attr->st_size);
 	if (!r && (sa.set || !(to_set & FUSE_SET_ATTR_SIZE)))
@@ -104,6 +113,13 @@ void daxfs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	if (!r)
 		daxfs_node_told(&s->nodes, cx, &st);
 	daxfs_reply_attr(req, ino, daxfs_end(s, cx, r), &st);
+}
+
+void daxfs_note_access(struct daxfs_server *s, struct daxfs_cx *cx,
+		       struct daxfs_file *f)
+{
+	if (s->atime != DAXFS_ATIME_OFF)
+		daxfs_accessed(cx, f, s->atime == DAXFS_ATIME_STRICT);
 }
 
 void daxfs_op_statfs(fuse_req_t req, fuse_ino_t ino)

@@ -97,7 +97,7 @@ static int emit(void *arg, const struct daxfs_dirent *de)
 }
 
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		 int plus)
+		 struct daxfs_held *held, int plus)
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct listing l = { .req = req, .plus = plus, .size = size };
@@ -110,6 +110,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	l.cx = daxfs_begin(s);
 	r = daxfs_readdir(l.cx, daxfs_ino_of(ino), (u64)off, emit, &l);
+	if (r >= 0)
+		daxfs_note_access(s, l.cx, &held->file);
 	r = daxfs_end(s, l.cx, r);
 	if (r < 0)
 		daxfs_reply_status(req, r);
@@ -121,15 +123,13 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 void daxfs_op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		      struct fuse_file_info *fi)
 {
-	(void)fi;
-	list(req, ino, size, off, 0);
+	list(req, ino, size, off, held_of(fi), 0);
 }
 
 void daxfs_op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size,
 			  off_t off, struct fuse_file_info *fi)
 {
-	(void)fi;
-	list(req, ino, size, off, 1);
+	list(req, ino, size, off, held_of(fi), 1);
 }
 
 void daxfs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,

@@ -7,6 +7,7 @@
  * kernel has copied it; the reply does not wait for the reader. flush is left
  * out on purpose: there is nothing to do at close, and the kernel stops asking.
  */
+#define _GNU_SOURCE	/* O_NOATIME */
 #include "server.h"
 
 #define READ_MAX	(1u << 20)	/* what libfuse asks the kernel for */
@@ -45,13 +46,25 @@ static void set_handle(struct daxfs_server *s, struct fuse_file_info *fi,
 	daxfs_notifier_opened(s);
 }
 
-static int cut_to_nothing(struct daxfs_server *s, struct daxfs_cx *cx,
-			  struct daxfs_node *node)
+/*
+ * The request changes content: rights that this takes away go first. As the
+ * kernel has promised so, it does nothing of it by itself.
+ */
+static int drop_ids(struct daxfs_cx *cx, struct daxfs_node *node)
 {
-	int r;
+	return daxfs_request()->drop_ids ?
+	       daxfs_drop_ids(cx, &node->held->file) : 0;
+}
 
+int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
+	      struct daxfs_node *node, u64 size)
+{
+	int r = drop_ids(cx, node);
+
+	if (r)
+		return r;
 	daxfs_node_begin(&s->nodes, node, 1);
-	r = daxfs_truncate(cx, &node->held->file, 0);
+	r = daxfs_truncate(cx, &node->held->file, size);
 	daxfs_node_end(&s->nodes, node, 1, !r);
 	return r;
 }
@@ -65,7 +78,7 @@ static int open_node(struct daxfs_server *s, struct daxfs_cx *cx, u64 ino,
 	if (r)
 		return r;
 	if (fi->flags & O_TRUNC)
-		r = cut_to_nothing(s, cx, *node);
+		r = daxfs_cut(s, cx, *node, 0);
 	if (r)
 		daxfs_node_close(&s->nodes, cx, *node);
 	else
@@ -191,6 +204,8 @@ void daxfs_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		daxfs_reply_status(req, daxfs_end(s, cx, r));
 		return;
 	}
+	if (!(fi->flags & O_NOATIME))
+		daxfs_note_access(s, cx, &node_of(fi)->held->file);
 	reply_runs(req, s, cx, &node_of(fi)->held->file, (u64)off,
 		   size < READ_MAX ? size : READ_MAX);
 	daxfs_leave(cx);
@@ -217,9 +232,11 @@ static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
 	int direct = (fi->fh & FH_DIRECT) && !fi->writepage;
 	struct daxfs_node *node = node_of(fi);
 	u32 raises = raises_of(append, size);
+	s64 r = drop_ids(cx, node);
 	u64 at = off;
-	s64 r;
 
+	if (r)
+		return r;
 	daxfs_node_begin(&s->nodes, node, raises);
 	if (append)
 		r = daxfs_append(cx, &node->held->file, buf, size, &at);

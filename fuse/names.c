@@ -133,9 +133,12 @@ void daxfs_op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
+	struct daxfs_file link = { .ino = ino };
 	char target[DAXFS_TARGET_MAX + 1];
 	s64 r = daxfs_readlink(cx, ino, target, DAXFS_TARGET_MAX);
 
+	if (r >= 0)
+		daxfs_note_access(s, cx, &link);
 	r = daxfs_end(s, cx, r);
 	if (r < 0) {
 		daxfs_reply_status(req, daxfs_stale(s, ino, r));

@@ -29,6 +29,7 @@
 
 struct job {
 	fuse_req_t req;
+	u64 statx;		/* as daxfs_reply_getattr() has it */
 	struct daxfs_node *node;
 	struct job *next;
 };
@@ -71,7 +72,7 @@ static void drop_pages(struct daxfs_server *s, const struct daxfs_node_state *st
 }
 
 /* req is NULL where nobody waits. */
-static void notify(struct daxfs_server *s, fuse_req_t req,
+static void notify(struct daxfs_server *s, fuse_req_t req, u64 statx,
 		   struct daxfs_node *node, int drop)
 {
 	struct daxfs_node_state state, *dropped = NULL;
@@ -88,7 +89,7 @@ static void notify(struct daxfs_server *s, fuse_req_t req,
 	daxfs_node_notified(&s->nodes, cx, node, dropped);
 	daxfs_end(s, cx, 0);
 	if (req)
-		daxfs_reply_attr(req, node_ino, r, &state.st);
+		daxfs_reply_getattr(req, statx, node_ino, r, &state.st);
 }
 
 static void look_around(struct daxfs_server *s)
@@ -102,7 +103,7 @@ static void look_around(struct daxfs_server *s)
 		nr = daxfs_node_changed(&s->nodes, cx, shard, node, BATCH);
 		daxfs_end(s, cx, 0);
 		for (i = 0; i < nr; i++)
-			notify(s, NULL, node[i], 1);
+			notify(s, NULL, 0, node[i], 1);
 	}
 }
 
@@ -216,7 +217,7 @@ static void *notifier(void *arg)
 
 	while ((j = wait_job(nf)) || !stopped(nf)) {
 		if (j) {
-			notify(nf->s, j->req, j->node, !stopped(nf));
+			notify(nf->s, j->req, j->statx, j->node, !stopped(nf));
 			free(j);
 		}
 		if (clock_now() >= __atomic_load_n(&nf->next, __ATOMIC_RELAXED))
@@ -225,7 +226,7 @@ static void *notifier(void *arg)
 	return NULL;
 }
 
-void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req,
+void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req, u64 statx,
 			struct daxfs_node *node)
 {
 	struct daxfs_notifier *nf = s->notifier;
@@ -234,7 +235,8 @@ void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req,
 
 	pthread_mutex_lock(&nf->lock);
 	if (j && !nf->stop) {
-		*j = (struct job){ .req = req, .node = node };
+		*j = (struct job){ .req = req, .statx = statx,
+				    .node = node };
 		*nf->last = j;
 		nf->last = &j->next;
 		pthread_cond_signal(&nf->more);
@@ -245,7 +247,7 @@ void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req,
 		return;
 	free(j);
 	/* The end of the mount, or no memory: late pages beat no answer. */
-	notify(s, req, node, 0);
+	notify(s, req, statx, node, 0);
 }
 
 int daxfs_notifier_start(struct daxfs_server *s)

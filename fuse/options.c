@@ -37,7 +37,9 @@ static const char help[] =
 "                      direct_io        keep no pages in the kernel's cache\n"
 "                      max_threads=N    threads that serve (64)\n"
 "                      allow_other      let other users in\n"
-"                      and noexec, nosuid, nodev, noatime, ... of mount(8)\n"
+"                      noatime          reading sets no access times\n"
+"                      strictatime      each read does; else as relatime\n"
+"                      and noexec, nosuid, nodev, ... of mount(8)\n"
 "  -h, --help          this text\n"
 "  -V, --version       the version\n"
 "\n"
@@ -97,6 +99,18 @@ static int pass_on(struct daxfs_options *o, const char *option)
 	return DAXFS_EXIT_SYSTEM;
 }
 
+/* The kernel leaves it to us; it need not know but of the first. */
+static int set_atime(struct daxfs_options *o, const char *option)
+{
+	if (!strcmp(option, "noatime")) {
+		o->atime = DAXFS_ATIME_OFF;
+		return pass_on(o, option);
+	}
+	o->atime = strcmp(option, "strictatime") ? DAXFS_ATIME_RELATIVE :
+		   DAXFS_ATIME_STRICT;
+	return -1;
+}
+
 static int one_option(struct daxfs_options *o, const char *option)
 {
 	if (!*option || is_for_others(option))
@@ -105,6 +119,9 @@ static int one_option(struct daxfs_options *o, const char *option)
 		return refuse(o, option);
 	if (!strncmp(option, "max_threads=", 12))
 		return set_threads(o, option);
+	if (!strcmp(option, "noatime") || !strcmp(option, "relatime") ||
+	    !strcmp(option, "strictatime"))
+		return set_atime(o, option);
 	if (!strcmp(option, "validate"))
 		o->validate = 1;
 	else if (!strcmp(option, "direct_io"))

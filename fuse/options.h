@@ -8,7 +8,7 @@
 #ifndef DAXFS_FUSE_OPTIONS_H
 #define DAXFS_FUSE_OPTIONS_H
 
-#include "session.h"
+#include "server.h"
 
 /* Exit statuses: those of mount(8), because it hands them on. */
 enum daxfs_exit {
@@ -28,6 +28,7 @@ struct daxfs_options {
 	int rdonly;
 	int validate;
 	int direct_io;
+	enum daxfs_atime atime;
 	int fake;			/* do all but mount */
 	unsigned int max_threads;
 	struct fuse_args args;		/* options for libfuse */

@@ -5,6 +5,9 @@
  * Notes: a context is given back before the reply, so that a slow reader of
  * replies holds nothing; only reads of content keep theirs (file.c).
  */
+#include <linux/stat.h>
+#include <sys/sysmacros.h>
+
 #include "server.h"
 
 struct daxfs_cx *daxfs_begin(struct daxfs_server *s)
@@ -85,6 +88,49 @@ void daxfs_reply_attr(fuse_req_t req, fuse_ino_t node, s64 r,
 	}
 	daxfs_fill_stat(&out, st);
 	fuse_reply_attr(req, &out, s->timeout);
+}
+
+static void fill_time(struct daxfs_raw_time *out, u64 ns)
+{
+	struct timespec t = time_of(ns);
+
+	out->sec = t.tv_sec;
+	out->nsec = (u32)t.tv_nsec;
+}
+
+static void fill_statx(struct daxfs_raw_statx_out *out,
+		       const struct daxfs_stat *st)
+{
+	out->mask = STATX_BASIC_STATS | STATX_BTIME;
+	out->blksize = DAXFS_PAGE_SIZE;
+	out->nlink = st->nlink;
+	out->uid = st->uid;
+	out->gid = st->gid;
+	out->mode = (u16)st->mode;
+	out->ino = st->ino;
+	out->size = st->size;
+	out->blocks = st->blocks;
+	fill_time(&out->atime, st->atime_ns);
+	fill_time(&out->btime, st->btime_ns);
+	fill_time(&out->ctime, st->ctime_ns);
+	fill_time(&out->mtime, st->mtime_ns);
+	out->rdev_major = major(st->rdev);
+	out->rdev_minor = minor(st->rdev);
+}
+
+void daxfs_reply_getattr(fuse_req_t req, u64 statx, fuse_ino_t node, s64 r,
+			 const struct daxfs_stat *st)
+{
+	struct daxfs_server *s = daxfs_server_of(req);
+	struct daxfs_raw_statx_out out = { .attr_valid = (u64)s->timeout };
+
+	if (r < 0 || !statx) {
+		daxfs_reply_attr(req, node, r, st);
+		return;
+	}
+	fill_statx(&out, st);
+	daxfs_session_reply(&s->session, statx, &out, sizeof(out));
+	fuse_reply_none(req);
 }
 
 void daxfs_reply_name(fuse_req_t req, s64 r, const struct daxfs_stat *st)

@@ -18,6 +18,12 @@
 
 struct daxfs_notifier;
 
+enum daxfs_atime {		/* when reading sets the access time */
+	DAXFS_ATIME_RELATIVE,	/* if it tells something new */
+	DAXFS_ATIME_STRICT,
+	DAXFS_ATIME_OFF,
+};
+
 struct daxfs_server {
 	struct daxfs_mount *m;
 	struct daxfs_session session;
@@ -27,6 +33,7 @@ struct daxfs_server {
 	const char *region;	/* absolute path */
 	int constant;		/* static image: the kernel may keep it all */
 	int direct_io;
+	enum daxfs_atime atime;
 	int foreground;
 	int evicted;		/* declared dead by another host: we end */
 	double timeout;		/* s, of entries and attributes */
@@ -66,6 +73,9 @@ void daxfs_reply_status(fuse_req_t req, s64 r);
 /* Attributes of a node, or the error r. */
 void daxfs_reply_attr(fuse_req_t req, fuse_ino_t node, s64 r,
 		      const struct daxfs_stat *st);
+/* The same for getattr. statx: the kernel's number of a STATX, 0: GETATTR. */
+void daxfs_reply_getattr(fuse_req_t req, u64 statx, fuse_ino_t node, s64 r,
+			 const struct daxfs_stat *st);
 /* A name's inode, or the error r. */
 void daxfs_reply_name(fuse_req_t req, s64 r, const struct daxfs_stat *st);
 void daxfs_fill_stat(struct stat *out, const struct daxfs_stat *st);
@@ -95,6 +105,10 @@ void daxfs_op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 		      int to_set, struct fuse_file_info *fi);
 void daxfs_op_statfs(fuse_req_t req, fuse_ino_t ino);
 
+/* Somebody reads f. What is wrong with f the read itself will say. */
+void daxfs_note_access(struct daxfs_server *s, struct daxfs_cx *cx,
+		       struct daxfs_file *f);
+
 /* file.c; fi->fh is the struct daxfs_node */
 void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
 		     mode_t mode, struct fuse_file_info *fi);
@@ -107,6 +121,10 @@ void daxfs_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		    size_t size, off_t off, struct fuse_file_info *fi);
 void daxfs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		    struct fuse_file_info *fi);
+
+/* Cut the content of an open node; its own request is the current one. */
+int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
+	      struct daxfs_node *node, u64 size);
 
 /* dir.c; fi->fh is the struct daxfs_held */
 void daxfs_op_opendir(fuse_req_t req, fuse_ino_t ino,
@@ -130,7 +148,7 @@ void daxfs_notifier_opened(struct daxfs_server *s);
  * Drop the kernel's pages of node and answer req with its attributes. The
  * caller got a reference on node and its notifying mark for this.
  */
-void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req,
+void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req, u64 statx,
 			struct daxfs_node *node);
 
 #endif

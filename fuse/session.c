@@ -4,11 +4,12 @@
  *
  * Notes: libfuse 3.14 mounts and dispatches, but its requests and replies pass
  * through two functions of ours. They add INIT flags that libfuse does not hand
- * on (lookups of one directory in parallel, mapping of files that are open for
- * direct_io), they notice when the mount answers, and they answer a read whose
- * memory is gone. A thread of
- * its own waits for signals: handlers on any thread would have to wake the one
- * that waits for the end, which a handler cannot do without a race.
+ * on (lookups of one directory in parallel, set-id bits dropped by the server,
+ * mapping of files that are open for direct_io), they note what it does not hand
+ * on of a request (raw.c), they notice when the mount answers, and they answer a
+ * read whose memory is gone. A thread of its own waits for signals: handlers on
+ * any thread would have to wake the one that waits for the end, which a handler
+ * cannot do without a race.
  */
 #include <errno.h>
 #include <linux/fuse.h>
@@ -37,8 +38,8 @@ static void note_init(const struct fuse_in_header *head, const char *arg,
 	struct fuse_init_in in = { .flags = 0 };
 
 	memcpy(&in, arg, len < sizeof(in) ? len : sizeof(in));
-	current->offers_mmap = (in.flags & FUSE_INIT_EXT) &&
-			       (in.flags2 & INIT2_DIRECT_IO_ALLOW_MMAP);
+	current->offers = in.flags;
+	current->offers2 = in.flags & FUSE_INIT_EXT ? in.flags2 : 0;
 	__atomic_store_n(&current->init_unique, head->unique, __ATOMIC_RELAXED);
 }
 
@@ -48,6 +49,7 @@ static ssize_t hook_read(int fd, void *buf, size_t len, void *userdata)
 	struct fuse_in_header in;
 
 	(void)userdata;
+	n = daxfs_raw_note(current->can, buf, n);
 	if (n < (ssize_t)sizeof(in))
 		return n;
 	memcpy(&in, buf, sizeof(in));
@@ -55,6 +57,17 @@ static ssize_t hook_read(int fd, void *buf, size_t len, void *userdata)
 		note_init(&in, (const char *)buf + sizeof(in),
 			  (size_t)n - sizeof(in));
 	return n;
+}
+
+/* With HANDLE_KILLPRIV_V2 (5.12) a write is not preceded by a GETXATTR. */
+static void add_flags(struct fuse_init_out *out, int has_flags2)
+{
+	out->flags |= FUSE_PARALLEL_DIROPS;
+	out->flags |= current->offers & FUSE_HANDLE_KILLPRIV_V2;
+	if (has_flags2 && (current->offers2 & INIT2_DIRECT_IO_ALLOW_MMAP)) {
+		out->flags |= FUSE_INIT_EXT;
+		out->flags2 |= INIT2_DIRECT_IO_ALLOW_MMAP;
+	}
 }
 
 /* The answer to INIT, with the flags that libfuse keeps to itself. */
@@ -70,11 +83,7 @@ static ssize_t write_init(int fd, const struct iovec *iov, int count)
 	memset(&out, 0, sizeof(out));
 	memcpy(&out, iov[1].iov_base, iov[1].iov_len < sizeof(out) ?
 	       iov[1].iov_len : sizeof(out));
-	out.flags |= FUSE_PARALLEL_DIROPS;
-	if (current->offers_mmap && iov[1].iov_len == sizeof(out)) {
-		out.flags |= FUSE_INIT_EXT;
-		out.flags2 |= INIT2_DIRECT_IO_ALLOW_MMAP;
-	}
+	add_flags(&out, iov[1].iov_len == sizeof(out));
 	mine[0] = iov[0];
 	mine[1].iov_base = &out;
 	mine[1].iov_len = iov[1].iov_len;
@@ -120,6 +129,19 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 	if (n < 0 && errno == EFAULT && head.unique)
 		return write_fault(fd, &head);
 	return n;
+}
+
+void daxfs_session_reply(struct daxfs_session *s, uint64_t unique,
+			 const void *arg, size_t len)
+{
+	struct fuse_out_header head = { .unique = unique };
+	struct iovec iov[2] = { { &head, sizeof(head) },
+				{ (void *)(uintptr_t)arg, len } };
+
+	/* Who asked may be gone (ENOENT), or the mount: nobody is to be told. */
+	head.len = (uint32_t)(sizeof(head) + len);
+	if (hook_writev(fuse_session_fd(s->se), iov, 2, NULL) < 0)
+		return;
 }
 
 void daxfs_session_want(struct fuse_conn_info *conn)

@@ -15,9 +15,12 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "raw.h"
+
 struct daxfs_session {
 	/* set by the caller */
 	unsigned int max_threads;
+	unsigned int can;		/* enum daxfs_raw */
 	/* The mount answers: called once, by a thread that serves. */
 	void (*ready)(void *arg);
 	/* A signal ends the session while requests are still served. */
@@ -31,7 +34,7 @@ struct daxfs_session {
 	pthread_t signal_thread;
 	int done;
 	uint64_t init_unique;		/* of the INIT request, 0 if answered */
-	int offers_mmap;		/* the kernel knows mmap with direct_io */
+	uint32_t offers, offers2;	/* INIT flags of the kernel */
 };
 
 /* Block what ends a session, in this and all threads that it will start. */
@@ -51,6 +54,9 @@ void daxfs_session_want(struct fuse_conn_info *conn);
 int daxfs_session_open(struct daxfs_session *s, struct fuse_args *args,
 		       const struct fuse_lowlevel_ops *ops, void *userdata,
 		       const char *mountpoint);
+/* Answer a request without libfuse; its fuse_req_t gets fuse_reply_none(). */
+void daxfs_session_reply(struct daxfs_session *s, uint64_t unique,
+			 const void *arg, size_t len);
 /* Serve until it is unmounted or a signal comes: 0. Else a negative errno. */
 int daxfs_session_serve(struct daxfs_session *s);
 /* Unmount, if it is still mounted, and free. */
