@@ -115,7 +115,7 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 	s->constant = !daxfs_has_overlay(daxfs_mount_region(s->m));
 	s->timeout = s->constant ? 86400.0 : 0.0;
 	s->direct_io = o->direct_io;
-	s->atime = o->atime;
+	s->atime = daxfs_mount_rdonly(s->m) ? DAXFS_ATIME_OFF : o->atime;
 	s->size_fd = open_size(s->region);
 	daxfs_nodes_init(&s->nodes, s->m);
 	daxfs_grace_init(&s->grace, s->m);

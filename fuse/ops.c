@@ -14,6 +14,7 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	struct daxfs_server *s = userdata;
 
 	daxfs_session_want(conn);
+	conn->want |= conn->capable & FUSE_CAP_IOCTL_DIR;
 	if (s->constant)
 		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	else
@@ -46,4 +47,5 @@ const struct fuse_lowlevel_ops daxfs_server_ops = {
 	.releasedir	= daxfs_op_releasedir,
 	.fsyncdir	= daxfs_op_fsyncdir,
 	.statfs		= daxfs_op_statfs,
+	.ioctl		= daxfs_op_ioctl,
 };

@@ -138,6 +138,11 @@ void daxfs_op_releasedir(fuse_req_t req, fuse_ino_t ino,
 void daxfs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 		       struct fuse_file_info *fi);
 
+/* ioctl.c */
+void daxfs_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+		    struct fuse_file_info *fi, unsigned int flags,
+		    const void *in, size_t in_len, size_t out_len);
+
 /* notify.c */
 int daxfs_notifier_start(struct daxfs_server *s);
 /* Requests still queued are answered without a notification. */
