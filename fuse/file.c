@@ -100,11 +100,45 @@ void daxfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		close_node(s, node);	/* interrupted: no release will come */
 }
 
+/* A file without a name: held from the first moment, or it would go. */
+static int make_unnamed(struct daxfs_server *s, struct daxfs_cx *cx, u64 dir,
+			const struct daxfs_new *what, int excl,
+			struct daxfs_stat *st, struct daxfs_node **node)
+{
+	struct daxfs_held *held;
+	struct daxfs_file file;
+	int keep, r;
+
+	r = daxfs_tmpfile(cx, dir, what, excl, st, &file);
+	if (!r)
+		r = daxfs_hold_made(s->m, cx, &file, &held);
+	if (r)
+		return r;
+	r = daxfs_node_open(&s->nodes, cx, st->ino, node, &keep);
+	daxfs_unhold(s->m, cx, held);
+	return r;
+}
+
 /*
- * Make and open. A name that another host made since the kernel looked is not
- * ours to open: the kernel would not check permissions on it. ESTALE makes it
- * look again.
+ * A name that another host made since the kernel looked is not ours to open:
+ * the kernel would not check permissions on it. ESTALE makes it look again.
  */
+static int make_named(struct daxfs_server *s, struct daxfs_cx *cx, u64 dir,
+		      const char *name, const struct daxfs_new *what, int excl,
+		      struct daxfs_stat *st, struct daxfs_node **node)
+{
+	int keep, r;
+
+	r = daxfs_create(cx, dir, name, (u32)strlen(name), what, st);
+	if (r == -EEXIST && !excl)
+		return (int)daxfs_stale(s, 0, -ENOENT);
+	if (r)
+		return r;
+	r = daxfs_node_open(&s->nodes, cx, st->ino, node, &keep);
+	return (int)daxfs_stale(s, st->ino, r);
+}
+
+/* Make and open. */
 static int create_node(struct daxfs_server *s, struct daxfs_cx *cx,
 		       fuse_req_t req, u64 dir, const char *name, mode_t mode,
 		       struct fuse_file_info *fi, struct daxfs_stat *st,
@@ -113,17 +147,15 @@ static int create_node(struct daxfs_server *s, struct daxfs_cx *cx,
 	const struct fuse_ctx *who = fuse_req_ctx(req);
 	struct daxfs_new what = { .mode = S_IFREG | (mode & 07777),
 				  .uid = who->uid, .gid = who->gid };
-	int keep, r;
+	int excl = !!(fi->flags & O_EXCL), r;
 
-	r = daxfs_create(cx, dir, name, (u32)strlen(name), &what, st);
-	if (r == -EEXIST && !(fi->flags & O_EXCL))
-		return (int)daxfs_stale(s, 0, -ENOENT);
-	if (r)
-		return r;
-	r = daxfs_node_open(&s->nodes, cx, st->ino, node, &keep);
+	if (daxfs_request()->tmpfile)
+		r = make_unnamed(s, cx, dir, &what, excl, st, node);
+	else
+		r = make_named(s, cx, dir, name, &what, excl, st, node);
 	if (!r)
 		set_handle(s, fi, *node, 0);
-	return (int)daxfs_stale(s, st->ino, r);
+	return r;
 }
 
 void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,

@@ -101,8 +101,9 @@ static struct daxfs_held *find(struct daxfs_hold_stripe *s, u64 ino)
 	return h;
 }
 
+/* file: open already, or NULL. */
 static int hold_first(struct daxfs_hold_stripe *s, struct daxfs_cx *cx, u64 ino,
-		      struct daxfs_held **held)
+		      const struct daxfs_file *file, struct daxfs_held **held)
 {
 	struct daxfs_held *h, **to;
 	int r;
@@ -112,7 +113,9 @@ static int hold_first(struct daxfs_hold_stripe *s, struct daxfs_cx *cx, u64 ino,
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	r = daxfs_open(cx, ino, 0, &h->file);
+	r = file ? 0 : daxfs_open(cx, ino, 0, &h->file);
+	if (file)
+		h->file = *file;
 	if (r) {
 		free(h);
 		return r;
@@ -127,8 +130,8 @@ static int hold_first(struct daxfs_hold_stripe *s, struct daxfs_cx *cx, u64 ino,
 	return 0;
 }
 
-int daxfs_hold(struct daxfs_mount *m, struct daxfs_cx *cx, u64 ino,
-	       struct daxfs_held **held)
+static int hold(struct daxfs_mount *m, struct daxfs_cx *cx, u64 ino,
+		const struct daxfs_file *file, struct daxfs_held **held)
 {
 	struct daxfs_hold_stripe *s = stripe_of(m, ino);
 	struct daxfs_held *h;
@@ -140,9 +143,25 @@ int daxfs_hold(struct daxfs_mount *m, struct daxfs_cx *cx, u64 ino,
 		h->holders++;
 		*held = h;
 	} else {
-		r = hold_first(s, cx, ino, held);
+		r = hold_first(s, cx, ino, file, held);
 	}
 	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int daxfs_hold(struct daxfs_mount *m, struct daxfs_cx *cx, u64 ino,
+	       struct daxfs_held **held)
+{
+	return hold(m, cx, ino, NULL, held);
+}
+
+int daxfs_hold_made(struct daxfs_mount *m, struct daxfs_cx *cx,
+		    const struct daxfs_file *file, struct daxfs_held **held)
+{
+	int r = hold(m, cx, file->ino, file, held);
+
+	if (r)
+		daxfs_close(cx, file->ino);
 	return r;
 }
 

@@ -79,6 +79,9 @@ struct daxfs_held {
 /* Hold an inode; the same object for all holders. 0 or a negative errno. */
 int daxfs_hold(struct daxfs_mount *m, struct daxfs_cx *cx, u64 ino,
 	       struct daxfs_held **held);
+/* The same for a file that daxfs_tmpfile() has opened; closed if that fails. */
+int daxfs_hold_made(struct daxfs_mount *m, struct daxfs_cx *cx,
+		    const struct daxfs_file *file, struct daxfs_held **held);
 void daxfs_unhold(struct daxfs_mount *m, struct daxfs_cx *cx,
 		  struct daxfs_held *held);
 
