@@ -8,10 +8,13 @@
  * those. Nothing under a page lock waits for a getattr, so getattr requests
  * may wait for this thread.
  *
- * Two messages: first all pages are dropped, then a store of the file's last
+ * Three messages: first all pages are dropped, then a store of the file's last
  * byte raises the kernel's idea of the size if it is less. That is for replies
  * with a new size that the notification made it ignore. A size that is too
- * large heals by itself, because the READ behind it comes back short.
+ * large heals by itself, because the READ behind it comes back short. But the
+ * store leaves a page with one byte in it, which parts that READ in three, and
+ * the kernel believes the first short one alone: it might be the one that lies
+ * behind the end. So the third message drops that page.
  *
  * The same thread looks for changes of open files that nobody asks about:
  * pages that are mapped. It looks whether the region's file has shrunk, and it
@@ -69,6 +72,8 @@ static void drop_pages(struct daxfs_server *s, const struct daxfs_node_state *st
 	last.buf[0].mem = &byte;
 	fuse_lowlevel_notify_store(s->session.se, st->st.ino,
 				   (off_t)st->st.size - 1, &last, 0);
+	fuse_lowlevel_notify_inval_inode(s->session.se, st->st.ino,
+					 (off_t)st->st.size - 1, 1);
 }
 
 /* req is NULL where nobody waits. */

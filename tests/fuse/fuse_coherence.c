@@ -199,6 +199,45 @@ static void case_append_seen_mapped(void)
 	sizes(1);
 }
 
+/*
+ * A file is cut to nothing and written anew, shorter than it was. The kernel
+ * may think of the size before, and learns where the end is from reads that
+ * come back short.
+ */
+static void shrunk(size_t before, size_t room)
+{
+	static char buf[1 << 20];
+	int a, b, i, wrong = 0;
+	struct stat st;
+	ssize_t n;
+
+	new_file(0);
+	a = open_at(path_a, O_RDWR);
+	b = open_at(path_b, O_RDONLY);
+	for (i = 0; i < 300; i++) {
+		check(!ftruncate(a, (off_t)before + i), "ftruncate");
+		check(lseek(b, 0, SEEK_END) == (off_t)before + i, "SEEK_END");
+		check(!ftruncate(a, 0), "ftruncate");
+		check(!fstat(b, &st) && !st.st_size, "fstat");
+		memset(buf, 'x', 5000);
+		put(a, 0, buf, 5000);
+		n = pread(b, buf, room, 0);
+		wrong += n != 5000;
+	}
+	if (wrong)
+		fail("%d of 300 reads did not end where the file does", wrong);
+}
+
+static void case_shrunk(void)
+{
+	shrunk(100000, 10000);
+}
+
+static void case_shrunk_large(void)
+{
+	shrunk(1000000, 300000);
+}
+
 /* ---- two hosts write one file, a third party reads it on one mount ---- */
 
 static volatile int stop_writing;
@@ -449,6 +488,8 @@ static const struct {
 	{ "mtime_by_setattr", case_mtime_by_setattr },
 	{ "append_seen", case_append_seen },
 	{ "append_seen_mapped", case_append_seen_mapped },
+	{ "shrunk", case_shrunk },
+	{ "shrunk_large", case_shrunk_large },
 	{ "two_writers_one_reader", case_two_writers_one_reader },
 	{ "append_exact", case_append_exact },
 	{ "mapped_follow", case_mapped_follow },
