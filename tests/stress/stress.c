@@ -23,7 +23,7 @@ __thread const char *who = "main";
 static char region_path[64];
 static pid_t region_owner;
 static __thread u64 rng = 1;
-static int passed, failed;
+static int passed, failed, skipped;
 
 /* ---- reports ---- */
 
@@ -84,9 +84,15 @@ void report(int good, const char *fmt, ...)
 	failed += !good;
 }
 
+void report_skip(const char *what, const char *why)
+{
+	printf("skip %s: %s\n", what, why);
+	skipped++;
+}
+
 int report_total(void)
 {
-	printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+	printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
 	fflush(stdout);
 	return failed ? 1 : 0;
 }

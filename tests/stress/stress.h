@@ -41,6 +41,7 @@ wrong_at(const char *file, int line, const char *fmt, ...);
 
 void __attribute__((format(printf, 2, 3)))
 report(int good, const char *fmt, ...);
+void report_skip(const char *what, const char *why);
 int report_total(void);		/* prints it; the exit status */
 
 /* ---- a region ---- */
