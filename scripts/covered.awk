@@ -65,6 +65,13 @@ FILENAME ~ /model/ && /fails, as it must/ { add("models: faults found", 1) }
 /^ok [0-9]+ steps of [0-9]+ workers; / { add("FUSE: steps of workers", $2) }
 /^ok [0-9]+ times unmounted and clean/ { add("FUSE: times clean for fsck", $2) }
 
+/^ok fsx: [0-9]+ operations through / {
+	add("exercisers: operations on one file", $3)
+}
+/^ok fsstress: [0-9]+ processes, / {
+	add("exercisers: operations on a tree", $3 * $5)
+}
+
 /^seed [0-9]+: [0-9]+ inputs / {
 	add("fuzzing: inputs", before("inputs"))
 	add("fuzzing: bytes flipped", before("bytes flipped"))
