@@ -171,19 +171,29 @@ static void hole(struct daxfs_ck *p, struct walk *w, struct daxfs_a64 *word,
 		a64_store_relaxed(word, 0);
 }
 
-/* Bytes behind the end are zero, or they would show when the file grows. */
+/* The first byte of a page from i on that is not 0. */
+static u64 first_used(struct daxfs_ck *p, u64 off, u64 i)
+{
+	const u8 *page = daxfs_at(p->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+
+	while (i < DAXFS_PAGE_SIZE && !page[i])
+		i++;
+	return i;
+}
+
+/*
+ * Bytes behind the end are zero, or they would show when the file grows. The
+ * same goes for pages that were allocated there.
+ */
 static void check_tail(struct daxfs_ck *p, struct walk *w, u64 off)
 {
 	u64 keep = w->size & (DAXFS_PAGE_SIZE - 1);
-	const u8 *page = daxfs_at(p->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
-	u64 i;
+	u8 *page = daxfs_at(p->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
 
-	for (i = keep; i < DAXFS_PAGE_SIZE && !page[i]; i++)
-		;
-	if (i < DAXFS_PAGE_SIZE &&
+	if (first_used(p, off, keep) < DAXFS_PAGE_SIZE &&
 	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "file", w->ino,
 			   "has bytes behind its end"))
-		port_zero((u8 *)page + keep, DAXFS_PAGE_SIZE - keep);
+		port_zero(page + keep, DAXFS_PAGE_SIZE - keep);
 }
 
 /* ---- slots of directories ---- */
@@ -274,7 +284,9 @@ static void check_pslot(struct daxfs_ck *p, struct walk *w, u64 idx,
 	if (w->dir) {
 		check_slots(p, w, pslot_off(v), idx);
 	} else if (!w->open_end && idx >= w->end) {
-		hole(p, w, word, DAXFS_REPAIR_ALL, "has a page behind its end");
+		if (first_used(p, pslot_off(v), 0) < DAXFS_PAGE_SIZE)
+			hole(p, w, word, DAXFS_REPAIR_ALL,
+			     "has a page behind its end that is not zero");
 	} else if (!w->open_end && idx == w->size >> DAXFS_PAGE_SHIFT) {
 		check_tail(p, w, pslot_off(v));
 	}

@@ -332,6 +332,37 @@ s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
 		 u64 len, u64 *at);
 int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size);
+
+#define DAXFS_KEEP_SIZE		1u	/* the values of fallocate(2) */
+#define DAXFS_PUNCH_HOLE	2u
+#define DAXFS_ZERO_RANGE	16u
+
+/*
+ * mode 0: [off, off+len) has pages of its own, zero where it had none, and the
+ * file is at least that long. KEEP_SIZE: its size stays; pages behind the end
+ * go with the next truncation, or if a host dies that is writing to the file.
+ * PUNCH_HOLE with KEEP_SIZE: it is a hole; works when there is no space, too.
+ * ZERO_RANGE: a hole first, then pages. Long ranges are done in pieces, each
+ * old or zero as a whole. -ENOSPC comes before any effect, but what others take
+ * meanwhile may leave a part done. -EOPNOTSUPP other modes, -ENODEV not a
+ * regular file, -EFBIG beyond DAXFS_MAX_FILE, -EINVAL len 0.
+ */
+int daxfs_fallocate(struct daxfs_cx *cx, struct daxfs_file *f, u32 mode, u64 off,
+		    u64 len);
+/*
+ * The first byte at or behind off that is data, or in a hole; the end of the
+ * file is one. -ENXIO: off is at the end or behind it, or no data follows.
+ */
+s64 daxfs_seek(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, int hole);
+/*
+ * Copy bytes between files, or inside one, without leaving the region. Holes
+ * become holes. Returns how many, at most len: a call copies no more than
+ * DAXFS_COPY_MAX bytes of data; 0 at the end of from. Two files never share a
+ * page. -EINVAL: both ranges are of one file and overlap.
+ */
+#define DAXFS_COPY_MAX		(16u << 20)
+s64 daxfs_copy_range(struct daxfs_cx *cx, struct daxfs_file *from, u64 off,
+		     struct daxfs_file *to, u64 to_off, u64 len);
 /*
  * What a front end may owe to a file that it lets somebody use. Accessed: the
  * access time is set to now if it is not later than the last change or is a day

@@ -54,7 +54,7 @@ int daxfs_file_ref(struct daxfs_cx *cx, struct daxfs_file *f,
 	return r;
 }
 
-static int ref_size(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *size)
+int daxfs_ref_size(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *size)
 {
 	int r;
 
@@ -68,7 +68,7 @@ static int ref_size(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *size
 }
 
 /* What shows where the overlay has no page: base content or a hole. */
-static int lower_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+int daxfs_lower_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 		     u64 len, struct daxfs_run *run)
 {
 	u64 limit = ref->in ? a64_load_acquire(&ref->in->low_limit) : /* [CUT] */
@@ -106,7 +106,7 @@ static int hole_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 	} else if (!r && len > (idx << DAXFS_PAGE_SHIFT) - off) {
 		len = (idx << DAXFS_PAGE_SHIFT) - off;
 	}
-	return lower_run(cx, ref, off, len, run);
+	return daxfs_lower_run(cx, ref, off, len, run);
 }
 
 /* The run that begins at off, within one page of the overlay or below it. */
@@ -119,7 +119,7 @@ static int page_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 	int r = 0;
 
 	if (!ref->in)
-		return lower_run(cx, ref, off, len, run);
+		return daxfs_lower_run(cx, ref, off, len, run);
 	if (len > DAXFS_PAGE_SIZE - in_page)
 		len = DAXFS_PAGE_SIZE - in_page;
 	r = daxfs_map_word(cx, ref->in, off >> DAXFS_PAGE_SHIFT, 0, &word);
@@ -143,7 +143,7 @@ static int joins(const struct daxfs_run *a, const struct daxfs_run *b)
 }
 
 /* As page_run(), but as long as what follows lies right behind it. */
-static int long_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+int daxfs_file_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 		    u64 len, struct daxfs_run *run)
 {
 	int r = page_run(cx, ref, off, len, run);
@@ -177,7 +177,7 @@ static int clip(struct daxfs_cx *cx, struct read_arg *a, struct daxfs_iref *ref)
 	if (!r)
 		r = daxfs_regular(cx, ref);
 	if (!r)
-		r = ref_size(cx, ref, &size);
+		r = daxfs_ref_size(cx, ref, &size);
 	if (r || a->off >= size || !a->len)
 		return r;
 	if (a->len > size - a->off)
@@ -211,7 +211,7 @@ static int read_fn(struct daxfs_cx *cx, void *p)
 	while (a->done < a->len) {
 		struct daxfs_run run;
 
-		r = long_run(cx, &ref, a->off + a->done, a->len - a->done, &run);
+		r = daxfs_file_run(cx, &ref, a->off + a->done, a->len - a->done, &run);
 		if (!r)
 			r = copy_run(cx, &run, a->buf + a->done);
 		if (r)
@@ -255,7 +255,7 @@ static int runs_fn(struct daxfs_cx *cx, void *p)
 	if (r <= 0)
 		return r;
 	for (at = a->off; n < a->nr && at < a->off + a->len; n++) {
-		r = long_run(cx, &ref, at, a->off + a->len - at, &a->run[n]);
+		r = daxfs_file_run(cx, &ref, at, a->off + a->len - at, &a->run[n]);
 		if (r)
 			return r;
 		at += a->run[n].len;

@@ -34,27 +34,20 @@
 #define TRIES		100000u
 #define PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
 
-struct write {
-	struct daxfs_iref *ref;
-	const u8 *buf;
-	u64 off;
-	u64 len;
-	u64 cut;		/* as first seen */
-	u64 size;		/* bytes, as first seen */
-	u64 next;		/* page that would go well with the last */
-	u32 new_pages;
-};
-
-static u8 *page_at(struct daxfs_cx *cx, u64 off)
+/* What is written, from the caller's memory or from the region. */
+static void put(const struct daxfs_write *w, u8 *to, const u8 *from, u64 n)
 {
-	return daxfs_at(cx->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+	if (w->shared)
+		port_copy_within(to, from, n);
+	else
+		port_copy_to(to, from, n);
 }
 
 /*
  * In bytes. A word that says the same in another form is damage: who changes
  * the size claims the word as he would write it, and would never get it.
  */
-static int size_read(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *bytes)
+int daxfs_size_read(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *bytes)
 {
 	u64 v = 0;
 	int r = daxfs_word_read(cx->rg, &in->size, &v);
@@ -64,13 +57,13 @@ static int size_read(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *bytes)
 }
 
 /* Read cut and size; finish a shrink first. */
-static int look(struct daxfs_cx *cx, struct write *w)
+int daxfs_write_look(struct daxfs_cx *cx, struct daxfs_write *w)
 {
 	for (u32 i = 0; i < TRIES; i++) {
 		int r = daxfs_word_settle(cx, &w->ref->in->cut, &w->cut);
 
 		if (!r)
-			r = size_read(cx, w->ref->in, &w->size);
+			r = daxfs_size_read(cx, w->ref->in, &w->size);
 		if (r || !(w->cut & DAXFS_CUT_PURGE))
 			return r;
 		r = daxfs_purge(cx, w->ref);
@@ -83,7 +76,7 @@ static int look(struct daxfs_cx *cx, struct write *w)
 /* ---- in place ---- */
 
 /* 1: cut is as it was when the write began. */
-static int still_uncut(struct daxfs_cx *cx, struct write *w)
+static int still_uncut(struct daxfs_cx *cx, struct daxfs_write *w)
 {
 	u64 cut;
 	int r;
@@ -94,7 +87,7 @@ static int still_uncut(struct daxfs_cx *cx, struct write *w)
 }
 
 /* Offset in the region of byte off of the file, if it has a page; 0: none. */
-static int own_byte(struct daxfs_cx *cx, struct write *w, u64 off, u64 *at)
+static int own_byte(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 *at)
 {
 	struct daxfs_a64 *word;
 	u64 v = 0;
@@ -110,7 +103,7 @@ static int own_byte(struct daxfs_cx *cx, struct write *w, u64 off, u64 *at)
 }
 
 /* Bytes from off on that lie in one piece of own pages; 0: none there. */
-static int own_piece(struct daxfs_cx *cx, struct write *w, u64 off, u64 len,
+static int own_piece(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 len,
 		     u64 *at, u64 *piece)
 {
 	int r = own_byte(cx, w, off, at);
@@ -133,7 +126,7 @@ static int own_piece(struct daxfs_cx *cx, struct write *w, u64 off, u64 len,
 }
 
 /* Write what lies in own pages below the end; stops at the first other byte. */
-static int write_in_place(struct daxfs_cx *cx, struct write *w, u64 *done)
+static int write_in_place(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 {
 	u64 len = w->off >= w->size ? 0 : w->size - w->off;
 
@@ -155,7 +148,7 @@ static int write_in_place(struct daxfs_cx *cx, struct write *w, u64 *done)
 			full_fence();
 		if (daxfs_still_host(cx))
 			return -ESTALE;
-		port_copy_to(to, w->buf + *done, piece);
+		put(w, to, w->buf + *done, piece);
 		*done += piece;
 	}
 	return 0;
@@ -164,7 +157,7 @@ static int write_in_place(struct daxfs_cx *cx, struct write *w, u64 *done)
 /* ---- new pages ---- */
 
 /* Fill a private page with what shows below it now, zeros where nothing does. */
-static int fill_lower(struct daxfs_cx *cx, struct write *w, u64 idx, u8 *page)
+int daxfs_fill_lower(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx, u8 *page)
 {
 	u64 limit = a64_load_acquire(&w->ref->in->low_limit);	/* [CUT] */
 	u64 off = idx << DAXFS_PAGE_SHIFT, end = off + DAXFS_PAGE_SIZE;
@@ -192,7 +185,7 @@ static int fill_lower(struct daxfs_cx *cx, struct write *w, u64 idx, u8 *page)
 	return 0;
 }
 
-static int data_take(struct daxfs_cx *cx, struct write *w, u64 idx,
+int daxfs_data_take(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 		     struct daxfs_a64 *word, u64 *off)
 {
 	u64 want = w->next;
@@ -207,7 +200,7 @@ static int data_take(struct daxfs_cx *cx, struct write *w, u64 idx,
 }
 
 /* Where the pages of a file lie, the next should follow. */
-static int guess_next(struct daxfs_cx *cx, struct write *w, u64 idx)
+int daxfs_guess_next(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx)
 {
 	u64 at = 0;
 	int r = 0;
@@ -225,7 +218,7 @@ static int guess_next(struct daxfs_cx *cx, struct write *w, u64 idx)
  * the page that is there, written in place (nobody sees it behind the end, and
  * below it the record's claim of the cut is the look).
  */
-static int prepare_page(struct daxfs_cx *cx, struct write *w, u64 idx,
+static int prepare_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 			u64 in_page, const u8 *from, u64 n)
 {
 	struct daxfs_a64 *word;
@@ -239,24 +232,25 @@ static int prepare_page(struct daxfs_cx *cx, struct write *w, u64 idx,
 	if (r)
 		return r;
 	if (pslot_is_page(v)) {
-		page = page_at(cx, pslot_off(v));
+		page = daxfs_data_page(cx, pslot_off(v));
 		if (!page)
 			return -EUCLEAN;
 		if (daxfs_still_host(cx))
 			return -ESTALE;
-		port_copy_to(page + in_page, from, n);
+		w->behind |= (idx << DAXFS_PAGE_SHIFT) + in_page + n > w->size;
+		put(w, page + in_page, from, n);
 		w->next = pslot_off(v) + DAXFS_PAGE_SIZE;
 		return 0;
 	}
-	r = data_take(cx, w, idx, word, &off);
+	r = daxfs_data_take(cx, w, idx, word, &off);
 	if (r)
 		return r;
-	page = page_at(cx, off);
+	page = daxfs_data_page(cx, off);
 	if (n < DAXFS_PAGE_SIZE) {
 		if (v)
 			port_zero(page, DAXFS_PAGE_SIZE);
 		else
-			r = fill_lower(cx, w, idx, page);
+			r = daxfs_fill_lower(cx, w, idx, page);
 	}
 	if (!r)
 		r = daxfs_op_add(cx, word, v, pslot_make(off));
@@ -264,7 +258,7 @@ static int prepare_page(struct daxfs_cx *cx, struct write *w, u64 idx,
 		daxfs_page_give(cx, off);
 		return r;
 	}
-	port_copy_to(page + in_page, from, n);
+	put(w, page + in_page, from, n);
 	w->new_pages++;
 	return 0;
 }
@@ -285,7 +279,7 @@ static int is_page_of(struct daxfs_cx *cx, u64 value, u64 word_off)
 }
 
 /* Give back the private pages of a record that did not commit. */
-static void give_new_pages(struct daxfs_cx *cx)
+void daxfs_give_new_pages(struct daxfs_cx *cx)
 {
 	for (u32 i = 0; i < cx->entry_nr; i++) {
 		struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, i);
@@ -298,10 +292,10 @@ static void give_new_pages(struct daxfs_cx *cx)
 }
 
 /* Prepare up to BATCH_PAGES pages; *done: bytes that they take. */
-static int prepare_batch(struct daxfs_cx *cx, struct write *w, u64 *done)
+static int prepare_batch(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 {
 	u64 first = w->off >> DAXFS_PAGE_SHIFT;
-	int r = guess_next(cx, w, first);
+	int r = daxfs_guess_next(cx, w, first);
 
 	*done = 0;
 	for (u64 i = 0; i < BATCH_PAGES && *done < w->len && !r; i++) {
@@ -319,14 +313,14 @@ static int prepare_batch(struct daxfs_cx *cx, struct write *w, u64 *done)
 	return r;
 }
 
-static void pages_add(struct daxfs_cx *cx, struct daxfs_inode *in, u64 n)
+void daxfs_pages_add(struct daxfs_cx *cx, struct daxfs_inode *in, u64 n)
 {
 	if (n && !daxfs_still_host(cx))
 		a64_add_relaxed(&in->pages, n);	/* statistics */
 }
 
 /* One record of new pages and size. -EAGAIN: look and try again. */
-static int write_new(struct daxfs_cx *cx, struct write *w, u64 *done)
+static int write_new(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 {
 	struct daxfs_inode *in = w->ref->in;
 	u64 end;
@@ -341,28 +335,28 @@ static int write_new(struct daxfs_cx *cx, struct write *w, u64 *done)
 	if (!r && end > w->size)
 		r = daxfs_op_add(cx, &in->size, size_make(w->size), size_make(end));
 	if (r) {
-		give_new_pages(cx);
+		daxfs_give_new_pages(cx);
 		daxfs_op_end(cx);
 		return r;
 	}
 	r = daxfs_op_run(cx);
 	if (r) {
-		give_new_pages(cx);
+		daxfs_give_new_pages(cx);
 		return r;
 	}
 	daxfs_op_end(cx);
-	pages_add(cx, in, w->new_pages);
+	daxfs_pages_add(cx, in, w->new_pages);
 	return 0;
 }
 
 /* Some of the bytes, at least one. */
-static int write_some(struct daxfs_cx *cx, struct write *w, u64 *done)
+static int write_tries(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 {
 	int r = 0;
 
 	daxfs_patience_reset(cx);
 	for (u32 i = 0; i < TRIES; i++) {
-		r = look(cx, w);
+		r = daxfs_write_look(cx, w);
 		if (r)
 			return r;
 		r = write_in_place(cx, w, done);
@@ -381,8 +375,28 @@ static int write_some(struct daxfs_cx *cx, struct write *w, u64 *done)
 	return -EBUSY;
 }
 
+/* What was put behind the end for nothing must not show when the file grows. */
+int daxfs_write_some(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
+{
+	int r = write_tries(cx, w, done);
+
+	if (r && w->behind && !daxfs_still_host(cx))
+		daxfs_cut_tail(cx, w->ref);
+	return r;
+}
+
+/* 1: there is a page behind the last, allocated before its bytes. */
+static int page_is_behind(struct daxfs_cx *cx, struct daxfs_write *w)
+{
+	u64 idx = (w->size + PAGE_MASK) >> DAXFS_PAGE_SHIFT;
+	struct daxfs_a64 *word;
+	int r = daxfs_map_next(cx, w->ref->in, &idx, &word);
+
+	return r == -ENOENT ? 0 : r ? r : 1;
+}
+
 /* 1: the last page holds something behind the end. */
-static int tail_is_used(struct daxfs_cx *cx, struct write *w)
+static int tail_is_used(struct daxfs_cx *cx, struct daxfs_write *w)
 {
 	u64 at, left = DAXFS_PAGE_SIZE - (w->size & PAGE_MASK);
 	u8 buf[128];
@@ -406,17 +420,21 @@ static int tail_is_used(struct daxfs_cx *cx, struct write *w)
 	return 0;
 }
 
-/* Who lives and grows the file at this moment finds the cut moved, and begins
- * again. */
+/*
+ * Who lives and grows the file at this moment finds the cut moved, and begins
+ * again. What was allocated behind the end goes as a whole.
+ */
 int daxfs_cut_tail(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
-	struct write w = { .ref = ref };
+	struct daxfs_write w = { .ref = ref };
 	int r = 0;
 
 	for (u32 i = 0; i < TRIES; i++) {
-		r = look(cx, &w);
+		r = daxfs_write_look(cx, &w);
 		if (!r)
 			r = tail_is_used(cx, &w);
+		if (!r)
+			r = page_is_behind(cx, &w);
 		if (r <= 0)
 			break;
 		daxfs_op_begin(cx);
@@ -447,14 +465,14 @@ struct write_arg {
 };
 
 /* Content, times and counter are in place. */
-static void written(struct daxfs_cx *cx, struct daxfs_inode *in)
+void daxfs_written(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
 	daxfs_touch(cx, in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
 	/* The counter is raised before. Pairs with [CHG] in recovery. */
 	a64_store_release(&cx->sh->write_ino, 0);
 }
 
-static int file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
+int daxfs_file_for_writing(struct daxfs_cx *cx, struct daxfs_file *f,
 			    struct daxfs_iref *ref)
 {
 	int r = daxfs_file_ref(cx, f, ref);
@@ -477,9 +495,9 @@ static int write_fn(struct daxfs_cx *cx, void *p)
 {
 	struct write_arg *a = p;
 	struct daxfs_iref ref;
-	struct write w = { .ref = &ref };
+	struct daxfs_write w = { .ref = &ref };
 	u64 stop = a->done + DAXFS_CHUNK_SIZE;
-	int r = file_for_writing(cx, a->f, &ref);
+	int r = daxfs_file_for_writing(cx, a->f, &ref);
 
 	while (!r && a->done < a->len && a->done < stop) {
 		u64 done = 0;
@@ -487,12 +505,14 @@ static int write_fn(struct daxfs_cx *cx, void *p)
 		w.buf = a->buf + a->done;
 		w.off = a->off + a->done;
 		w.len = (a->len < stop ? a->len : stop) - a->done;
-		r = write_some(cx, &w, &done);
+		r = daxfs_write_some(cx, &w, &done);
 		if (!r)
 			a->done += done;
 	}
+	if (r < 0 && w.behind)
+		daxfs_cut_tail(cx, &ref);	/* else they show when it grows */
 	if (a->done && ref.in)
-		written(cx, ref.in);
+		daxfs_written(cx, ref.in);
 	return r;
 }
 
@@ -521,7 +541,7 @@ s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 /* ---- append ---- */
 
 /* A private copy of the last page, or a fresh one, with its bytes appended. */
-static int append_page(struct daxfs_cx *cx, struct write *w, u64 idx,
+static int append_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 		       u64 in_page, const u8 *from, u64 n)
 {
 	struct daxfs_a64 *word;
@@ -533,12 +553,12 @@ static int append_page(struct daxfs_cx *cx, struct write *w, u64 idx,
 	if (!r)
 		r = daxfs_word_settle(cx, word, &v);
 	if (!r)
-		r = data_take(cx, w, idx, word, &off);
+		r = daxfs_data_take(cx, w, idx, word, &off);
 	if (r)
 		return r;
-	page = page_at(cx, off);
+	page = daxfs_data_page(cx, off);
 	if (pslot_is_page(v)) {
-		old = page_at(cx, pslot_off(v));
+		old = daxfs_data_page(cx, pslot_off(v));
 		if (!old)
 			r = -EUCLEAN;
 		else if (in_page)
@@ -547,7 +567,7 @@ static int append_page(struct daxfs_cx *cx, struct write *w, u64 idx,
 	} else if (v) {
 		port_zero(page, DAXFS_PAGE_SIZE);
 	} else if (n < DAXFS_PAGE_SIZE) {
-		r = fill_lower(cx, w, idx, page);
+		r = daxfs_fill_lower(cx, w, idx, page);
 	}
 	if (!r)
 		r = daxfs_op_add(cx, word, v, pslot_make(off));
@@ -560,10 +580,10 @@ static int append_page(struct daxfs_cx *cx, struct write *w, u64 idx,
 	return 0;
 }
 
-static int append_pages(struct daxfs_cx *cx, struct write *w)
+static int append_pages(struct daxfs_cx *cx, struct daxfs_write *w)
 {
 	u64 done = 0, idx = w->off >> DAXFS_PAGE_SHIFT;
-	int r = guess_next(cx, w, idx);
+	int r = daxfs_guess_next(cx, w, idx);
 
 	while (done < w->len && !r) {
 		u64 in_page = (w->off + done) & PAGE_MASK;
@@ -599,7 +619,7 @@ void daxfs_retire_replaced(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh,
  * The cut is claimed before anything is copied: in-place writers see it move
  * and write again, and nobody grows or cuts the file meanwhile.
  */
-static int append_once(struct daxfs_cx *cx, struct write *w)
+static int append_once(struct daxfs_cx *cx, struct daxfs_write *w)
 {
 	struct daxfs_inode *in = w->ref->in;
 	int r;
@@ -613,7 +633,7 @@ static int append_once(struct daxfs_cx *cx, struct write *w)
 		r = daxfs_op_claim(cx, 0, 1);
 	full_fence();	/* the claim before the copies; pairs with [CUT] in still_uncut() */
 	if (!r)
-		r = size_read(cx, in, &w->off);
+		r = daxfs_size_read(cx, in, &w->off);
 	if (!r && w->len > DAXFS_MAX_FILE - w->off)
 		r = -EFBIG;
 	if (!r)
@@ -629,7 +649,7 @@ static int append_once(struct daxfs_cx *cx, struct write *w)
 		daxfs_op_abort(cx);
 	daxfs_op_clean(cx);
 	if (r)
-		give_new_pages(cx);
+		daxfs_give_new_pages(cx);
 	else
 		daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(cx, in));
 	daxfs_op_end(cx);
@@ -642,18 +662,18 @@ static int append_fn(struct daxfs_cx *cx, void *p)
 {
 	struct write_arg *a = p;
 	struct daxfs_iref ref;
-	struct write w = { .ref = &ref, .buf = a->buf, .len = a->len };
-	int r = file_for_writing(cx, a->f, &ref);
+	struct daxfs_write w = { .ref = &ref, .buf = a->buf, .len = a->len };
+	int r = daxfs_file_for_writing(cx, a->f, &ref);
 
 	daxfs_patience_reset(cx);
 	for (u32 i = 0; i < TRIES && !r; i++) {
-		r = look(cx, &w);
+		r = daxfs_write_look(cx, &w);
 		if (!r)
 			r = append_once(cx, &w);
 		if (!r) {
 			a->off = w.off;
-			pages_add(cx, ref.in, w.new_pages);
-			written(cx, ref.in);
+			daxfs_pages_add(cx, ref.in, w.new_pages);
+			daxfs_written(cx, ref.in);
 			return 0;
 		}
 		if (r == -EAGAIN)
@@ -698,7 +718,7 @@ static void low_limit_min(struct daxfs_inode *in, u64 size)
 }
 
 /* Collect words of pages wholly behind the end into the record. */
-static int purge_add(struct daxfs_cx *cx, struct write *w, u32 *nr)
+static int purge_add(struct daxfs_cx *cx, struct daxfs_write *w, u32 *nr)
 {
 	u64 idx = (w->size + PAGE_MASK) >> DAXFS_PAGE_SHIFT;
 
@@ -712,6 +732,7 @@ static int purge_add(struct daxfs_cx *cx, struct write *w, u32 *nr)
 		r = daxfs_word_settle(cx, word, &v);
 		if (!r && v) {
 			r = daxfs_op_add(cx, word, v, 0);
+			w->new_pages -= pslot_is_page(v);
 			++*nr;
 		}
 		if (r)
@@ -721,7 +742,7 @@ static int purge_add(struct daxfs_cx *cx, struct write *w, u32 *nr)
 }
 
 /* The last page gets a private copy with zeros behind the end. */
-static int purge_tail(struct daxfs_cx *cx, struct write *w)
+static int purge_tail(struct daxfs_cx *cx, struct daxfs_write *w)
 {
 	u64 idx = w->size >> DAXFS_PAGE_SHIFT, keep = w->size & PAGE_MASK;
 	struct daxfs_a64 *word;
@@ -736,13 +757,13 @@ static int purge_tail(struct daxfs_cx *cx, struct write *w)
 		r = daxfs_word_settle(cx, word, &v);
 	if (r || !pslot_is_page(v))
 		return r;
-	old = page_at(cx, pslot_off(v));
+	old = daxfs_data_page(cx, pslot_off(v));
 	if (!old)
 		return -EUCLEAN;
 	r = daxfs_page_take(cx, DAXFS_T_DATA, daxfs_off(cx->rg, word), 0, &off);
 	if (r)
 		return r;
-	page = page_at(cx, off);
+	page = daxfs_data_page(cx, off);
 	port_copy_within(page, old, keep);
 	port_zero(page + keep, DAXFS_PAGE_SIZE - keep);
 	r = daxfs_op_add(cx, word, v, pslot_make(off));
@@ -755,11 +776,12 @@ static int purge_tail(struct daxfs_cx *cx, struct write *w)
  * One record of a purge. -EAGAIN: again. *more: pages were taken away and
  * there may be others.
  */
-static int purge_once(struct daxfs_cx *cx, struct write *w, u32 *more)
+static int purge_once(struct daxfs_cx *cx, struct daxfs_write *w, u32 *more)
 {
 	struct daxfs_inode *in = w->ref->in;
 	int r;
 
+	w->new_pages = 0;
 	daxfs_op_begin(cx);
 	/* The record is too small to know yet whether it is the last: the
 	 * entry of the cut is set right below. */
@@ -777,18 +799,18 @@ static int purge_once(struct daxfs_cx *cx, struct write *w, u32 *more)
 	else
 		daxfs_op_end(cx);
 	if (r) {
-		give_new_pages(cx);
+		daxfs_give_new_pages(cx);
 		return r;
 	}
 	daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(cx, in));
 	daxfs_op_end(cx);
-	pages_add(cx, in, -(u64)*more);
+	daxfs_pages_add(cx, in, w->new_pages);
 	return 0;
 }
 
 int daxfs_purge(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
-	struct write w = { .ref = ref };
+	struct daxfs_write w = { .ref = ref };
 	int full = cx->full, r = 0;
 
 	cx->full = 1;		/* cutting works when there is no space, too */
@@ -811,12 +833,12 @@ int daxfs_purge(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	return r == -EAGAIN ? -EBUSY : r;
 }
 
-static int set_size(struct daxfs_cx *cx, struct write *w, u64 size)
+int daxfs_size_set(struct daxfs_cx *cx, struct daxfs_write *w, u64 size)
 {
 	u64 cut = w->cut;
 	int r;
 
-	if (size < w->size)
+	if (size < w->size || (size == w->size && w->behind))
 		cut = cut_next(cut) | DAXFS_CUT_PURGE;
 	daxfs_op_begin(cx);
 	r = daxfs_op_add(cx, &w->ref->in->cut, w->cut, cut);
@@ -834,24 +856,27 @@ static int truncate_fn(struct daxfs_cx *cx, void *p)
 {
 	struct write_arg *a = p;
 	struct daxfs_iref ref;
-	struct write w = { .ref = &ref };
-	int r = file_for_writing(cx, a->f, &ref);
+	struct daxfs_write w = { .ref = &ref };
+	int r = daxfs_file_for_writing(cx, a->f, &ref);
 
 	daxfs_patience_reset(cx);
 	for (u32 i = 0; i < TRIES && !r; i++) {
-		r = look(cx, &w);
-		if (!r)
-			r = set_size(cx, &w, a->size);
+		r = daxfs_write_look(cx, &w);
+		w.behind = 0;
+		if (!r && a->size == w.size)
+			r = w.behind = page_is_behind(cx, &w);
+		if (r >= 0)
+			r = daxfs_size_set(cx, &w, a->size);
 		if (r == -EAGAIN) {
 			r = 0;
 			continue;
 		}
-		if (!r && a->size < w.size)
+		if (!r && (a->size < w.size || w.behind))
 			r = daxfs_purge(cx, &ref);
 		if (r == -ENOSPC)
 			r = 0;	/* the size is new; only the memory waits */
 		if (!r)
-			written(cx, ref.in);
+			daxfs_written(cx, ref.in);
 		return r;
 	}
 	return r ? r : -EBUSY;

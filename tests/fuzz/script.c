@@ -59,7 +59,8 @@ static int is_known(s64 r)
 	case EINVAL: case ENOTDIR: case EISDIR: case ENAMETOOLONG: case ENOENT:
 	case EEXIST: case ENOTEMPTY: case EFBIG: case EMLINK: case EPERM:
 	case EUCLEAN: case EPROTONOSUPPORT: case ENODATA: case EROFS:
-	case ENOSPC: case EUSERS: case EBUSY: case ESTALE:
+	case ENOSPC: case EUSERS: case EBUSY: case ESTALE: case ENXIO:
+	case ENODEV: case EOPNOTSUPP:
 		return 1;
 	}
 	return 0;
@@ -383,6 +384,44 @@ static void op_truncate(struct daxfs_cx *cx, const u8 *a)
 		CALL(cx, 0, "truncate", daxfs_truncate(cx, f, offset_of(a[2])));
 }
 
+static void op_space(struct daxfs_cx *cx, const u8 *a)
+{
+	static const u64 lens[] = { 1, 4096, 5000, 60000, 3ull << 20, 1ull << 33,
+				    1ull << 44, 0 };
+	static const u32 modes[] = {
+		0, DAXFS_KEEP_SIZE, DAXFS_PUNCH_HOLE | DAXFS_KEEP_SIZE,
+		DAXFS_ZERO_RANGE, DAXFS_ZERO_RANGE | DAXFS_KEEP_SIZE,
+		DAXFS_PUNCH_HOLE | DAXFS_KEEP_SIZE, DAXFS_PUNCH_HOLE, 64,
+	};
+	struct daxfs_file *f = file_of(cx, a);
+
+	if (f)
+		CALL(cx, 0, "fallocate",
+		     daxfs_fallocate(cx, f, modes[a[3] % 8], offset_of(a[2]),
+				     lens[a[3] / 8 % 8]));
+}
+
+static void op_seek(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_file *f = file_of(cx, a);
+
+	if (f)
+		CALL(cx, DAXFS_MAX_FILE, "seek",
+		     daxfs_seek(cx, f, offset_of(a[2]), a[3] & 1));
+}
+
+static void op_copy(struct daxfs_cx *cx, const u8 *a)
+{
+	const u8 other[4] = { a[0], a[3] };
+	struct daxfs_file *f = file_of(cx, a), *to = file_of(cx, other);
+	u64 len = a[2] & 1 ? 1ull << 40 : 70000;
+
+	if (f && to)
+		CALL(cx, len, "copy_range",
+		     daxfs_copy_range(cx, f, offset_of(a[2]), to,
+				      offset_of(a[3]), len));
+}
+
 static void op_read(struct daxfs_cx *cx, const u8 *a)
 {
 	struct daxfs_file *f = file_of(cx, a);
@@ -517,10 +556,13 @@ static void op_host(struct daxfs_cx *cx, const u8 *a)
 	daxfs_host_beat(&s.rg[h]);
 }
 
-static void (*const ops[])(struct daxfs_cx *, const u8 *) = {
+static void (*const ops[32])(struct daxfs_cx *, const u8 *) = {
 	op_create, op_remove, op_rename, op_link, op_lookup, op_write, op_write,
 	op_truncate, op_read, op_close, op_pin, op_setattr, op_recover, op_reclaim,
 	op_look, op_patch, op_host, op_create, op_remove, op_rename,
+	/* what was added later leaves the numbers of the rest */
+	op_create, op_remove, op_rename, op_link, op_lookup, op_write, op_copy,
+	op_space, op_seek, op_close, op_pin, op_setattr,
 };
 
 static struct daxfs_cx *context_of(u32 n)
@@ -561,7 +603,7 @@ static int open_all(u32 flags)
 static void run_ops(const u8 *script, u32 nr)
 {
 	for (u32 i = 0; i < nr; i++, script += FUZZ_OP_LEN) {
-		u32 op = (script[0] & 31) % (sizeof(ops) / sizeof(*ops));
+		u32 op = script[0] & 31;
 
 		ops[op](context_of(script[0] >> 5), script);
 	}

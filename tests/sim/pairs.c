@@ -1062,14 +1062,11 @@ static void pin_and_look(void *arg)
 	daxfs_map_end(cx(0), &f);
 }
 
-/* An append puts a copy in the place of the last page. */
-static void replace_and_reuse(void *arg)
+/* What has left the file is used for another as soon as it may be. */
+static void reuse(struct daxfs_cx *c)
 {
-	struct daxfs_cx *c = cx(me(arg));
 	u32 i;
 
-	if (w_append(c, "d1/a", 10, 'b') != 10)
-		WRONG("the append fails");
 	for (i = 0; i < 5; i++) {
 		daxfs_epoch_advance(c);
 		if (daxfs_enter(c))
@@ -1080,6 +1077,26 @@ static void replace_and_reuse(void *arg)
 	if (w_write(c, "d1/b", 0, 3 * PAGE, 'z') != 3 * PAGE)
 		WRONG("the write fails");
 	ended = 1;
+}
+
+/* An append puts a copy in the place of the last page. */
+static void replace_and_reuse(void *arg)
+{
+	struct daxfs_cx *c = cx(me(arg));
+
+	if (w_append(c, "d1/a", 10, 'b') != 10)
+		WRONG("the append fails");
+	reuse(c);
+}
+
+static void punch_and_reuse(void *arg)
+{
+	struct daxfs_cx *c = cx(me(arg));
+
+	if (w_fallocate(c, "d1/a", DAXFS_PUNCH_HOLE | DAXFS_KEEP_SIZE, 0,
+			2 * PAGE))
+		WRONG("the punch fails");
+	reuse(c);
 }
 
 static void close_pinned(void)
@@ -1161,6 +1178,13 @@ static void cut_tail(void *arg)
 	result[me(arg)] = w_truncate(cx(me(arg)), "d1/a", PAGE + 904);
 	if (!result[me(arg)])
 		result[me(arg)] = w_truncate(cx(me(arg)), "d1/a", PAGE + 950);
+}
+
+/* Behind what is written: the page is copied all the same. */
+static void punch_tail(void *arg)
+{
+	result[me(arg)] = w_fallocate(cx(me(arg)), "d1/a", DAXFS_PUNCH_HOLE |
+				      DAXFS_KEEP_SIZE, PAGE + 900, 4);
 }
 
 static void verify_tail(void)
@@ -1263,6 +1287,8 @@ static const struct pair pairs[] = {
 	  { join_and_use_unit, retire_and_reuse, advance_only }, NULL, .runs = 600 },
 	{ "[MAP] a pin and a page that goes", setup_pin,
 	  { pin_and_look, replace_and_reuse }, close_pinned, .runs = 300 },
+	{ "[MAP] a pin and a page that is punched", setup_pin,
+	  { pin_and_look, punch_and_reuse }, close_pinned, .runs = 300 },
 	{ "[OPN] open and unlink", setup_tree,
 	  { hold_and_read, unlink_a, hold_and_read }, verify_memory, .runs = 200 },
 	{ "[SLT] create and rmdir", setup_tree,
@@ -1274,6 +1300,8 @@ static const struct pair pairs[] = {
 	  { overwrite_tail, append_some }, verify_tail, .runs = 300 },
 	{ "[CUT] write in place and truncate", setup_tree,
 	  { overwrite_tail, cut_tail }, verify_tail, .runs = 200 },
+	{ "[CUT] write in place and punch", setup_tree,
+	  { overwrite_tail, punch_tail }, verify_tail, .runs = 300 },
 	{ "[HNT] memory that comes back to a full pool", setup_full,
 	  { give_back, take_room, take_room }, NULL, .runs = 50 },
 };

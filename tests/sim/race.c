@@ -28,12 +28,14 @@ enum kind {
 	NOTHING, LOOKUP, CREATE, MKDIR, LINK, UNLINK, RMDIR, RENAME, NOREPLACE,
 	WRITE, APPEND, TRUNCATE, OPEN, HELD_APPEND, CLOSE, NLINK, TMPFILE,
 	LINK_TMP,
+	PUNCH, ZERO, ALLOCATE, COPY,
 };
 
 static const char *const kind_name[] = {
 	"nothing", "lookup", "create", "mkdir", "link", "unlink", "rmdir",
 	"rename", "rename-noreplace", "write", "append", "truncate", "open",
 	"append-held", "close", "nlink", "tmpfile", "link-tmpfile",
+	"punch", "zero", "allocate", "copy",
 };
 
 /* Directories and files are named by number: inodes known from the setup. */
@@ -144,6 +146,16 @@ static s64 on_held(struct daxfs_cx *cx, const struct op *op, struct runner *run)
 	switch (op->kind) {
 	case WRITE:
 		return daxfs_write(cx, f, op->dir2, letters(run->host), 4096);
+	case PUNCH:	/* a part of a page, and all of the next */
+		return daxfs_fallocate(cx, f, DAXFS_PUNCH_HOLE | DAXFS_KEEP_SIZE,
+				       op->dir2, 8192 - op->dir2 % 4096);
+	case ZERO:
+		return daxfs_fallocate(cx, f, DAXFS_ZERO_RANGE | DAXFS_KEEP_SIZE,
+				       op->dir2, 3000);
+	case ALLOCATE:	/* behind the end, too */
+		return daxfs_fallocate(cx, f, DAXFS_KEEP_SIZE, op->dir2, 12288);
+	case COPY:	/* the first page */
+		return daxfs_copy_range(cx, f, 0, f, op->dir2, 4096);
 	case APPEND:
 	case HELD_APPEND:
 		return daxfs_append(cx, f, letters(run->host), op->dir2, NULL);
@@ -681,6 +693,32 @@ static const struct program programs[] = {
 	{ "write and append", 0, {
 		{ ON(WRITE, FILE_A, 4096) }, { ON(APPEND, FILE_A, 3000) },
 		{ ON(APPEND, FILE_A, 3000) } } },
+	{ "punch and write", 0, {
+		{ ON(WRITE, FILE_A, 0), ON(WRITE, FILE_A, 4096) },
+		{ ON(PUNCH, FILE_A, 1000) },
+		{ ON(PUNCH, FILE_A, 3000) } } },
+	{ "punch and append", 0, {
+		{ ON(APPEND, FILE_A, 3000), ON(PUNCH, FILE_A, 8192) },
+		{ ON(PUNCH, FILE_A, 4500) },
+		{ ON(APPEND, FILE_A, 3000) } } },
+	{ "punch and truncate", 0, {
+		{ ON(PUNCH, FILE_A, 100), ON(TRUNCATE, FILE_A, 9000) },
+		{ ON(TRUNCATE, FILE_A, 5000) },
+		{ ON(WRITE, FILE_A, 8192) } } },
+	{ "zero and write", 0, {
+		{ ON(ZERO, FILE_A, 2000) },
+		{ ON(WRITE, FILE_A, 0) }, { ON(APPEND, FILE_A, 100) } } },
+	{ "allocate behind the end and grow", 0, {
+		{ ON(ALLOCATE, FILE_A, 4096), ON(TRUNCATE, FILE_A, 16384) },
+		{ ON(WRITE, FILE_A, 12288) },
+		{ ON(TRUNCATE, FILE_A, 8192), ON(APPEND, FILE_A, 5000) } } },
+	{ "allocate, punch and cut", 0, {
+		{ ON(ALLOCATE, FILE_A, 0), ON(WRITE, FILE_A, 8192) },
+		{ ON(TRUNCATE, FILE_A, 4096), ON(ALLOCATE, FILE_A, 4096) },
+		{ ON(PUNCH, FILE_A, 5000) } } },
+	{ "copy and punch", 0, {
+		{ ON(COPY, FILE_A, 8192) },
+		{ ON(PUNCH, FILE_A, 8192) }, { ON(TRUNCATE, FILE_A, 8192) } } },
 	{ "open and unlink", 0, {
 		{ ON(OPEN, FILE_A, 0), ON(HELD_APPEND, FILE_A, 100), ON(CLOSE, FILE_A, 0) },
 		{ OP1(UNLINK, D1, "a") },
@@ -777,6 +815,7 @@ static const struct op any_op[] = {
 	ON(APPEND, FILE_A, 4096), ON(APPEND, FILE_A, 8192), ON(APPEND, FILE_B, 10),
 	ON(TRUNCATE, FILE_A, 0), ON(TRUNCATE, FILE_A, 4096),
 	ON(TRUNCATE, FILE_A, 12288),
+	ON(PUNCH, FILE_A, 0), ON(PUNCH, FILE_A, 5000), ON(ALLOCATE, FILE_A, 4096),
 	ON(OPEN, FILE_A, 0), ON(OPEN, FILE_B, 0),
 	TMP(ROOT), LT(0, D2, "x"), LT(1, EMPTY, "y"),
 };

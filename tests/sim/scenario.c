@@ -31,6 +31,8 @@ static void setup_tree(struct world *w)
 	SETUP(w_symlink(a, "d1/long", 200));
 }
 
+#define HOLE	(DAXFS_PUNCH_HOLE | DAXFS_KEEP_SIZE)
+
 static void setup_linked(struct world *w)
 {
 	setup_tree(w);
@@ -285,6 +287,20 @@ static void setup_base_held(struct world *w)
 	setup_base(w);
 	SETUP(w_open(&w->cx[0], "d1/a", &w->held));
 	SETUP(w_unlink(&w->cx[1], "d1/a"));
+}
+
+/* Pages behind the end of a file, allocated by the other host. */
+static void setup_allocated(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_fallocate(&w->cx[1], "d1/a", DAXFS_KEEP_SIZE, 0, 24000));
+}
+
+/* A hole that hides the base image. */
+static void setup_base_hole(struct world *w)
+{
+	setup_base(w);
+	SETUP(w_fallocate(&w->cx[1], "d1/a", HOLE, 0, 4096));
 }
 
 static s64 op_create(struct daxfs_cx *cx, struct world *w)
@@ -610,6 +626,121 @@ static s64 op_pin(struct daxfs_cx *cx, struct world *w)
 	return r;
 }
 
+static s64 op_punch_pages(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/b", HOLE, 4096, 20480);
+}
+
+/* A part of the first page, whole pages, a part of the last. */
+static s64 op_punch_parts(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/b", HOLE, 1000, 12000);
+}
+
+static s64 op_punch_inside(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/a", HOLE, 100, 50);
+}
+
+static s64 op_punch_far(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/b", HOLE, 4000, 1ull << 40);
+}
+
+static s64 op_punch_page(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/a", HOLE, 0, 4096);
+}
+
+static s64 op_truncate_down_a(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_truncate(cx, "d1/a", 2000);
+}
+
+static s64 op_punch_pinned(struct daxfs_cx *cx, struct world *w)
+{
+	u64 epoch;
+	int r = w_open(cx, "d1/b", &w->held);
+
+	if (!r)
+		r = daxfs_map_begin(cx, &w->held, &epoch);
+	if (r)
+		return r;
+	daxfs_map_epoch(cx->rg, epoch);
+	r = daxfs_fallocate(cx, &w->held, HOLE, 4096, 2000);
+	daxfs_map_epoch(cx->rg, 0);
+	daxfs_map_end(cx, &w->held);
+	return r;
+}
+
+static s64 op_zero(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/b", DAXFS_ZERO_RANGE | DAXFS_KEEP_SIZE, 1000,
+			   6000);
+}
+
+/* Nothing but the size shows: it is zero there. */
+static s64 op_zero_end(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/a", DAXFS_ZERO_RANGE, 5000, 10000);
+}
+
+static s64 op_allocate(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/a", 0, 3000, 20000);
+}
+
+static s64 op_allocate_holes(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/b", DAXFS_KEEP_SIZE, 0, 120000);
+}
+
+static s64 op_allocate_behind(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_fallocate(cx, "d1/a", DAXFS_KEEP_SIZE, 5000, 20000);
+}
+
+static s64 op_truncate_same(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_truncate(cx, "d1/a", 5000);
+}
+
+static s64 op_truncate_into(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_truncate(cx, "d1/a", 13000);
+}
+
+static s64 op_copy(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_copy(cx, "d1/a", 50, "d1/b", 9000, 4000);
+}
+
+static s64 op_copy_hole(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_copy(cx, "d1/b", 20480, "d1/a", 0, 4500);
+}
+
+static s64 op_copy_inside(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_copy(cx, "d1/a", 96, "d1/a", 5000, 4000);
+}
+
 static s64 op_reclaim(struct daxfs_cx *cx, struct world *w)
 {
 	(void)w;
@@ -725,6 +856,24 @@ const struct scenario scenarios[] = {
 	{ "reclaim", setup_retired, op_reclaim, 0, 512, 0 },
 	{ "leave", setup_tree, op_leave, 0, 512, 1 },
 	{ "join and create", setup_left, op_join, 0, 512, 1 },
+	{ "punch whole pages", setup_big, op_punch_pages, 0, 512, 0 },
+	{ "punch parts of pages", setup_big, op_punch_parts, 0, 512, 0 },
+	{ "punch inside a page", setup_tree, op_punch_inside, 0, 512, 0 },
+	{ "punch to far behind the end", setup_tree, op_punch_far, 0, 512, 0 },
+	{ "pin, punch, unpin", setup_tree, op_punch_pinned, 0, 512, 0 },
+	{ "copy a hole", setup_holes, op_copy_hole, 4500, 512, 0 },
+	{ "zero range", setup_tree, op_zero, 0, 512, 0 },
+	{ "zero range across the end", setup_tree, op_zero_end, 0, 512, 0 },
+	{ "allocate", setup_tree, op_allocate, 0, 512, 0 },
+	{ "allocate in holes", setup_holes, op_allocate_holes, 0, 512, 0 },
+	{ "allocate behind the end", setup_tree, op_allocate_behind, 0, 512, 0 },
+	{ "write to what is allocated", setup_allocated, op_write_new, 8192, 512, 0 },
+	{ "append to what is allocated", setup_allocated, op_append, 6000, 512, 0 },
+	{ "truncate to the same size", setup_allocated, op_truncate_same, 0, 512, 0 },
+	{ "truncate up, allocated", setup_allocated, op_truncate_into, 0, 512, 0 },
+	{ "unlink, allocated", setup_allocated, op_unlink, 0, 512, 0 },
+	{ "copy", setup_tree, op_copy, 4000, 512, 0 },
+	{ "copy inside a file", setup_tree, op_copy_inside, 4000, 512, 0 },
 	{ "base: create over a whiteout", setup_base_whiteouts, op_base_create, 0, 512, 0 },
 	{ "base: mkdir over a whiteout", setup_base_whiteouts, op_base_mkdir, 0, 512, 0 },
 	{ "base: rename over a whiteout", setup_base_whiteouts, op_base_rename, 0, 512, 0 },
@@ -740,6 +889,15 @@ const struct scenario scenarios[] = {
 	{ "base: write that copies up", setup_base, op_base_write, 50, 512, 0 },
 	{ "base: append", setup_base, op_append, 6000, 512, 0 },
 	{ "base: truncate down", setup_base, op_truncate_down, 0, 512, 0 },
+	{ "base: punch a page", setup_base, op_punch_page, 0, 512, 0 },
+	{ "base: punch parts", setup_base, op_punch_parts, 0, 512, 0 },
+	{ "base: punch inside a page", setup_base, op_punch_inside, 0, 512, 0 },
+	{ "base: zero range", setup_base, op_zero, 0, 512, 0 },
+	{ "base: allocate", setup_base, op_allocate, 0, 512, 0 },
+	{ "base: allocate in a hole", setup_base_hole, op_allocate, 0, 512, 0 },
+	{ "base: truncate down, a hole", setup_base_hole, op_truncate_down_a, 0, 512, 0 },
+	{ "base: write into a hole", setup_base_hole, op_write_in_place, 50, 512, 0 },
+	{ "base: copy", setup_base, op_copy, 4000, 512, 0 },
 	{ "base: chmod", setup_base, op_setattr, 0, 512, 0 },
 };
 

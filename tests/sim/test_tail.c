@@ -5,7 +5,8 @@
  * Notes: the writer stops after each step, is declared dead, and recovered. The
  * accounting then finds every page in use once and no byte behind the end; and
  * when the file is made longer by a truncation, what is new reads as zeros. The
- * second case has another host grow the same file at random meanwhile.
+ * second case has another host grow the same file at random meanwhile. Both are
+ * done inside the last page, and into pages that were allocated behind the end.
  */
 #include <stdlib.h>
 
@@ -13,15 +14,23 @@
 
 #define STEPS_MAX	100000u
 #define OLD		100u		/* bytes of the file before */
-#define MORE		900u
+
+static const struct growth {
+	u64 from;		/* bytes that are written, at or behind the end */
+	u64 more;
+	u64 size;		/* to which it is made longer then */
+	u64 allocated;		/* before */
+} in_page = { OLD, 900, 4000, 0 }, allocated = { OLD, 12000, 16000, 20000 },
+  behind = { 8192, 4000, 16000, 20000 };
 
 static struct world world;
+static const struct growth *how;
 
 static void grow(void *arg)
 {
 	struct daxfs_cx *cx = arg;
 
-	w_write(cx, "f", OLD, MORE, 'x');
+	w_write(cx, "f", how->from, how->more, 'x');
 }
 
 static void recover(void *arg)
@@ -35,7 +44,7 @@ static void recover(void *arg)
 
 static void lengthen(void *arg)
 {
-	w_truncate(arg, "f", 4000);
+	w_truncate(arg, "f", how->size);
 }
 
 static int run(void (*fn)(void *arg), struct daxfs_cx *cx)
@@ -51,20 +60,21 @@ static int content_ok(struct daxfs_cx *cx)
 {
 	struct daxfs_file f;
 	struct daxfs_stat st;
-	u8 buf[4096];
-	s64 n = -1, i;
+	static u8 buf[16384];
+	s64 n = -1, from = (s64)how->from,
+	    end = from + (s64)how->more, i;
 
 	if (!w_lookup(cx, "f", &st) && !w_open(cx, "f", &f))
 		n = daxfs_read(cx, &f, 0, buf, sizeof(buf));
 	daxfs_close(cx, f.ino);
-	if (n != 4000)
+	if (n != (s64)how->size)
 		return 0;
 	for (i = OLD; i < n; i++)
-		if (buf[i] && (st.size != 4000 || i >= OLD + MORE))
+		if (buf[i] && (st.size != how->size || i < from || i >= end))
 			return 0;
 	/* either all of the growth or nothing */
-	for (i = OLD; i < OLD + MORE; i++)
-		if (!buf[i] != !buf[OLD])
+	for (i = from; i < end; i++)
+		if (!buf[i] != !buf[from])
 			return 0;
 	return 1;
 }
@@ -74,6 +84,9 @@ static void setup(void)
 	world_make(&world, 512);
 	w_create(&world.cx[0], "f");
 	w_write(&world.cx[0], "f", 0, OLD, 'o');
+	if (how->allocated)
+		SETUP(w_fallocate(&world.cx[3], "f", DAXFS_KEEP_SIZE, 0,
+				  how->allocated));
 	world_freeze(&world);
 }
 
@@ -97,7 +110,7 @@ static int test_alone(const void *arg)
 	u64 k;
 	int r = 0;
 
-	(void)arg;
+	how = arg;
 	setup();
 	for (k = 0; k < STEPS_MAX && !r; k++) {
 		world_reset(&world);
@@ -118,7 +131,7 @@ static int test_beside(const void *arg)
 	u64 runs = harness_runs(400), seed = harness_seed(), i;
 	int r = 0;
 
-	(void)arg;
+	how = arg;
 	setup();
 	for (i = 0; i < runs && !r; i++) {
 		struct sim_schedule s = { .policy = SIM_RANDOM, .seed = seed + i,
@@ -143,9 +156,13 @@ static int test_beside(const void *arg)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		{ "a writer alone", test_alone, NULL },
-		{ "beside another that grows the file", test_beside, NULL },
+		{ "a writer alone", test_alone, &in_page },
+		{ "beside another that grows the file", test_beside, &in_page },
+		{ "a writer to allocated pages", test_alone, &allocated },
+		{ "allocated, beside another", test_beside, &allocated },
+		{ "a writer behind the last page", test_alone, &behind },
+		{ "behind the last page, beside another", test_beside, &behind },
 	};
 
-	return harness_main(argc, argv, tests, 2);
+	return harness_main(argc, argv, tests, 6);
 }

@@ -344,7 +344,7 @@ static s64 closed(struct daxfs_cx *cx, struct daxfs_file *f, s64 r)
 /* A buffer of each host's own: others run while it is being copied. */
 static u8 *filled(u64 len, u8 fill)
 {
-	static u8 buf[SIM_HOSTS + 1][128 << 10];
+	static u8 buf[SIM_HOSTS + 1][512 << 10];
 	u8 *mine = buf[sim_self()];
 
 	if (len > sizeof(buf[0]))
@@ -379,6 +379,38 @@ int w_truncate(struct daxfs_cx *cx, const char *path, u64 size)
 	int r = w_open(cx, path, &f);
 
 	return r ? r : (int)closed(cx, &f, daxfs_truncate(cx, &f, size));
+}
+
+int w_fallocate(struct daxfs_cx *cx, const char *path, u32 mode, u64 off, u64 len)
+{
+	struct daxfs_file f;
+	int r = w_open(cx, path, &f);
+
+	return r ? r : (int)closed(cx, &f, daxfs_fallocate(cx, &f, mode, off, len));
+}
+
+s64 w_copy(struct daxfs_cx *cx, const char *from, u64 off, const char *to,
+	   u64 to_off, u64 len)
+{
+	struct daxfs_file f, g;
+	s64 r = w_open(cx, from, &f);
+
+	if (r)
+		return r;
+	r = w_open(cx, to, &g);
+	if (!r)
+		r = closed(cx, &g, daxfs_copy_range(cx, &f, off, &g, to_off, len));
+	return closed(cx, &f, r);
+}
+
+s64 w_seek(struct daxfs_cx *cx, const char *path, u64 off, int hole)
+{
+	struct daxfs_stat st;
+	struct daxfs_file f = { .ino = 0 };
+	int r = w_lookup(cx, path, &st);
+
+	f.ino = st.ino;
+	return r ? r : daxfs_seek(cx, &f, off, hole);
 }
 
 /* ---- the tree as text ---- */

@@ -86,6 +86,11 @@ int w_open(struct daxfs_cx *cx, const char *path, struct daxfs_file *f);
 s64 w_write(struct daxfs_cx *cx, const char *path, u64 off, u64 len, u8 fill);
 s64 w_append(struct daxfs_cx *cx, const char *path, u64 len, u8 fill);
 int w_truncate(struct daxfs_cx *cx, const char *path, u64 size);
+int w_fallocate(struct daxfs_cx *cx, const char *path, u32 mode, u64 off,
+		u64 len);
+s64 w_copy(struct daxfs_cx *cx, const char *from, u64 off, const char *to,
+	   u64 to_off, u64 len);
+s64 w_seek(struct daxfs_cx *cx, const char *path, u64 off, int hole);
 
 /* ---- the whole ---- */
 
