@@ -133,6 +133,8 @@ void daxfs_ck_numbers(struct daxfs_ck *p);	/* after the rest: next_ino */
 void daxfs_ck_tables(struct daxfs_ck *p);
 void daxfs_ck_cells(struct daxfs_ck *p);
 void daxfs_ck_inodes(struct daxfs_ck *p);
+/* Of an inode that is no symbolic link. */
+void daxfs_ck_locks(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino);
 void daxfs_ck_names(struct daxfs_ck *p);
 void daxfs_ck_tree(struct daxfs_ck *p);
 

@@ -61,12 +61,15 @@ static int looks_like_dir(struct daxfs_ck *p, struct daxfs_inode *in)
 	       daxfs_ck_load(&in->slot_hwm);
 }
 
+/* A target in a place where only links have one; others may have locks there. */
 static int has_target(const struct daxfs_inode *in)
 {
-	for (u32 i = 0; i < DAXFS_INLINE_TARGET; i++)
+	u64 locks = daxfs_ck_load(&in->lock_off);
+
+	for (u32 i = sizeof(in->lock_off); i < DAXFS_INLINE_TARGET; i++)
 		if (in->target[i])
 			return 1;
-	return 0;
+	return locks & (DAXFS_PAGE_SIZE - 1) || locks >> 48;
 }
 
 static int looks_like_link(struct daxfs_inode *in, int base)
@@ -78,7 +81,7 @@ static int looks_like_link(struct daxfs_inode *in, int base)
 	if (base)
 		return 1;
 	return size > DAXFS_INLINE_TARGET ? !!daxfs_ck_load(&in->page0) :
-	       has_target(in);
+	       in->target[0];		/* which is 0 in all offsets of pages */
 }
 
 int daxfs_ck_plausible(struct daxfs_ck *p, struct daxfs_inode *in, u32 type)
@@ -490,6 +493,8 @@ static void check_inode(struct daxfs_ck *p, u64 off)
 	if (!(daxfs_ck_load(&w.in->nlink) & DAXFS_NLINK_DROPPING))
 		check_attr(p, n, w.in);
 	mode = daxfs_ck_mode(p, w.in);
+	if (!S_ISLNK(mode))
+		daxfs_ck_locks(p, w.in, n->ino);
 	start_walk(p, &w, mode);
 	check_constants(p, w.in, n->ino, b);
 	check_map(p, &w);

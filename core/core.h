@@ -379,6 +379,47 @@ int daxfs_drop_ids(struct daxfs_cx *cx, struct daxfs_file *f);
  */
 int daxfs_fsync(struct daxfs_cx *cx, struct daxfs_file *f);
 
+/* ---- locks of open files, across hosts ---- */
+
+#define DAXFS_LOCK_END	((1ull << 63) - 1)	/* the last byte of any file */
+
+enum daxfs_lock_type { DAXFS_UNLOCK, DAXFS_LOCK_SH, DAXFS_LOCK_EX };
+enum daxfs_lock_kind {
+	DAXFS_FLOCK,		/* the whole file */
+	DAXFS_RANGE,		/* bytes, as fcntl(2) has it */
+};
+
+struct daxfs_lock {
+	enum daxfs_lock_type type;
+	enum daxfs_lock_kind kind;
+	u64 owner;		/* any number; of this host alone */
+	u64 start, end;		/* first and last byte; DAXFS_RANGE */
+	u32 pid;		/* for people; 22 bits are kept */
+	/* of what was found */
+	u32 host;		/* slot of its host */
+	u32 mine;		/* locks of that kind that the owner has */
+};
+
+/*
+ * Take a lock if nobody has one that is in its way, or give back what of the
+ * range the owner has (DAXFS_UNLOCK). f is held, and no symbolic link. An owner
+ * has one type for each byte: a lock replaces what he has there, in one
+ * instant, or nothing changes. The two kinds do not see each other. A lock ends
+ * with its host: what a host has that is known to be dead is in nobody's way.
+ * -EAGAIN: *found, if not NULL, is one that is in its way; ask again, this
+ * call never waits. -ENOLCK: no memory, or more than DAXFS_LOCK_MAX. -EROFS.
+ */
+int daxfs_lock(struct daxfs_cx *cx, struct daxfs_file *f,
+	       const struct daxfs_lock *want, struct daxfs_lock *found);
+/* Would it be taken? found->type is DAXFS_UNLOCK then. Stores nothing. */
+int daxfs_lock_test(struct daxfs_cx *cx, struct daxfs_file *f,
+		    const struct daxfs_lock *want, struct daxfs_lock *found);
+/*
+ * A number that has moved if a lock was given back by any host. A hint: it may
+ * be late, and does not move when a host dies.
+ */
+u64 daxfs_lock_frees(const struct daxfs_region *rg);
+
 struct daxfs_run {
 	u64 file_off;		/* bytes */
 	u64 len;

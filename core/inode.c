@@ -24,6 +24,7 @@
 #include "base.h"
 #include "epoch.h"
 #include "index.h"
+#include "lock.h"
 #include "map.h"
 #include "pool.h"
 #include "record.h"
@@ -757,6 +758,7 @@ int daxfs_drop_finish(struct daxfs_cx *cx, struct daxfs_iref *ref)
 
 	if (r)
 		return r;
+	daxfs_lock_drop(cx, ref->in);
 	attr_drop(cx, ref->in);
 	/* A base number must stay known as gone: its cell hides the base. */
 	end = value_make(ref->has_base ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD, 0,

@@ -27,6 +27,7 @@
 #include "dir.h"
 #include "epoch.h"
 #include "index.h"
+#include "lock.h"
 #include "map.h"
 #include "pool.h"
 #include "record.h"
@@ -155,7 +156,7 @@ static void retire_dropped_attr(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh
 	struct daxfs_a64 *info = off ? daxfs_at(cx->rg, off, 64, 64) : NULL;
 	u64 v;
 
-	if (!info)
+	if (!info || daxfs_lock_forget(cx, off))
 		return;
 	v = a64_load_acquire(info);		/* pairs with [PUB] */
 	if (DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == DAXFS_T_ATTR &&

@@ -181,6 +181,27 @@ static inline u64 parent_ino(u64 v)
 	return v >> 3;
 }
 
+static inline u64 lock_who(u32 host, u32 incarnation, u32 pid, u64 flags)
+{
+	return (u64)(host & 255) | flags | (u64)(pid & 0x3fffff) << 10 |
+	       (u64)(incarnation & 0x7fffffff) << 32;
+}
+
+static inline u32 lock_host(u64 who)
+{
+	return (u32)DAXFS_BITS(who, 7, 0);
+}
+
+static inline u32 lock_pid(u64 who)
+{
+	return (u32)DAXFS_BITS(who, 31, 10);
+}
+
+static inline u32 lock_incarnation(u64 who)
+{
+	return (u32)DAXFS_BITS(who, 62, 32);
+}
+
 static inline u64 info_owned(u32 type, u32 host, u64 back_off)
 {
 	return DAXFS_I_OWNED | (u64)type << 3 | (u64)host << 7 |

@@ -169,7 +169,8 @@ struct daxfs_globals {
 	struct daxfs_line starving;	/* hint: [1:0] 1 a search for free pages goes
 					 * on, 2 it found none; [63:2] searches */
 	struct daxfs_line pcache_hand;	/* CLOCK */
-	struct daxfs_line spare[57];
+	struct daxfs_line lock_frees;	/* hint: locks given back; wraps */
+	struct daxfs_line spare[56];
 };
 
 /* ---- words: kind in [2:0] ---- */
@@ -233,7 +234,8 @@ struct daxfs_globals {
 enum daxfs_unit_type {
 	DAXFS_T_NONE	= 0,
 	DAXFS_T_DATA	= 1,	/* page: content of a file or symlink target */
-	DAXFS_T_MAP	= 2,	/* page: 512 words of a file's map */
+	DAXFS_T_MAP	= 2,	/* page: 512 words of a file's map, or a list of
+				 * its locks: the word that refers to it tells */
 	DAXFS_T_SLOTS	= 3,	/* page: 512 slot words of a directory */
 	DAXFS_T_SLAB64	= 4,	/* pages of objects, from here ... */
 	DAXFS_T_SLAB128	= 5,
@@ -290,7 +292,8 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_a64 window_first;
 	struct daxfs_a64 window_nr;
 	struct daxfs_a64 drop_ino;	/* inode that is being dropped */
-	struct daxfs_a64 drop_attr;	/* record that leaves attr_off */
+	struct daxfs_a64 drop_attr;	/* record that leaves attr_off, or list
+					 * that leaves lock_off */
 	struct daxfs_a64 more_off;	/* page of further entries, kept */
 	struct daxfs_a64 status;
 	struct daxfs_a64 entry_nr;
@@ -447,7 +450,36 @@ struct daxfs_inode {		/* 256 bytes; a cell with key INODE */
 	__u32 birth_layer;
 	__u32 slot_base;		/* directories: slots of lower layers */
 	struct daxfs_attr attr;
-	__u8 target[DAXFS_INLINE_TARGET];		/* short symbolic link, zero padded */
+	union {
+		__u8 target[DAXFS_INLINE_TARGET]; /* short symbolic link, zero
+						   * padded */
+		struct daxfs_a64 lock_off;	/* all others: struct
+						 * daxfs_lock_list, 0: none */
+	};
+};
+
+/* locks: immutable once published */
+#define DAXFS_LOCK_PAGES	15u	/* behind the first */
+#define DAXFS_LOCK_FIRST	124u	/* entries in the first page */
+#define DAXFS_LOCK_EACH		128u	/* in each page behind it */
+#define DAXFS_LOCK_MAX	(DAXFS_LOCK_FIRST + DAXFS_LOCK_PAGES * DAXFS_LOCK_EACH)
+
+/* who: [7:0] host, [8] exclusive, [9] of a range (else flock), [31:10] process
+ * id, [62:32] incarnation of the host */
+#define DAXFS_LOCK_EXCLUSIVE	(1ull << 8)
+#define DAXFS_LOCK_RANGE	(1ull << 9)
+
+struct daxfs_lock_entry {
+	__u64 who;
+	__u64 owner;			/* among those of its host */
+	__u64 start;
+	__u64 end;			/* the last byte */
+};
+
+struct daxfs_lock_list {	/* a page */
+	struct daxfs_a64 nr;		/* entries, here and behind */
+	struct daxfs_a64 more[DAXFS_LOCK_PAGES]; /* pages of entries alone */
+	struct daxfs_lock_entry entry[DAXFS_LOCK_FIRST];
 };
 
 /* file map: page n >= 1 is word n % 512 of a leaf, leaves hang in nodes of
@@ -530,6 +562,10 @@ DAXFS_AT(daxfs_inode, parent, 64);
 DAXFS_AT(daxfs_inode, page0, 128);
 DAXFS_AT(daxfs_inode, btime_ns, 168);
 DAXFS_AT(daxfs_inode, attr, 192);
+DAXFS_AT(daxfs_inode, lock_off, 224);
+DAXFS_SIZE(daxfs_lock_entry, 32);
+DAXFS_SIZE(daxfs_lock_list, 4096);
+DAXFS_AT(daxfs_lock_list, entry, 128);
 DAXFS_SIZE(daxfs_pcache_slot, 16);
 DAXFS_SIZE(daxfs_backing, 256);
 

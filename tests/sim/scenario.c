@@ -303,6 +303,25 @@ static void setup_base_hole(struct world *w)
 	SETUP(w_fallocate(&w->cx[1], "d1/a", HOLE, 0, 4096));
 }
 
+/* Locks of host 3, so many that their list has a second page. */
+static void setup_locked(struct world *w)
+{
+	u64 i;
+
+	setup_tree(w);
+	SETUP(w_open(&w->cx[3], "d1/a", &w->other));
+	for (i = 0; i < DAXFS_LOCK_FIRST; i++)
+		SETUP(w_lock(&w->cx[3], &w->other, DAXFS_LOCK_EX, 1000 + 2 * i,
+			     1000 + 2 * i));
+}
+
+/* A file without a name whose last holder goes, and locks with it. */
+static void setup_locked_held(struct world *w)
+{
+	setup_held(w);
+	SETUP(w_lock(&w->cx[0], &w->held, DAXFS_LOCK_EX, 0, 10));
+}
+
 static s64 op_create(struct daxfs_cx *cx, struct world *w)
 {
 	(void)w;
@@ -511,6 +530,39 @@ static s64 op_accessed(struct daxfs_cx *cx, struct world *w)
 		return r;
 	return after.mtime_ns == st.mtime_ns && after.ctime_ns == st.ctime_ns &&
 	       after.atime_ns > st.atime_ns;
+}
+
+static s64 op_lock(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_file f;
+	int r = w_open(cx, "d1/a", &f);
+
+	(void)w;
+	if (!r)
+		r = w_lock(cx, &f, DAXFS_LOCK_EX, 3, 9);
+	if (!r)
+		r = w_lock(cx, &f, DAXFS_UNLOCK, 0, DAXFS_LOCK_END);
+	return r ? r : daxfs_close(cx, f.ino);
+}
+
+/* Split, and joined again by another type. */
+static s64 op_lock_split(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_file f;
+	int r = w_open(cx, "d1/a", &f);
+
+	(void)w;
+	if (!r)
+		r = w_lock(cx, &f, DAXFS_LOCK_EX, 0, 100);
+	if (!r)
+		r = w_lock(cx, &f, DAXFS_UNLOCK, 40, 50);
+	if (!r)
+		r = w_lock(cx, &f, DAXFS_LOCK_SH, 20, 60);
+	if (!r)
+		r = w_lock(cx, &f, DAXFS_LOCK_EX, 20, 60);
+	if (!r)
+		r = w_lock(cx, &f, DAXFS_UNLOCK, 0, DAXFS_LOCK_END);
+	return r ? r : daxfs_close(cx, f.ino);
 }
 
 static s64 op_create_first(struct daxfs_cx *cx, struct world *w)
@@ -852,6 +904,11 @@ const struct scenario scenarios[] = {
 	{ "no set-id bits", setup_tree, op_drop_ids, 0644, 512, 0 },
 	{ "accessed", setup_tree, op_accessed, 1, 512, 0 },
 	{ "unlink, attributes of another", setup_chmod, op_unlink, 0, 512, 0 },
+	{ "lock, unlock", setup_tree, op_lock, 0, 512, 0 },
+	{ "lock, split, join, unlock", setup_tree, op_lock_split, 0, 512, 0 },
+	{ "lock beside locks of another", setup_locked, op_lock, 0, 512, 0 },
+	{ "last close, with locks", setup_locked_held, op_close, 0, 512, 0 },
+	{ "base: lock, unlock", setup_base, op_lock, 0, 512, 0 },
 	{ "pin, truncate, unpin", setup_tree, op_pin, 0, 512, 0 },
 	{ "reclaim", setup_retired, op_reclaim, 0, 512, 0 },
 	{ "leave", setup_tree, op_leave, 0, 512, 1 },

@@ -413,6 +413,15 @@ s64 w_seek(struct daxfs_cx *cx, const char *path, u64 off, int hole)
 	return r ? r : daxfs_seek(cx, &f, off, hole);
 }
 
+int w_lock(struct daxfs_cx *cx, struct daxfs_file *f, enum daxfs_lock_type type,
+	   u64 start, u64 end)
+{
+	struct daxfs_lock want = { .type = type, .kind = DAXFS_RANGE, .owner = 1,
+				   .start = start, .end = end, .pid = 77 };
+
+	return daxfs_lock(cx, f, &want, NULL);
+}
+
 /* ---- the tree as text ---- */
 
 struct names {

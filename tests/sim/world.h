@@ -91,6 +91,9 @@ int w_fallocate(struct daxfs_cx *cx, const char *path, u32 mode, u64 off,
 s64 w_copy(struct daxfs_cx *cx, const char *from, u64 off, const char *to,
 	   u64 to_off, u64 len);
 s64 w_seek(struct daxfs_cx *cx, const char *path, u64 off, int hole);
+/* A range of an open file, for owner 1 of this host. */
+int w_lock(struct daxfs_cx *cx, struct daxfs_file *f, enum daxfs_lock_type type,
+	   u64 start, u64 end);
 
 /* ---- the whole ---- */
 
