@@ -25,6 +25,7 @@ struct daxfs_fd {
 	struct daxfs_held *held;
 	int flags;		/* as opened */
 	u32 mode;		/* type */
+	int locked;		/* it may have locks; atomic */
 };
 
 static inline int daxfs_api_begin(struct daxfs *fs, struct daxfs_cx **cx)
@@ -61,5 +62,7 @@ void daxfs_api_uncount(struct daxfs *fs);
 /* Give a hold back at the end of a handle. */
 void daxfs_api_unhold(struct daxfs *fs, struct daxfs_held *held);
 
+/* lock.c: the handle ends, and its locks with it. */
+void daxfs_api_unlock(struct daxfs_fd *fd);
 
 #endif

@@ -142,6 +142,7 @@ void daxfs_fd_close(struct daxfs_fd *fd)
 {
 	if (!fd)
 		return;
+	daxfs_api_unlock(fd);
 	daxfs_api_unhold(fd->fs, fd->held);
 	daxfs_api_uncount(fd->fs);
 	free(fd);

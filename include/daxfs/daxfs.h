@@ -418,6 +418,48 @@ int daxfs_fd_chown(struct daxfs_fd *fd, uid_t uid, gid_t gid);
  */
 int daxfs_fd_utimens(struct daxfs_fd *fd, const struct timespec times[2]);
 
+/* ---- locks ---- */
+
+/**
+ * daxfs_fd_flock - lock a whole file, or give the lock back, without waiting
+ * @fd: from daxfs_fd_open(); the lock belongs to this handle, whichever thread
+ *      took it, and ends with it, or with the process, however that ends
+ * @operation: LOCK_SH, LOCK_EX or LOCK_UN of flock(2); LOCK_NB is implied
+ *
+ * Holds against all hosts: also flock(2) on a FUSE mount of the region. Another
+ * type replaces the one that the handle has, in one instant; if that cannot be,
+ * the one that it has stays. Who wants to wait asks again after a while.
+ *
+ * Return: 0; -EAGAIN somebody has a lock that is in its way; -EINVAL; -EROFS;
+ * -ENOLCK no memory, or 2044 locks on this file; other errors.
+ */
+int daxfs_fd_flock(struct daxfs_fd *fd, int operation);
+
+/**
+ * daxfs_fd_lock - lock bytes of a file, or give them back, without waiting
+ * @fd: as for daxfs_fd_flock(); locks of both kinds do not see each other
+ * @lock: l_type F_RDLCK (of what is open for reading), F_WRLCK (for writing) or
+ *        F_UNLCK; l_whence SEEK_SET; l_start, l_len as in fcntl(2), 0: to the
+ *        end of all files
+ *
+ * As F_OFD_SETLK of fcntl(2); it holds against fcntl(2) on FUSE mounts, too. A
+ * handle has one type of lock for each byte, the one that it took last.
+ *
+ * Return: 0; -EAGAIN somebody has a lock that is in its way; -EBADF; -EINVAL;
+ * -EOVERFLOW; -EROFS; -ENOLCK; other errors.
+ */
+int daxfs_fd_lock(struct daxfs_fd *fd, const struct flock *lock);
+
+/**
+ * daxfs_fd_lock_test - is there a lock in the way of one?
+ * @fd: as for daxfs_fd_lock()
+ * @lock: what would be taken; gets l_type F_UNLCK if nothing is in its way, else
+ *        a lock that is, with the process that it says it is of, in l_pid
+ *
+ * Return: 0; -EBADF; -EINVAL; -EOVERFLOW; other errors.
+ */
+int daxfs_fd_lock_test(struct daxfs_fd *fd, struct flock *lock);
+
 /* ---- directories ---- */
 
 struct daxfs_list_entry {
