@@ -4,10 +4,12 @@
  *
  * Notes: content goes to the kernel straight from the region. The section
  * around it covers the reply, so that no page in it is reused before the
- * kernel has copied it; the reply does not wait for the reader. flush is left
- * out on purpose: there is nothing to do at close, and the kernel stops asking.
+ * kernel has copied it; the reply does not wait for the reader. flush is about
+ * locks alone, see lock.c.
  */
 #define _GNU_SOURCE	/* O_NOATIME */
+#include <stdlib.h>
+
 #include "server.h"
 
 #define READ_MAX	(1u << 20)	/* what libfuse asks the kernel for */
@@ -16,20 +18,33 @@
 
 static const char zeros[READ_MAX];	/* what holes read as */
 
-/* A node is aligned: the last bit says that the file is open for direct_io. */
-#define FH_DIRECT	1ull
+struct handle {			/* one for each open file of the kernel's */
+	struct daxfs_node *node;
+	int direct;		/* open for direct_io */
+};
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
 
 static struct daxfs_node *node_of(const struct fuse_file_info *fi)
 {
-	return (struct daxfs_node *)(uintptr_t)(fi->fh & ~FH_DIRECT);
+	return handle_of(fi)->node;
 }
 
-static void close_node(struct daxfs_server *s, struct daxfs_node *node)
+struct daxfs_node *daxfs_handle_node(const struct fuse_file_info *fi)
+{
+	return node_of(fi);
+}
+
+static void close_handle(struct daxfs_server *s, struct fuse_file_info *fi)
 {
 	struct daxfs_cx *cx = daxfs_begin(s);
 
-	daxfs_node_close(&s->nodes, cx, node);
+	daxfs_node_close(&s->nodes, cx, node_of(fi));
 	daxfs_end(s, cx, 0);
+	free(handle_of(fi));
 }
 
 /*
@@ -37,13 +52,21 @@ static void close_node(struct daxfs_server *s, struct daxfs_node *node)
  * goes to pages at the wrong place if another host has appended. So files for
  * appending are open for direct_io: each record is one request.
  */
-static void set_handle(struct daxfs_server *s, struct fuse_file_info *fi,
-		       struct daxfs_node *node, int keep)
+static int set_handle(struct daxfs_server *s, struct daxfs_cx *cx,
+		      struct fuse_file_info *fi, struct daxfs_node *node, int keep)
 {
+	struct handle *h = malloc(sizeof(*h));
+
+	if (!h) {
+		daxfs_node_close(&s->nodes, cx, node);
+		return -ENOMEM;
+	}
 	fi->direct_io = s->direct_io || (fi->flags & O_APPEND);
 	fi->keep_cache = keep || s->constant;
-	fi->fh = (uintptr_t)node | (fi->direct_io ? FH_DIRECT : 0);
+	*h = (struct handle){ .node = node, .direct = fi->direct_io };
+	fi->fh = (uintptr_t)h;
 	daxfs_notifier_opened(s);
+	return 0;
 }
 
 /*
@@ -82,7 +105,7 @@ static int open_node(struct daxfs_server *s, struct daxfs_cx *cx, u64 ino,
 	if (r)
 		daxfs_node_close(&s->nodes, cx, *node);
 	else
-		set_handle(s, fi, *node, keep);
+		r = set_handle(s, cx, fi, *node, keep);
 	return r;
 }
 
@@ -97,7 +120,7 @@ void daxfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r)
 		daxfs_reply_status(req, daxfs_stale(s, ino, r));
 	else if (fuse_reply_open(req, fi) == -ENOENT)
-		close_node(s, node);	/* interrupted: no release will come */
+		close_handle(s, fi);	/* interrupted: no release will come */
 }
 
 /* A file without a name: held from the first moment, or it would go. */
@@ -154,7 +177,7 @@ static int create_node(struct daxfs_server *s, struct daxfs_cx *cx,
 	else
 		r = make_named(s, cx, dir, name, &what, excl, st, node);
 	if (!r)
-		set_handle(s, fi, *node, 0);
+		r = set_handle(s, cx, fi, *node, 0);
 	return r;
 }
 
@@ -176,14 +199,15 @@ void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
 	}
 	daxfs_fill_entry(s, &e, &st);
 	if (fuse_reply_create(req, &e, fi) == -ENOENT)
-		close_node(s, node);
+		close_handle(s, fi);
 }
 
 void daxfs_op_release(fuse_req_t req, fuse_ino_t ino,
 		      struct fuse_file_info *fi)
 {
 	(void)ino;
-	close_node(daxfs_server_of(req), node_of(fi));
+	daxfs_locks_release(daxfs_server_of(req), node_of(fi), fi);
+	close_handle(daxfs_server_of(req), fi);
 	fuse_reply_err(req, 0);
 }
 
@@ -261,7 +285,7 @@ static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
 		      size_t size, u64 off)
 {
 	int append = (fi->flags & O_APPEND) && !fi->writepage;
-	int direct = (fi->fh & FH_DIRECT) && !fi->writepage;
+	int direct = handle_of(fi)->direct && !fi->writepage;
 	struct daxfs_node *node = node_of(fi);
 	u32 raises = raises_of(append, size);
 	s64 r = drop_ids(cx, node);

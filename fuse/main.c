@@ -69,6 +69,7 @@ static void evicted(void *arg)
 
 static void stopping(void *arg)
 {
+	daxfs_locks_stop(arg);
 	daxfs_notifier_stop(arg);
 }
 
@@ -116,6 +117,7 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 	s->timeout = s->constant ? 86400.0 : 0.0;
 	s->direct_io = o->direct_io;
 	s->atime = daxfs_mount_rdonly(s->m) ? DAXFS_ATIME_OFF : o->atime;
+	s->local_locks = o->local_locks;
 	s->size_fd = open_size(s->region);
 	daxfs_nodes_init(&s->nodes, s->m);
 	daxfs_grace_init(&s->grace, s->m);
@@ -186,6 +188,8 @@ static int start_threads(struct daxfs_server *s, const char *name)
 
 	if (!r)
 		r = daxfs_notifier_start(s);
+	if (!r && !s->constant && !daxfs_mount_rdonly(s->m) && !s->local_locks)
+		r = daxfs_locks_start(s);
 	if (!r)
 		return -1;
 	fprintf(stderr, "%s: cannot start a thread: %s\n", name, strerror(-r));
@@ -211,6 +215,7 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 		if (__atomic_load_n(&s->evicted, __ATOMIC_ACQUIRE))
 			r = DAXFS_EXIT_EVICTED;
 	}
+	daxfs_locks_stop(s);
 	daxfs_notifier_stop(s);
 	daxfs_session_close(&s->session);
 	daxfs_grace_fini(&s->grace);

@@ -3,9 +3,10 @@
  * The table of handlers.
  *
  * Notes: what is missing is missing on purpose, and the kernel then does it
- * itself or stops asking: forget (no state per inode), flush (nothing to do at
- * close), access (the kernel checks), xattrs (not there yet, and a GETXATTR
- * before each write goes away with them), locks (local to this mount).
+ * itself or stops asking: forget (no state per inode), access (the kernel
+ * checks), xattrs (not there yet, and a GETXATTR before each write goes away with
+ * them). Locks are asked for in regions with an overlay that is mounted for
+ * writing (lock.c); flush is there for their sake alone.
  */
 #include "server.h"
 
@@ -15,6 +16,7 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 
 	daxfs_session_want(conn);
 	conn->want |= conn->capable & FUSE_CAP_IOCTL_DIR;
+	daxfs_locks_want(s, conn);
 	if (s->constant)
 		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	else
@@ -41,6 +43,10 @@ const struct fuse_lowlevel_ops daxfs_server_ops = {
 	.write		= daxfs_op_write,
 	.release	= daxfs_op_release,
 	.fsync		= daxfs_op_fsync,
+	.flush		= daxfs_op_flush,
+	.getlk		= daxfs_op_getlk,
+	.setlk		= daxfs_op_setlk,
+	.flock		= daxfs_op_flock,
 	.opendir	= daxfs_op_opendir,
 	.readdir	= daxfs_op_readdir,
 	.readdirplus	= daxfs_op_readdirplus,

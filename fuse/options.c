@@ -35,6 +35,7 @@ static const char help[] =
 "  -o OPTION,...       ro               change nothing\n"
 "                      validate         check the whole base image first\n"
 "                      direct_io        keep no pages in the kernel's cache\n"
+"                      local_locks      locks hold in this mount alone\n"
 "                      max_threads=N    threads that serve (64)\n"
 "                      allow_other      let other users in\n"
 "                      noatime          reading sets no access times\n"
@@ -126,6 +127,8 @@ static int one_option(struct daxfs_options *o, const char *option)
 		o->validate = 1;
 	else if (!strcmp(option, "direct_io"))
 		o->direct_io = 1;
+	else if (!strcmp(option, "local_locks"))
+		o->local_locks = 1;
 	else if (!strcmp(option, "ro"))
 		o->rdonly = 1;
 	else if (!strcmp(option, "rw"))

@@ -29,6 +29,7 @@ struct daxfs_options {
 	int validate;
 	int direct_io;
 	enum daxfs_atime atime;
+	int local_locks;
 	int fake;			/* do all but mount */
 	unsigned int max_threads;
 	struct fuse_args args;		/* options for libfuse */

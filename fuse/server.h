@@ -17,6 +17,7 @@
 #include "node.h"
 
 struct daxfs_notifier;
+struct daxfs_locks;
 
 enum daxfs_atime {		/* when reading sets the access time */
 	DAXFS_ATIME_RELATIVE,	/* if it tells something new */
@@ -30,10 +31,12 @@ struct daxfs_server {
 	struct daxfs_nodes nodes;
 	struct daxfs_grace grace;
 	struct daxfs_notifier *notifier;
+	struct daxfs_locks *locks;	/* NULL: the kernel's, of this mount alone */
 	const char *region;	/* absolute path */
 	int constant;		/* static image: the kernel may keep it all */
 	int direct_io;
 	enum daxfs_atime atime;
+	int local_locks;
 	int foreground;
 	int evicted;		/* declared dead by another host: we end */
 	double timeout;		/* s, of entries and attributes */
@@ -109,7 +112,7 @@ void daxfs_op_statfs(fuse_req_t req, fuse_ino_t ino);
 void daxfs_note_access(struct daxfs_server *s, struct daxfs_cx *cx,
 		       struct daxfs_file *f);
 
-/* file.c; fi->fh is the struct daxfs_node */
+/* file.c; fi->fh is its own, see daxfs_handle_node() */
 void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
 		     mode_t mode, struct fuse_file_info *fi);
 void daxfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -125,6 +128,8 @@ void daxfs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 /* Cut the content of an open node; its own request is the current one. */
 int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
 	      struct daxfs_node *node, u64 size);
+/* The file that is open by fi->fh. */
+struct daxfs_node *daxfs_handle_node(const struct fuse_file_info *fi);
 
 /* dir.c; fi->fh is the struct daxfs_held */
 void daxfs_op_opendir(fuse_req_t req, fuse_ino_t ino,
@@ -142,6 +147,22 @@ void daxfs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 void daxfs_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		    struct fuse_file_info *fi, unsigned int flags,
 		    const void *in, size_t in_len, size_t out_len);
+/* lock.c */
+void daxfs_op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		    struct flock *fl);
+void daxfs_op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		    struct flock *fl, int sleep);
+void daxfs_op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+		    int op);
+void daxfs_op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* A handle is closed: its flock ends. */
+void daxfs_locks_release(struct daxfs_server *s, struct daxfs_node *node,
+			 const struct fuse_file_info *fi);
+/* For the init handler: does the kernel ask us for locks? */
+void daxfs_locks_want(struct daxfs_server *s, struct fuse_conn_info *conn);
+int daxfs_locks_start(struct daxfs_server *s);
+/* Requests that still wait are answered; later ones fail. */
+void daxfs_locks_stop(struct daxfs_server *s);
 
 /* notify.c */
 int daxfs_notifier_start(struct daxfs_server *s);
