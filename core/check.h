@@ -138,6 +138,9 @@ void daxfs_ck_locks(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino);
 void daxfs_ck_names(struct daxfs_ck *p);
 void daxfs_ck_tree(struct daxfs_ck *p);
 
+/* Extended attributes of an inode whose record is as it should be. */
+void daxfs_ck_xattrs(struct daxfs_ck *p, struct daxfs_ck_node *n,
+		     struct daxfs_inode *in);
 /* Does a lookup of that hash come by the cell? */
 int daxfs_ck_lookup(struct daxfs_ck *p, u64 hash, u64 off);
 /* Mode of an inode, whatever is wrong with it; 0: it has none. */

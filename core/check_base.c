@@ -10,6 +10,7 @@
  * finding is reported once and counted, and the pass goes on.
  */
 #include "base.h"
+#include "xset.h"
 
 struct pass {
 	const struct daxfs_region *rg;
@@ -227,22 +228,10 @@ static void check_file(struct pass *p, u64 ino,
 static void check_xattrs(struct pass *p, u64 ino,
 			 const struct daxfs_base_inode *in)
 {
-	struct daxfs_base_xattr x;
-	u64 off = in->xattr_off, left = in->xattr_len, len;
+	struct daxfs_xset set = { .rg = p->rg, .len = in->xattr_len };
 
-	while (left >= sizeof(x)) {
-		const void *at = daxfs_at(p->rg, off, sizeof(x), 8);
-
-		if (!at)
-			break;
-		port_copy_from(&x, at, sizeof(x));
-		len = (sizeof(x) + x.name_len + (u64)x.value_len + 7) & ~7ull;
-		if (!x.name_len || len > left)
-			break;
-		off += len;
-		left -= len;
-	}
-	if (left)
+	set.flat = daxfs_at(p->rg, in->xattr_off, in->xattr_len, 8);
+	if (!set.flat || daxfs_ck_xset(&set))
 		found(p, ino, "the extended attributes cannot be");
 }
 

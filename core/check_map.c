@@ -490,8 +490,10 @@ static void check_inode(struct daxfs_ck *p, u64 off)
 	    !daxfs_base_inode(p->rg, n->ino, &base))
 		b = &base;
 	check_words(p, w.in, n->ino);
-	if (!(daxfs_ck_load(&w.in->nlink) & DAXFS_NLINK_DROPPING))
+	if (!(daxfs_ck_load(&w.in->nlink) & DAXFS_NLINK_DROPPING)) {
 		check_attr(p, n, w.in);
+		daxfs_ck_xattrs(p, n, w.in);
+	}
 	mode = daxfs_ck_mode(p, w.in);
 	if (!S_ISLNK(mode))
 		daxfs_ck_locks(p, w.in, n->ino);

@@ -173,7 +173,8 @@ int daxfs_ck_fits(u32 type, u32 class)
 		return class == DAXFS_CLASS256;
 	if (type == DAXFS_T_ATTR)
 		return class == DAXFS_CLASS64;
-	return type == DAXFS_T_DIRENT && class != DAXFS_CLASS256;
+	return (type == DAXFS_T_DIRENT || type == DAXFS_T_XATTR) &&
+	       class != DAXFS_CLASS256;
 }
 
 void daxfs_ck_each(struct daxfs_ck *p,
@@ -221,7 +222,8 @@ static int holds_references(struct daxfs_ck *p, u64 off)
 	type = info_type(daxfs_ck_load(info));
 	return DAXFS_KIND(daxfs_ck_load(info)) == DAXFS_I_OWNED &&
 	       (type == DAXFS_T_MAP || type == DAXFS_T_TABLE ||
-		type == DAXFS_T_TABDIR || type == DAXFS_T_SLAB256);
+		type == DAXFS_T_TABDIR || type == DAXFS_T_SLAB256 ||
+		type == DAXFS_T_XATTR);
 }
 
 /* Does the word that the page names refer to it, and is it another? */
@@ -517,7 +519,8 @@ static void object_owned(struct daxfs_ck *p, struct daxfs_ck_slab *s, u32 nr,
 			 u64 off, u64 v)
 {
 	struct daxfs_cell *c = daxfs_at(p->rg, off, 64, 64);
-	int known = s->known >> nr & 1;
+	int known = s->known >> nr & 1, is_cell = info_type(v) !=
+		    DAXFS_T_ATTR && info_type(v) != DAXFS_T_XATTR;
 
 	if (!daxfs_ck_fits(info_type(v), s->class)) {
 		p->ck->sum.objects_leaked++;
@@ -527,13 +530,13 @@ static void object_owned(struct daxfs_ck *p, struct daxfs_ck_slab *s, u32 nr,
 	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "object", off,
 			   "was taken by a host that cannot be"))
 		a64_store_relaxed(&c->info, v & ~(0xffull << 7));
-	if (!known && info_type(v) == DAXFS_T_ATTR) {
+	if (!known && !is_cell) {
 		p->ck->sum.objects_leaked++;
 		leaked(p, "object", off, &c->info);
 		return;
 	}
 	p->ck->sum.object[info_type(v)]++;
-	if (info_type(v) == DAXFS_T_ATTR)
+	if (!is_cell)
 		return;
 	p->ck->cells++;
 	if (info_back(v) && daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "object", off,

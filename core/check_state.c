@@ -118,6 +118,8 @@ static void check_ctx(struct daxfs_ck *p, u32 id, int used)
 		a64_store_relaxed(&sh->status, status_make(status_seq(s), 0));
 	ctx_zero(p, id, &sh->drop_ino, "drops an inode that nobody drops");
 	ctx_zero(p, id, &sh->drop_attr, "drops attributes that nobody drops");
+	ctx_zero(p, id, &sh->drop_xattr, "drops extended attributes that "
+		 "nobody drops");
 	ctx_zero(p, id, &sh->made_ino, "makes an inode that nobody makes");
 	if (used) {
 		check_more(p, sh, id);

@@ -232,6 +232,37 @@ int daxfs_getattr(struct daxfs_cx *cx, u64 ino, struct daxfs_stat *st);
 int daxfs_setattr(struct daxfs_cx *cx, u64 ino, const struct daxfs_setattr *sa,
 		  struct daxfs_stat *st);
 
+/* ---- extended attributes; name: len bytes with the prefix, no NUL ---- */
+
+#define DAXFS_XATTR_CREATE	1u	/* the values of setxattr(2) */
+#define DAXFS_XATTR_REPLACE	2u
+/* Of an access control list: the caller is not of the group; as setfacl(1). */
+#define DAXFS_XATTR_KILL_SGID	4u
+#define DAXFS_XATTR_LIST_MAX	65536
+
+/*
+ * Prefixes user., trusted., security., and system.posix_acl_access and _default;
+ * others are -EOPNOTSUPP. user.: regular files and directories only (-EPERM).
+ * A list that says no more than a mode is not stored, as in other file systems;
+ * an access list and the mode change in one instant, also by daxfs_setattr().
+ * The owner's change takes security.capability away.
+ * size 0: only the length. -ERANGE: more than size bytes, or an impossible name;
+ * -ENODATA: not there.
+ */
+s64 daxfs_getxattr(struct daxfs_cx *cx, u64 ino, const char *name, u32 len,
+		   void *buf, u64 size);
+/*
+ * flags: DAXFS_XATTR_*. -EEXIST, -ENODATA by them; -E2BIG: more than
+ * DAXFS_XATTR_VALUE_MAX bytes; -ENOSPC: also when all of the inode's together
+ * would take more than DAXFS_XATTRS_MAX; -EINVAL: no access control list.
+ */
+int daxfs_setxattr(struct daxfs_cx *cx, u64 ino, const char *name, u32 len,
+		   const void *value, u64 size, u32 flags);
+/* Names, each with a NUL; those of trusted. only if asked for. -E2BIG. */
+s64 daxfs_listxattr(struct daxfs_cx *cx, u64 ino, void *buf, u64 size,
+		    int trusted);
+int daxfs_removexattr(struct daxfs_cx *cx, u64 ino, const char *name, u32 len);
+
 /* ---- names; name: len bytes, no NUL, no '/' ---- */
 
 struct daxfs_new {		/* what is made */
@@ -242,6 +273,8 @@ struct daxfs_new {		/* what is made */
 	u32 rdev;
 	const char *target;	/* symbolic link */
 	u32 target_len;
+	u32 umask;		/* taken from mode, unless the directory has a
+				 * default access control list, which rules */
 };
 
 /* -ENOENT: no such name, or dir is gone. "." and ".." are understood. */

@@ -30,6 +30,7 @@
 #include "record.h"
 #include "region.h"
 #include "word.h"
+#include "xattr.h"
 
 #define SECOND_NS	1000000000ull
 #define DROP_TRIES	100000u
@@ -223,6 +224,8 @@ void daxfs_inode_give(struct daxfs_cx *cx, u64 off)
 
 	if (pslot_is_page(page))
 		daxfs_page_give(cx, pslot_off(page));
+	if (in->attr.flags & DAXFS_ATTR_XATTRS && in->attr.xattr_off)
+		daxfs_xset_give(cx, &in->attr_off, in->attr.xattr_off);
 	daxfs_obj_give(cx, off);
 }
 
@@ -289,7 +292,7 @@ int daxfs_attr(struct daxfs_cx *cx, struct daxfs_inode *in, struct daxfs_attr *a
 {
 	struct daxfs_attr *shared;
 
-	*off = a64_load_acquire(&in->attr_off);	/* [PUB] in attr_replace() */
+	*off = a64_load_acquire(&in->attr_off);	/* [PUB] in attr_swap() */
 	if (*off == DAXFS_ATTR_GONE)
 		return -ENOENT;
 	shared = daxfs_at(cx->rg, *off, sizeof(*at), 8);
@@ -459,51 +462,68 @@ int daxfs_getattr(struct daxfs_cx *cx, u64 ino, struct daxfs_stat *st)
 	return daxfs_section(cx, getattr_fn, &a);
 }
 
+/* Bytes that only old has led to. */
+static u64 leaving_set(const struct daxfs_attr *old, const struct daxfs_attr *new)
+{
+	if (!(old->flags & DAXFS_ATTR_XATTRS) ||
+	    (new && old->xattr_off == new->xattr_off))
+		return 0;
+	return old->xattr_off;
+}
+
 /*
- * Let attr_off refer to another record, and retire the old one. Between the two
- * nothing refers to it, and it may belong to a host that lives: so it is noted
- * before, and stays as it is while our section is shown. -EAGAIN: another was
- * faster.
+ * Let attr_off refer to another record, and retire the old one, with the set of
+ * extended attributes that leaves with it (0: none does). Between the two
+ * nothing refers to them, and they may belong to a host that lives: so they are
+ * noted before, and stay as they are while our section is shown. -EAGAIN:
+ * another was faster.
  */
 static int attr_swap(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
-		     u64 off)
+		     u64 off, u64 xattrs)
 {
 	int own = old_off != embedded_attr(cx->rg, in), r;
 
-	if (own) {
+	if (own || xattrs)
 		a64_keep(&cx->sh->epoch);
-		/* Pairs with [PUB] in retire_dropped_attr(). */
+	/* Both pair with [PUB] in retire_dropped_attr(). */
+	if (own)
 		a64_store_release(&cx->sh->drop_attr, old_off);
-	}
+	if (xattrs)
+		a64_store_release(&cx->sh->drop_xattr, xattrs);	/* [PUB] */
 	r = daxfs_still_host(cx);
 	/* Publishes the record. Pairs with [PUB] in daxfs_attr(). */
 	if (!r && a64_cas(&in->attr_off, old_off, off) != old_off)
 		r = -EAGAIN;
 	if (!r && own)
 		daxfs_obj_retire(cx, old_off, daxfs_retire_epoch(cx));
+	if (!r)
+		daxfs_xset_retire(cx, &in->attr_off, xattrs);
 	if (own)
 		a64_store_release(&cx->sh->drop_attr, 0);	/* [PUB], as above */
+	if (xattrs)
+		a64_store_release(&cx->sh->drop_xattr, 0);	/* [PUB], as above */
 	return r;
 }
 
-/* Put a changed copy of the record in place. -EAGAIN: another was faster. */
-static int attr_replace(struct daxfs_cx *cx, struct daxfs_iref *ref, u64 old_off,
-			struct daxfs_attr *at)
+int daxfs_attr_replace(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
+		       const struct daxfs_attr *old, const struct daxfs_attr *at)
 {
 	struct daxfs_attr *shared;
 	u64 off;
 	int r;
 
 	r = daxfs_obj_take(cx, DAXFS_CLASS64, DAXFS_T_ATTR,
-			   daxfs_off(cx->rg, &ref->in->attr_off), &off);
-	if (r)
-		return r;
-	shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
-	port_copy_to(&shared->mode, &at->mode,
-		     sizeof(*at) - offsetof(struct daxfs_attr, mode));
-	r = attr_swap(cx, ref->in, old_off, off);
-	if (r)
-		daxfs_obj_give(cx, off);
+			   daxfs_off(cx->rg, &in->attr_off), &off);
+	if (!r) {
+		shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
+		port_copy_to(&shared->mode, &at->mode,
+			     sizeof(*at) - offsetof(struct daxfs_attr, mode));
+		r = attr_swap(cx, in, old_off, off, leaving_set(old, at));
+		if (r)
+			daxfs_obj_give(cx, off);
+	}
+	if (r && at->xattr_off && at->xattr_off != old->xattr_off)
+		daxfs_xset_give(cx, &in->attr_off, at->xattr_off);
 	return r;
 }
 
@@ -523,14 +543,19 @@ int daxfs_attr_set(struct daxfs_cx *cx, struct daxfs_iref *ref,
 		   const struct daxfs_setattr *sa)
 {
 	for (u32 i = 0; i < 100000; i++) {
-		struct daxfs_attr at;
+		struct daxfs_attr at, old;
 		u64 off;
 		int r = daxfs_attr(cx, ref->in, &at, &off);
 
 		if (r)
 			return r;
+		old = at;
 		attr_apply(&at, sa);
-		r = attr_replace(cx, ref, off, &at);
+		r = daxfs_xattr_follow(cx, ref, &old, &at,
+				       sa->set & (DAXFS_SET_UID | DAXFS_SET_GID));
+		if (r)
+			return r;
+		r = daxfs_attr_replace(cx, ref->in, off, &old, &at);
 		if (r != -EAGAIN)
 			return r;
 	}
@@ -742,10 +767,15 @@ int daxfs_cell_dispose(struct daxfs_cx *cx, u64 cell_off)
 static void attr_drop(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
 	for (u32 i = 0; i < 100000; i++) {
-		u64 off = a64_load_acquire(&in->attr_off);	/* [PUB] */
+		struct daxfs_attr at;
+		u64 off;
+		int r = daxfs_attr(cx, in, &at, &off);
 
-		if (off == DAXFS_ATTR_GONE || daxfs_still_host(cx) ||
-		    !attr_swap(cx, in, off, DAXFS_ATTR_GONE))
+		if (r)
+			at.flags = 0;	/* damage: there is nothing to read */
+		if (r == -ENOENT || daxfs_still_host(cx) ||
+		    !attr_swap(cx, in, off, DAXFS_ATTR_GONE,
+			       leaving_set(&at, NULL)))
 			return;
 	}
 }

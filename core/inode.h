@@ -24,6 +24,13 @@ int daxfs_copy_up(struct daxfs_cx *cx, struct daxfs_iref *ref);
 /* The attribute record; -ENOENT once the inode is dropped. */
 int daxfs_attr(struct daxfs_cx *cx, struct daxfs_inode *in, struct daxfs_attr *at,
 	       u64 *off);
+/*
+ * Put at, a changed copy of old, in the place of the record at old_off. What
+ * only that has led to is retired. Else a new set of extended attributes is given
+ * back; -EAGAIN: another was faster.
+ */
+int daxfs_attr_replace(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
+		       const struct daxfs_attr *old, const struct daxfs_attr *at);
 int daxfs_ref_mode(struct daxfs_cx *cx, const struct daxfs_iref *ref, u32 *mode);
 int daxfs_ref_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 		   struct daxfs_stat *st);

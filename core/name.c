@@ -25,6 +25,7 @@
  * the walk to the root; any other move decided meanwhile aborts it.
  */
 #include "dir.h"
+#include "acl.h"
 #include "data.h"
 #include "epoch.h"
 #include "pool.h"
@@ -313,9 +314,12 @@ static int check_new(const struct daxfs_new *what)
 	return -EINVAL;
 }
 
-/* Whom a new inode belongs to: its maker, or the group of its directory. */
+/*
+ * Whom a new inode belongs to, its maker or the group of its directory; and what
+ * a default access control list of that gives it.
+ */
 static int inherit(struct daxfs_cx *cx, const struct daxfs_iref *dir,
-		   struct daxfs_new *what)
+		   struct daxfs_new *what, struct daxfs_inherit *inh)
 {
 	struct daxfs_attr at;
 	u64 off;
@@ -326,12 +330,14 @@ static int inherit(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 	else
 		at = (struct daxfs_attr){ .mode = dir->base.mode,
 					  .gid = dir->base.gid };
-	if (r || !(at.mode & S_ISGID))
+	if (r)
 		return r;
-	what->gid = at.gid;
-	if (S_ISDIR(what->mode))
-		what->mode |= S_ISGID;
-	return 0;
+	if (at.mode & S_ISGID) {
+		what->gid = at.gid;
+		if (S_ISDIR(what->mode))
+			what->mode |= S_ISGID;
+	}
+	return daxfs_acl_inherit(cx, dir, &at, what, inh);
 }
 
 /* A new inode that only we know. */
@@ -339,11 +345,19 @@ static int new_inode(struct daxfs_cx *cx, struct name_arg *a,
 		     const struct daxfs_iref *dir, u64 *ino, u64 *off)
 {
 	struct daxfs_new what = *a->what;
-	int r = inherit(cx, dir, &what);
+	struct daxfs_inherit inh;
+	int r = inherit(cx, dir, &what, &inh);
 
 	if (!r)
 		r = daxfs_ino_take(cx, ino);
-	return r ? r : daxfs_inode_make(cx, *ino, a->dir, &what, off);
+	if (!r)
+		r = daxfs_inode_make(cx, *ino, a->dir, &what, off);
+	if (r)
+		return r;
+	r = daxfs_acl_bear(cx, *off, &inh);
+	if (r)
+		daxfs_inode_give(cx, *off);
+	return r;
 }
 
 /* The new inode, in the index, with no name yet. Once per call. */

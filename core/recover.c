@@ -33,6 +33,7 @@
 #include "record.h"
 #include "region.h"
 #include "word.h"
+#include "xset.h"
 
 /* ---- records ---- */
 
@@ -164,6 +165,23 @@ static void retire_dropped_attr(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh
 		daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
 }
 
+/* The same for a set of extended attributes. */
+static void retire_dropped_xattrs(struct daxfs_cx *cx,
+				  struct daxfs_shared_ctx *sh)
+{
+	u64 off = a64_load_acquire(&sh->drop_xattr);	/* [PUB] in attr_swap() */
+	struct daxfs_a64 *info = off ? daxfs_xset_info(cx, off) : NULL, *back;
+	u64 v;
+
+	if (!info)
+		return;
+	v = a64_load_acquire(info);		/* pairs with [PUB] */
+	back = daxfs_xset_back(cx, v);
+	if (DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == DAXFS_T_XATTR &&
+	    back && !daxfs_xset_known(cx, off, v))
+		daxfs_xset_retire(cx, back, off);
+}
+
 static int recover_record(struct daxfs_cx *cx, u32 id)
 {
 	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, id);
@@ -176,6 +194,7 @@ static int recover_record(struct daxfs_cx *cx, u32 id)
 		r = forget_made(cx, sh);
 	}
 	retire_dropped_attr(cx, sh);
+	retire_dropped_xattrs(cx, sh);
 	if (!r)
 		r = raise_written(cx, sh);
 	return r ? r : finish_drop(cx, sh);
@@ -346,6 +365,17 @@ static int check_table(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
 	return daxfs_table_retire(cx, off);
 }
 
+/* A head, with what it leads to, or a further page whose head is gone. */
+static void check_xattrs(struct daxfs_cx *cx, u64 off, u64 info)
+{
+	struct daxfs_a64 *back = daxfs_at(cx->rg, info_back(info), 8, 8);
+
+	if (daxfs_xset_known(cx, off, info))
+		return;
+	if (back)
+		daxfs_xset_retire(cx, back, off);
+}
+
 static int check_page(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
 {
 	int referred;
@@ -354,6 +384,10 @@ static int check_page(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
 		return check_table(cx, off, info, host);
 	if (info_host(info) != host)
 		return 0;
+	if (info_type(info) == DAXFS_T_XATTR) {
+		check_xattrs(cx, off, info);
+		return 0;
+	}
 	referred = page_is_referred(cx, off, info);
 	if (!referred && info_type(info) == DAXFS_T_MAP)
 		referred = map_is_referred(cx, off, info);
@@ -433,6 +467,9 @@ static int check_obj(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
 		if (!attr_is_known(cx, off, info))
 			daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
 		break;
+	case DAXFS_T_XATTR:
+		check_xattrs(cx, off, info);
+		break;
 	}
 	return r;
 }
@@ -494,6 +531,7 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 		a64_store_relaxed(&sh->write_ino, 0);
 		a64_store_relaxed(&sh->drop_ino, 0);
 		a64_store_relaxed(&sh->drop_attr, 0);
+		a64_store_relaxed(&sh->drop_xattr, 0);
 		a64_store_relaxed(&sh->made_ino, 0);
 		a64_store_volatile(&sh->window_nr, 0);
 		/* seq stays, so that no old reference comes to life. */
@@ -638,6 +676,7 @@ static int idle_context(struct daxfs_region *rg, u32 slot, u32 *nr)
 		    status_state(a64_load_relaxed(&sh->status)) == DAXFS_S_IDLE &&
 		    !a64_load_relaxed(&sh->made_ino) &&
 		    !a64_load_relaxed(&sh->drop_attr) &&
+		    !a64_load_relaxed(&sh->drop_xattr) &&
 		    !a64_load_relaxed(&sh->drop_ino)) {
 			*nr = i;
 			return 0;

@@ -456,6 +456,7 @@ static const char *const type_name[DAXFS_UNIT_TYPES] = {
 	[DAXFS_T_TABDIR] = "tabdir", [DAXFS_T_SEGMENT] = "segment",
 	[DAXFS_T_ENTRIES] = "entries", [DAXFS_T_DIRENT] = "names",
 	[DAXFS_T_INODE] = "inodes", [DAXFS_T_ATTR] = "attributes",
+	[DAXFS_T_XATTR] = "xattrs",
 };
 
 static void add_u64(struct json_object *o, const char *key, u64 v)

@@ -148,10 +148,14 @@ struct daxfs_base_extent {	/* sorted by file_off, disjoint, page-aligned */
 };
 
 struct daxfs_base_xattr {	/* name and value follow, padded to 8 bytes */
-	__u16 name_len;
+	__u16 name_len;		/* with the prefix: "user.x" */
 	__u16 reserved;
 	__u32 value_len;
 };
+
+#define DAXFS_XATTR_NAME_MAX	255u
+#define DAXFS_XATTR_VALUE_MAX	65536u
+#define DAXFS_XATTRS_MAX	131072u	/* what hosts store for one inode */
 
 /* ---- globals: one page, one cache line per word that changes ---- */
 
@@ -248,6 +252,8 @@ enum daxfs_unit_type {
 	DAXFS_T_DIRENT	= 12,	/* object: struct daxfs_dirent_cell */
 	DAXFS_T_INODE	= 13,	/* object: struct daxfs_inode */
 	DAXFS_T_ATTR	= 14,	/* object: struct daxfs_attr */
+	DAXFS_T_XATTR	= 15,	/* object or page: struct daxfs_xattrs; page:
+				 * more bytes of one */
 };
 
 /* chunk hint: [1:0] 0 open 1 full, [31:16] context that takes here, plus 1 */
@@ -306,7 +312,8 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 					 * recovered; a hint */
 	struct daxfs_a64 garbage[DAXFS_GARBAGE]; /* cells that commit kills */
 	struct daxfs_entry entry[DAXFS_ENTRIES];
-	__u8 reserved[128];
+	struct daxfs_a64 drop_xattr;	/* struct daxfs_xattrs that leaves attr_off */
+	__u8 reserved[120];
 };
 
 enum daxfs_host_kind {
@@ -416,10 +423,23 @@ struct daxfs_attr {		/* immutable once published */
 	__u32 mode;
 	__u32 uid;
 	__u32 gid;
-	__u32 flags;
-	__u64 xattr_off;
+	__u32 flags;			/* DAXFS_ATTR_* */
+	__u64 xattr_off;		/* struct daxfs_xattrs; 0: there are none */
 };
 
+/* daxfs_attr.flags: xattr_off says it; else they are those of the base inode */
+#define DAXFS_ATTR_XATTRS	(1u << 0)
+
+/*
+ * The extended attributes of an inode, immutable once published: a head and
+ * len bytes of struct daxfs_base_xattr. 16 + len bytes up to 320 are an object;
+ * up to 4096 one page; else the words of further pages follow the head.
+ */
+struct daxfs_xattrs {
+	struct daxfs_a64 info;		/* unused in a page */
+	__u32 len;
+	__u32 reserved;
+};
 
 #define DAXFS_INLINE_TARGET	32u	/* bytes; longer ones take a page */
 
@@ -542,6 +562,7 @@ DAXFS_SIZE(daxfs_shared_ctx, 512);
 DAXFS_AT(daxfs_shared_ctx, status, 64);
 DAXFS_AT(daxfs_shared_ctx, garbage, 128);
 DAXFS_AT(daxfs_shared_ctx, entry, 192);
+DAXFS_AT(daxfs_shared_ctx, drop_xattr, 384);
 DAXFS_SIZE(daxfs_host, 512);
 DAXFS_AT(daxfs_host, boot_id, 64);
 DAXFS_AT(daxfs_host, name, 80);
@@ -556,6 +577,7 @@ DAXFS_AT(daxfs_table, dir, 256);
 DAXFS_SIZE(daxfs_cell, 32);
 DAXFS_AT(daxfs_dirent_cell, name, DAXFS_DIRENT_NAME_OFF);
 DAXFS_SIZE(daxfs_attr, 32);
+DAXFS_SIZE(daxfs_xattrs, 16);
 DAXFS_SIZE(daxfs_inode, 256);
 DAXFS_AT(daxfs_inode, nlink, 32);
 DAXFS_AT(daxfs_inode, parent, 64);

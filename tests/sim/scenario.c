@@ -322,6 +322,38 @@ static void setup_locked_held(struct world *w)
 	SETUP(w_lock(&w->cx[0], &w->held, DAXFS_LOCK_EX, 0, 10));
 }
 
+/* Sets of extended attributes that another host has made. */
+static void setup_xattr(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_setxattr(&w->cx[1], "d1/a", "user.n", 20, 'n'));
+}
+
+static void setup_xattr_pages(struct world *w)
+{
+	setup_xattr(w);
+	SETUP(w_setxattr(&w->cx[1], "d1/a", "user.long", 9000, 'x'));
+}
+
+static void setup_acl(struct world *w)
+{
+	setup_xattr(w);
+	SETUP(w_setacl(&w->cx[1], "d1/a", "system.posix_acl_access"));
+}
+
+static void setup_default_acl(struct world *w)
+{
+	setup_tree(w);
+	SETUP(w_setacl(&w->cx[1], "d1", "system.posix_acl_default"));
+}
+
+/* A file whose first record has a set. */
+static void setup_inherited(struct world *w)
+{
+	setup_default_acl(w);
+	SETUP(w_create(&w->cx[1], "d1/new"));
+}
+
 static s64 op_create(struct daxfs_cx *cx, struct world *w)
 {
 	(void)w;
@@ -839,6 +871,48 @@ static s64 op_base_write(struct daxfs_cx *cx, struct world *w)
 	return w_write(cx, "d1/a", 4000, 50, 'w');
 }
 
+static s64 op_setxattr(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_setxattr(cx, "d1/a", "user.n", 30, 's');
+}
+
+static s64 op_setxattr_pages(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_setxattr(cx, "d1/a", "user.long", 9000, 's');
+}
+
+static s64 op_setxattr_page(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_setxattr(cx, "d1/a", "user.long", 1000, 's');
+}
+
+static s64 op_removexattr(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_removexattr(cx, "d1/a", "user.n");
+}
+
+static s64 op_setacl(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_setacl(cx, "d1/a", "system.posix_acl_access");
+}
+
+static s64 op_unlink_new(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_unlink(cx, "d1/new");
+}
+
+static s64 op_base_removexattr(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_removexattr(cx, "d1/a", "user.b");
+}
+
 const struct scenario scenarios[] = {
 	{ "create", setup_tree, op_create, 0, 512, 0 },
 	{ "create, long name", setup_tree, op_create_long, 0, 512, 0 },
@@ -956,6 +1030,23 @@ const struct scenario scenarios[] = {
 	{ "base: write into a hole", setup_base_hole, op_write_in_place, 50, 512, 0 },
 	{ "base: copy", setup_base, op_copy, 4000, 512, 0 },
 	{ "base: chmod", setup_base, op_setattr, 0, 512, 0 },
+	{ "set attribute", setup_tree, op_setxattr, 0, 512, 0 },
+	{ "set attribute, a page", setup_xattr, op_setxattr_page, 0, 512, 0 },
+	{ "set attribute, pages", setup_xattr, op_setxattr_pages, 0, 512, 0 },
+	{ "replace attribute", setup_xattr, op_setxattr, 0, 512, 0 },
+	{ "replace attribute, pages by a page", setup_xattr_pages,
+	  op_setxattr_page, 0, 512, 0 },
+	{ "remove attribute", setup_xattr, op_removexattr, 0, 512, 0 },
+	{ "remove attribute of several", setup_xattr_pages, op_removexattr, 0, 512, 0 },
+	{ "chmod with attributes", setup_xattr_pages, op_setattr, 0, 512, 0 },
+	{ "chmod with an access list", setup_acl, op_setattr, 0, 512, 0 },
+	{ "unlink with attributes", setup_xattr_pages, op_unlink, 0, 512, 0 },
+	{ "set access list", setup_xattr, op_setacl, 0, 512, 0 },
+	{ "create, inherits lists", setup_default_acl, op_create, 0, 512, 0 },
+	{ "mkdir, inherits lists", setup_default_acl, op_mkdir, 0, 512, 0 },
+	{ "unlink with inherited lists", setup_inherited, op_unlink_new, 0, 512, 0 },
+	{ "base: set attribute", setup_base, op_setxattr, 0, 512, 0 },
+	{ "base: remove attribute", setup_base, op_base_removexattr, 0, 512, 0 },
 };
 
 const u32 scenario_nr = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -148,6 +148,9 @@ static void do_work(void *arg)
 	WORK(w_lookup(cx, "d1/new", &st));
 	WORK(w_lookup(cx, "d2/a", &st));
 	WORK(w_count(cx, "d1"));
+	WORK(w_setxattr(cx, "d1/a", "user.n", 40, 'w'));
+	WORK(w_setxattr(cx, "d1/b", "user.n", 40, 'w'));
+	WORK(w_getxattr(cx, "d1/a", "user.long"));
 	WORK(w_append(cx, "d1/a", 3, 'p'));
 	WORK(w_truncate(cx, "d1/a", 7000));
 	WORK(w_write(cx, "d1/a", 9000, 100, 'q'));

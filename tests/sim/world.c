@@ -422,6 +422,59 @@ int w_lock(struct daxfs_cx *cx, struct daxfs_file *f, enum daxfs_lock_type type,
 	return daxfs_lock(cx, f, &want, NULL);
 }
 
+static int find(struct daxfs_cx *cx, const char *path, u64 *ino)
+{
+	struct daxfs_stat st;
+	int r = w_lookup(cx, path, &st);
+
+	*ino = st.ino;
+	return r;
+}
+
+int w_setxattr(struct daxfs_cx *cx, const char *path, const char *name, u64 len,
+	       u8 fill)
+{
+	static u8 value[WORLD_HOSTS][DAXFS_XATTR_VALUE_MAX];
+	u8 *mine = value[cx->rg->host % WORLD_HOSTS];
+	u64 ino;
+	int r = find(cx, path, &ino);
+
+	memset(mine, fill, len);
+	return r ? r : daxfs_setxattr(cx, ino, name, (u32)strlen(name), mine,
+				      len, 0);
+}
+
+int w_setacl(struct daxfs_cx *cx, const char *path, const char *name)
+{
+	static const u8 acl[] = {	/* u::rwx,u:5:rw-,g::r-x,m::rwx,o::r-- */
+		2, 0, 0, 0,
+		0x01, 0, 7, 0, 255, 255, 255, 255, 0x02, 0, 6, 0, 5, 0, 0, 0,
+		0x04, 0, 5, 0, 255, 255, 255, 255, 0x10, 0, 7, 0, 255, 255, 255,
+		255, 0x20, 0, 4, 0, 255, 255, 255, 255,
+	};
+	u64 ino;
+	int r = find(cx, path, &ino);
+
+	return r ? r : daxfs_setxattr(cx, ino, name, (u32)strlen(name), acl,
+				      sizeof(acl), 0);
+}
+
+s64 w_getxattr(struct daxfs_cx *cx, const char *path, const char *name)
+{
+	u64 ino;
+	int r = find(cx, path, &ino);
+
+	return r ? r : daxfs_getxattr(cx, ino, name, (u32)strlen(name), NULL, 0);
+}
+
+int w_removexattr(struct daxfs_cx *cx, const char *path, const char *name)
+{
+	u64 ino;
+	int r = find(cx, path, &ino);
+
+	return r ? r : daxfs_removexattr(cx, ino, name, (u32)strlen(name));
+}
+
 /* ---- the tree as text ---- */
 
 struct names {
@@ -565,6 +618,28 @@ static int dump_content(struct dump *d, const struct daxfs_stat *st)
 	return r < 0 ? (int)r : 0;
 }
 
+/* Extended attributes: their names, and a number for the values. */
+static int dump_xattrs(struct dump *d, u64 ino)
+{
+	static char list[4096], value[DAXFS_XATTR_VALUE_MAX];
+	s64 r = daxfs_listxattr(d->cx, ino, list, sizeof(list), 1), n;
+	u64 h = 0xcbf29ce484222325ull;
+	char *name;
+
+	for (name = list; name < list + r; name += strlen(name) + 1) {
+		n = daxfs_getxattr(d->cx, ino, name, (u32)strlen(name), value,
+				   sizeof(value));
+		if (n < 0)
+			return (int)n;
+		if (memchr(value, OLD_BYTE, (size_t)n))
+			return -EILSEQ;
+		h = hash(h, (u8 *)value, (u64)n);
+		log_add(d->log, " %s %lld %016llx", name, (long long)n,
+			(unsigned long long)h);
+	}
+	return r < 0 ? (int)r : 0;
+}
+
 static int dump_dir(struct dump *d, u64 dir, const char *path, u32 depth);
 
 static int dump_one(struct dump *d, u64 dir, const struct daxfs_dirent *de,
@@ -580,6 +655,9 @@ static int dump_one(struct dump *d, u64 dir, const struct daxfs_dirent *de,
 		st.mode, st.nlink, link_nr(d, st.ino),
 		st.ino != de->ino || st.mode >> 12 != de->d_type ?
 		" LISTED AS ANOTHER" : "");
+	r = dump_xattrs(d, st.ino);
+	if (r)
+		return r;
 	if (!S_ISDIR(st.mode)) {
 		r = dump_content(d, &st);
 		log_add(d->log, "\n");
@@ -663,7 +741,7 @@ int world_check(struct daxfs_cx *cx, struct log *log)
 static const char *const type_name[16] = {
 	"none", "data", "map", "slots", "slab64", "slab128", "slab256",
 	"slab320", "table", "tabdir", "segment", "entries", "dirent", "inode",
-	"attr", "15",
+	"attr", "xattr",
 };
 static const u32 slab_size[4] = { 64, 128, 256, 320 };
 static const u32 slab_nr[4] = { 64, 32, 16, 12 };

@@ -94,6 +94,12 @@ s64 w_seek(struct daxfs_cx *cx, const char *path, u64 off, int hole);
 /* A range of an open file, for owner 1 of this host. */
 int w_lock(struct daxfs_cx *cx, struct daxfs_file *f, enum daxfs_lock_type type,
 	   u64 start, u64 end);
+/* A value of len bytes fill; an access control list, which has a mask. */
+int w_setxattr(struct daxfs_cx *cx, const char *path, const char *name, u64 len,
+	       u8 fill);
+int w_setacl(struct daxfs_cx *cx, const char *path, const char *name);
+s64 w_getxattr(struct daxfs_cx *cx, const char *path, const char *name);
+int w_removexattr(struct daxfs_cx *cx, const char *path, const char *name);
 
 /* ---- the whole ---- */
 

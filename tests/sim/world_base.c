@@ -30,6 +30,8 @@ static const struct node nodes[] = {
 };
 
 #define NODES		(sizeof(nodes) / sizeof(nodes[0]))
+#define WITH_XATTR	4u	/* number of d1/a */
+#define XATTR_LEN	24u
 #define PAGE_UP(n)	(((n) + DAXFS_PAGE_SIZE - 1) & ~(DAXFS_PAGE_SIZE - 1))
 
 void world_base_plan(struct daxfs_geometry *g)
@@ -45,6 +47,7 @@ void world_base_plan(struct daxfs_geometry *g)
 		else
 			g->base_data_len += PAGE_UP(nodes[i].len);
 	}
+	g->base_meta_len += 7 + XATTR_LEN;	/* aligned to 8 */
 }
 
 static const struct daxfs_area *area(const struct daxfs_geometry *g, u32 type)
@@ -79,6 +82,17 @@ static u64 put_dir(u8 *at, u32 dir, u32 *subdirs)
 	return len;
 }
 
+/* An extended attribute at the end of the metadata. */
+static void put_xattr(u8 *base, u64 meta, struct daxfs_base_inode *in)
+{
+	struct daxfs_base_xattr head = { .name_len = 6, .value_len = 10 };
+
+	in->xattr_off = (meta + 7) & ~7ull;
+	in->xattr_len = XATTR_LEN;
+	memcpy(base + in->xattr_off, &head, sizeof(head));
+	memcpy(base + in->xattr_off + sizeof(head), "user.bbase value", 16);
+}
+
 void world_base_put(struct daxfs_geometry *g, u8 *base)
 {
 	u64 meta = area(g, DAXFS_AREA_BASE_META)->off;
@@ -105,6 +119,7 @@ void world_base_put(struct daxfs_geometry *g, u8 *base)
 			in[i].data_off = 0;
 		*at += S_ISREG(n->mode) ? PAGE_UP(n->len) : in[i].size;
 	}
+	put_xattr(base, meta, &in[WITH_XATTR - 1]);
 	crc = port_crc32(0, in, NODES * sizeof(*in));
 	a = area(g, DAXFS_AREA_BASE_META);
 	g->super.base_crc = port_crc32(crc, base + a->off, a->len);
