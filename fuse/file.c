@@ -169,7 +169,8 @@ static int create_node(struct daxfs_server *s, struct daxfs_cx *cx,
 {
 	const struct fuse_ctx *who = fuse_req_ctx(req);
 	struct daxfs_new what = { .mode = S_IFREG | (mode & 07777),
-				  .uid = who->uid, .gid = who->gid };
+				  .uid = who->uid, .gid = who->gid,
+				  .umask = who->umask };
 	int excl = !!(fi->flags & O_EXCL), r;
 
 	if (daxfs_request()->tmpfile)

@@ -3,7 +3,8 @@
  * Handlers of names: lookup, making, linking, renaming, removing.
  *
  * Notes: the kernel has checked permissions (default_permissions) against
- * attributes that it asked for just now, and has applied the umask.
+ * attributes that it asked for just now. The umask is left to the core, which
+ * knows whether a default access control list of the directory rules instead.
  */
 #include "server.h"
 
@@ -58,6 +59,7 @@ static void make(fuse_req_t req, fuse_ino_t dir, const char *name,
 
 	what->uid = who->uid;
 	what->gid = who->gid;
+	what->umask = who->umask;
 	r = daxfs_create(cx, daxfs_ino_of(dir), name, len_of(name), what, &st);
 	daxfs_reply_name(req, daxfs_end(s, cx, r), &st);
 }

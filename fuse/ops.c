@@ -4,8 +4,7 @@
  *
  * Notes: what is missing is missing on purpose, and the kernel then does it
  * itself or stops asking: forget (no state per inode), access (the kernel
- * checks), xattrs (not there yet, and a GETXATTR before each write goes away with
- * them). Locks are asked for in regions with an overlay that is mounted for
+ * checks). Locks are asked for in regions with an overlay that is mounted for
  * writing (lock.c); flush is there for their sake alone.
  */
 #include "server.h"
@@ -17,6 +16,9 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	daxfs_session_want(conn);
 	conn->want |= conn->capable & FUSE_CAP_IOCTL_DIR;
 	daxfs_locks_want(s, conn);
+	/* The kernel enforces access control lists; a default list of the
+	 * directory rules instead of the umask, and only we know it. */
+	conn->want |= conn->capable & (FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK);
 	if (s->constant)
 		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 	else
@@ -54,4 +56,8 @@ const struct fuse_lowlevel_ops daxfs_server_ops = {
 	.fsyncdir	= daxfs_op_fsyncdir,
 	.statfs		= daxfs_op_statfs,
 	.ioctl		= daxfs_op_ioctl,
+	.setxattr	= daxfs_op_setxattr,
+	.getxattr	= daxfs_op_getxattr,
+	.listxattr	= daxfs_op_listxattr,
+	.removexattr	= daxfs_op_removexattr,
 };

@@ -164,6 +164,14 @@ int daxfs_locks_start(struct daxfs_server *s);
 /* Requests that still wait are answered; later ones fail. */
 void daxfs_locks_stop(struct daxfs_server *s);
 
+/* xattr.c */
+void daxfs_op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		       const char *value, size_t size, int flags);
+void daxfs_op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+		       size_t size);
+void daxfs_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void daxfs_op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+
 /* notify.c */
 int daxfs_notifier_start(struct daxfs_server *s);
 /* Requests still queued are answered without a notification. */
