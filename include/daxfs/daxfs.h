@@ -276,7 +276,7 @@ int daxfs_fs_chmod(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
  * @flags: 0 or AT_SYMLINK_NOFOLLOW
  *
  * Set-ID bits stay as they are: clearing them is for front ends that check
- * permissions.
+ * permissions. The attribute security.capability of a file goes.
  *
  * Return: 0 or an error.
  */
@@ -296,6 +296,81 @@ int daxfs_fs_chown(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
  */
 int daxfs_fs_utimens(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
 		     const struct timespec times[2], int flags);
+
+/**
+ * daxfs_fs_getxattr - value of an extended attribute
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @name: with its prefix: "user.", "trusted.", "security.",
+ *        "system.posix_acl_access" or "system.posix_acl_default"
+ * @value: gets it
+ * @size: bytes at @value; 0: only its length is wanted
+ * @flags: 0 or AT_SYMLINK_NOFOLLOW
+ *
+ * Access control lists are in the kernel's binary form, version 2.
+ *
+ * Return: bytes of the value; -ENODATA no such attribute; -ERANGE it has more
+ * than @size, or the name is empty or longer than 255 bytes; -EOPNOTSUPP another
+ * prefix; other errors.
+ */
+ssize_t daxfs_fs_getxattr(struct daxfs *fs, struct daxfs_fd *dir,
+			  const char *path, const char *name, void *value,
+			  size_t size, int flags);
+
+/**
+ * daxfs_fs_setxattr - make or change an extended attribute
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @name: as for daxfs_fs_getxattr()
+ * @value: its bytes
+ * @size: their number, at most 65536
+ * @how: 0, XATTR_CREATE or XATTR_REPLACE of <sys/xattr.h>
+ * @flags: 0 or AT_SYMLINK_NOFOLLOW
+ *
+ * Others see the old value or the new one. An access control list changes the
+ * permissions of the file in the same instant, as daxfs_fs_chmod() changes the
+ * list.
+ *
+ * Return: 0; -EEXIST and -ENODATA by @how; -EPERM "user." on something else than
+ * a file or directory; -E2BIG; -ENOSPC, also if all attributes of the file
+ * would take more than 128 KiB; -EINVAL no access control list; -EACCES a default
+ * list for something else than a directory; other errors.
+ */
+int daxfs_fs_setxattr(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
+		      const char *name, const void *value, size_t size, int how,
+		      int flags);
+
+/**
+ * daxfs_fs_listxattr - names of the extended attributes
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @names: gets them, each with a NUL
+ * @size: bytes at @names; 0: only their number is wanted
+ * @flags: 0 or AT_SYMLINK_NOFOLLOW
+ *
+ * Return: bytes of all names; -ERANGE more than @size; -E2BIG more than 65536;
+ * other errors.
+ */
+ssize_t daxfs_fs_listxattr(struct daxfs *fs, struct daxfs_fd *dir,
+			   const char *path, char *names, size_t size,
+			   int flags);
+
+/**
+ * daxfs_fs_removexattr - remove an extended attribute
+ * @fs: from daxfs_fs_open()
+ * @dir: where a relative path begins, or NULL
+ * @path: the path
+ * @name: as for daxfs_fs_getxattr()
+ * @flags: 0 or AT_SYMLINK_NOFOLLOW
+ *
+ * Return: 0, also for an access control list that is not there; -ENODATA; other
+ * errors.
+ */
+int daxfs_fs_removexattr(struct daxfs *fs, struct daxfs_fd *dir,
+			 const char *path, const char *name, int flags);
 
 /* ---- open files ---- */
 
@@ -459,6 +534,50 @@ int daxfs_fd_lock(struct daxfs_fd *fd, const struct flock *lock);
  * Return: 0; -EBADF; -EINVAL; -EOVERFLOW; other errors.
  */
 int daxfs_fd_lock_test(struct daxfs_fd *fd, struct flock *lock);
+
+/**
+ * daxfs_fd_getxattr - value of an extended attribute of an open file
+ * @fd: from daxfs_fd_open()
+ * @name: as for daxfs_fs_getxattr(), as all that follows
+ * @value: gets it
+ * @size: bytes at @value
+ *
+ * Return: as daxfs_fs_getxattr().
+ */
+ssize_t daxfs_fd_getxattr(struct daxfs_fd *fd, const char *name, void *value,
+			  size_t size);
+
+/**
+ * daxfs_fd_setxattr - make or change an extended attribute of an open file
+ * @fd: from daxfs_fd_open()
+ * @name: as for daxfs_fs_setxattr(), as all that follows
+ * @value: its bytes
+ * @size: their number
+ * @how: 0, XATTR_CREATE or XATTR_REPLACE
+ *
+ * Return: as daxfs_fs_setxattr().
+ */
+int daxfs_fd_setxattr(struct daxfs_fd *fd, const char *name, const void *value,
+		      size_t size, int how);
+
+/**
+ * daxfs_fd_listxattr - names of the extended attributes of an open file
+ * @fd: from daxfs_fd_open()
+ * @names: as for daxfs_fs_listxattr()
+ * @size: bytes at @names
+ *
+ * Return: as daxfs_fs_listxattr().
+ */
+ssize_t daxfs_fd_listxattr(struct daxfs_fd *fd, char *names, size_t size);
+
+/**
+ * daxfs_fd_removexattr - remove an extended attribute of an open file
+ * @fd: from daxfs_fd_open()
+ * @name: as for daxfs_fs_removexattr()
+ *
+ * Return: as daxfs_fs_removexattr().
+ */
+int daxfs_fd_removexattr(struct daxfs_fd *fd, const char *name);
 
 /* ---- directories ---- */
 
