@@ -189,6 +189,8 @@ static void random_input(struct fuzz_random *r)
 	head[1] &= threads && !(n >> 44 & 31) ? 0x3f : 0x3f & ~FUZZ_F_THREAD;
 	if (n >> 60 & 1)
 		head[1] &= (u8)~(FUZZ_F_LIVE | FUZZ_F_RDONLY);
+	if (!(n >> 61 & 3))
+		head[1] |= FUZZ_F_XATTR;
 }
 
 static double now(void)
@@ -262,8 +264,8 @@ static void write_image(const char *path, u64 seed)
 		input->size = seeds[0].size;
 	} else {
 		random_input(&r);
-		input->data[0] = (u8)(seed % FUZZ_GOLDEN);
-		input->data[5] = (u8)(1 + seed / FUZZ_GOLDEN % 9);
+		input->data[0] = (u8)(seed % FUZZ_PLAIN);
+		input->data[5] = (u8)(1 + seed / FUZZ_PLAIN % 9);
 	}
 	fuzz_patched(input->data, input->size);
 	if (!f || fwrite(fuzz_mem.base, 1, fuzz_mem.len, f) != fuzz_mem.len ||

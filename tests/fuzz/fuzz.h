@@ -14,6 +14,8 @@ enum fuzz_golden {
 	FUZZ_BASE,		/* base image alone */
 	FUZZ_RICH,		/* both, and everything that can be half done */
 	FUZZ_FULL,		/* no page is free */
+	FUZZ_PLAIN,		/* those by number; by a flag: */
+	FUZZ_XATTR = FUZZ_PLAIN, /* both, with extended attributes */
 	FUZZ_GOLDEN
 };
 
@@ -27,7 +29,9 @@ enum fuzz_class {
 	FUZZ_C_ANY,		/* any word of the region */
 	FUZZ_C_SUPER, FUZZ_C_GLOBALS, FUZZ_C_LAYER, FUZZ_C_HOST, FUZZ_C_CTX,
 	FUZZ_C_INFO, FUZZ_C_HINT, FUZZ_C_TABLE, FUZZ_C_BUCKET, FUZZ_C_DIRENT,
-	FUZZ_C_INODE, FUZZ_C_ATTR, FUZZ_C_MAP, FUZZ_C_SLOT, FUZZ_C_ENTRY,
+	FUZZ_C_INODE,
+	FUZZ_C_ATTR,		/* and heads and entries of extended attributes */
+	FUZZ_C_MAP, FUZZ_C_SLOT, FUZZ_C_ENTRY,
 	FUZZ_C_OPENS, FUZZ_C_BASE_INODE, FUZZ_C_BASE_META,
 	FUZZ_CLASSES
 };
@@ -104,6 +108,7 @@ void fuzz_script(const u8 *ops, u32 nr, u32 flags);
 #define FUZZ_F_RDONLY	8u	/* do not join */
 #define FUZZ_F_CHECK	16u	/* run the checks before, too */
 #define FUZZ_F_MIDWAY	32u	/* half of the patches between the operations */
+#define FUZZ_F_XATTR	64u	/* on the golden region FUZZ_XATTR */
 
 /* ---- fuzz_region.c ---- */
 

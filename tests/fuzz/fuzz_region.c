@@ -8,7 +8,9 @@
  *              image and a rich overlay with dead hosts, 3 full
  *   byte 1     flags: 1 make the superblock's checksum right, 2 change words
  *              between accesses, 4 and by a second thread, 8 read-only,
- *              16 run the checks before, 32 a second burst in the middle
+ *              16 run the checks before, 32 a second burst in the middle,
+ *              64 whatever byte 0 says, a golden region with extended
+ *              attributes; some operations are about them then
  *   byte 2     number of patches
  *   byte 3, 4  seed of all that is random
  *   byte 5     size of a burst of random patches: 0 none, n: 2^(n modulo 13)
@@ -71,7 +73,8 @@ static void prepare(const u8 *data, size_t size, struct parsed *in)
 	memcpy(in->head, data, n);
 	data += n;
 	size -= n;
-	fuzz_golden_now = (enum fuzz_golden)(in->head[0] % FUZZ_GOLDEN);
+	fuzz_golden_now = in->head[1] & FUZZ_F_XATTR ? FUZZ_XATTR :
+			  (enum fuzz_golden)(in->head[0] % FUZZ_PLAIN);
 	fuzz_mem_reset(fuzz_golden_now);
 	for (u32 i = 0; i < in->head[2] && size >= FUZZ_PATCH_LEN; i++) {
 		memcpy(&p, data, sizeof(p));

@@ -244,6 +244,13 @@ static void die_cutting(void *p)
 		daxfs_truncate(&mk.cx[d->host], &f, 5001);
 }
 
+static void die_setting(void *p)
+{
+	struct death *d = p;
+
+	daxfs_setxattr(&mk.cx[d->host], d->ino, "user.long", 9, content, 3000, 0);
+}
+
 static void die_unlinking(void *p)
 {
 	struct death *d = p;
@@ -281,6 +288,46 @@ static void kill_hosts(u64 dir)
 		must(daxfs_host_mark_dead(&mk.rg[0], mk.rg[i + 1].host,
 					  mk.rg[i + 1].incarnation), "mark dead");
 	}
+}
+
+static const u8 acl[] = {	/* u::rw-,u:5:r--,g::r--,m::r--,o::--- */
+	2, 0, 0, 0,
+	0x01, 0, 6, 0, 255, 255, 255, 255, 0x02, 0, 4, 0, 5, 0, 0, 0,
+	0x04, 0, 4, 0, 255, 255, 255, 255, 0x10, 0, 4, 0, 255, 255, 255, 255,
+	0x20, 0, 0, 0, 255, 255, 255, 255,
+};
+
+static void set_attr(u64 ino, const char *name, const void *value, u64 len)
+{
+	must(daxfs_setxattr(&mk.cx[0], ino, name, (u32)strlen(name), value, len,
+			    0), "setxattr");
+}
+
+/* Extended attributes in each form, and a host that dies as it sets one. */
+static void make_xattrs(void)
+{
+	struct death d = { .host = 1 };
+	u64 dir, ino;
+
+	must(make(0, DAXFS_ROOT_INO, "xd", S_IFDIR | 0755, &dir), "mkdir");
+	set_attr(dir, "system.posix_acl_default", acl, sizeof(acl));
+	for (u32 i = 0; i < 4; i++) {
+		static const u32 lens[] = { 10, 200, 2000, 20000 };
+		char name[8];
+
+		snprintf(name, sizeof(name), "x%u", i);
+		must(make(0, dir, name, S_IFREG | 0644, &ino), "create");
+		set_attr(ino, "user.long", content, lens[i]);
+		set_attr(ino, "trusted.t", content, i);
+	}
+	must(make(0, dir, "sub", S_IFDIR | 0755, NULL), "mkdir");
+	set_attr(2, "user.short", "abc", 3);
+	d.ino = ino;
+	join(1);
+	if (!fuzz_stopped(die_setting, &d, 90))
+		fuzz_fail("cannot make a golden region: the host that sets lived");
+	must(daxfs_host_mark_dead(&mk.rg[0], mk.rg[1].host, mk.rg[1].incarnation),
+	     "mark dead");
 }
 
 /* An open file without a name, a pinned one, retired pages that wait for it. */
@@ -370,6 +417,10 @@ static void scan_slab(struct fuzz_image *im, u64 page, enum daxfs_class class)
 			add_words(&im->words[FUZZ_C_ATTR], off, 4, 8);
 			continue;
 		}
+		if (info_type(info) == DAXFS_T_XATTR) {
+			add_words(&im->words[FUZZ_C_ATTR], off, 8, 8);
+			continue;
+		}
 		add_words(&im->words[info_type(info) == DAXFS_T_INODE ?
 			  FUZZ_C_INODE : FUZZ_C_DIRENT], off,
 			  size < 256 ? 8 : 32, 8);
@@ -404,6 +455,9 @@ static void scan_page(struct fuzz_image *im, u64 page, u64 info)
 		break;
 	case DAXFS_T_SLOTS:
 		add_used(&im->words[FUZZ_C_SLOT], page, 512);
+		break;
+	case DAXFS_T_XATTR:
+		add_words(&im->words[FUZZ_C_ATTR], page, 12, 8);
 		break;
 	case DAXFS_T_ENTRIES:
 		add_words(&im->words[FUZZ_C_ENTRY], page, 64, 8);
@@ -469,7 +523,7 @@ static void scan(enum fuzz_golden g)
 	im->len = fuzz_mem.len;
 }
 
-/* ---- the four ---- */
+/* ---- each of them ---- */
 
 static void format(int overlay, int base)
 {
@@ -533,5 +587,9 @@ void fuzz_golden_make(void)
 	make_tree(DAXFS_ROOT_INO);
 	fill_pool();
 	finish(FUZZ_FULL);
+	format(1, 1);
+	join(0);
+	make_xattrs();
+	finish(FUZZ_XATTR);
 	fuzz_mem.own_len = 0;
 }

@@ -39,6 +39,14 @@ static struct state s;
 static u8 buf[300 * 1024];
 static u8 scratch[1u << 20];
 
+/* Old inputs mean what they meant. */
+static int with_xattrs(void)
+{
+	extern enum fuzz_golden fuzz_golden_now;
+
+	return fuzz_golden_now == FUZZ_XATTR;
+}
+
 /* ---- what must hold of each call ---- */
 
 static u64 limit(void)
@@ -60,7 +68,7 @@ static int is_known(s64 r)
 	case EEXIST: case ENOTEMPTY: case EFBIG: case EMLINK: case EPERM:
 	case EUCLEAN: case EPROTONOSUPPORT: case ENODATA: case EROFS:
 	case ENOSPC: case EUSERS: case EBUSY: case ESTALE: case ENXIO:
-	case ENODEV: case EOPNOTSUPP:
+	case ENODEV: case EOPNOTSUPP: case ERANGE: case E2BIG: case EACCES:
 		return 1;
 	}
 	return 0;
@@ -137,6 +145,24 @@ static void read_some(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, u64 le
 	CALL(cx, len, "read", daxfs_read(cx, f, off, buf, len));
 }
 
+/* Names as a list has them: each is looked up. */
+static void look_at_xattrs(struct daxfs_cx *cx, u64 ino)
+{
+	static char list[DAXFS_XATTR_LIST_MAX];
+	s64 len = CALL(cx, sizeof(list), "listxattr",
+		       daxfs_listxattr(cx, ino, list, sizeof(list), 1));
+	u32 looks = 8;
+
+	if (len > 0 && list[len - 1])
+		fuzz_fail("a list of attributes has no end");
+	for (char *p = list; p < list + len && looks--; p += strlen(p) + 1) {
+		if (!*p || strlen(p) > DAXFS_XATTR_NAME_MAX)
+			fuzz_fail("an attribute has a name that is none");
+		CALL(cx, DAXFS_XATTR_VALUE_MAX, "getxattr",
+		     daxfs_getxattr(cx, ino, p, (u32)strlen(p), buf, sizeof(buf)));
+	}
+}
+
 static void look_at(struct daxfs_cx *cx, u64 ino)
 {
 	struct daxfs_file *f = &s.held.file[FILES - 1];
@@ -144,6 +170,8 @@ static void look_at(struct daxfs_cx *cx, u64 ino)
 
 	if (CALL(cx, 0, "getattr", daxfs_getattr(cx, ino, &st)))
 		return;
+	if (with_xattrs())
+		look_at_xattrs(cx, ino);
 	if (S_ISLNK(st.mode)) {
 		s64 n = CALL(cx, 100, "readlink",
 			     daxfs_readlink(cx, ino, (char *)buf, 100));
@@ -452,11 +480,45 @@ static void op_pin(struct daxfs_cx *cx, const u8 *a)
 	}
 }
 
+static void op_xattr(struct daxfs_cx *cx, const u8 *a)
+{
+	static const char *const names[] = {
+		"user.long", "user.short", "trusted.t", "security.capability",
+		"system.posix_acl_access", "system.posix_acl_default",
+		"user.x", "system.other",
+	};
+	static const u64 lens[] = { 0, 5, 100, 250, 1000, 5000, 30000, 65536 };
+	static const u8 acl[] = {
+		2, 0, 0, 0, 0x01, 0, 7, 0, 255, 255, 255, 255,
+		0x02, 0, 6, 0, 5, 0, 0, 0, 0x04, 0, 5, 0, 255, 255, 255, 255,
+		0x10, 0, 7, 0, 255, 255, 255, 255, 0x20, 0, 4, 0, 255, 255,
+		255, 255,
+	};
+	const char *name = names[a[2] & 7];
+	u32 len = (u32)strlen(name);
+	u64 ino = a[2] & 8 ? dir_of(a[1]) : ino_of(a[1]);
+
+	if (a[3] & 1)
+		CALL(cx, 0, "removexattr", daxfs_removexattr(cx, ino, name, len));
+	else if (strstr(name, "acl"))
+		CALL(cx, 0, "setxattr", daxfs_setxattr(cx, ino, name, len, acl,
+						       sizeof(acl), a[3] >> 6));
+	else
+		CALL(cx, 0, "setxattr", daxfs_setxattr(cx, ino, name, len, buf,
+						       lens[a[3] >> 1 & 7],
+						       a[3] >> 6));
+	look_at_xattrs(cx, ino);
+}
+
 static void op_setattr(struct daxfs_cx *cx, const u8 *a)
 {
 	struct daxfs_setattr sa = { .set = a[2] & 63, .mode = a[3], .uid = a[3] };
 	struct daxfs_stat st;
 
+	if (with_xattrs() && a[2] & 192) {
+		op_xattr(cx, a);
+		return;
+	}
 	CALL(cx, 0, "setattr", daxfs_setattr(cx, ino_of(a[1]), &sa, &st));
 }
 
@@ -605,7 +667,10 @@ static void run_ops(const u8 *script, u32 nr)
 	for (u32 i = 0; i < nr; i++, script += FUZZ_OP_LEN) {
 		u32 op = script[0] & 31;
 
-		ops[op](context_of(script[0] >> 5), script);
+		if (with_xattrs() && ops[op] == op_link && script[2] & 128)
+			op_xattr(context_of(script[0] >> 5), script);
+		else
+			ops[op](context_of(script[0] >> 5), script);
 	}
 }
 

@@ -165,6 +165,28 @@ static void chmod_of(const char *path, u32 mode)
 	MUST(daxfs_setattr(the_cx, lookup(path, &parent, &last), &sa, NULL));
 }
 
+/* Extended attributes: an object, a page, or several, and a list as well. */
+static void xattr_of(const char *path, u64 len)
+{
+	static const u8 acl[] = {	/* u::rw-,u:5:r--,g::r--,m::r--,o::--- */
+		2, 0, 0, 0,
+		0x01, 0, 6, 0, 255, 255, 255, 255, 0x02, 0, 4, 0, 5, 0, 0, 0,
+		0x04, 0, 4, 0, 255, 255, 255, 255, 0x10, 0, 4, 0, 255, 255, 255,
+		255, 0x20, 0, 0, 0, 255, 255, 255, 255,
+	};
+	static const char list[] = "system.posix_acl_access";
+	static u8 value[16384];
+	const char *last;
+	u64 parent, ino;
+
+	fill(path, 0, 100);
+	ino = lookup(path, &parent, &last);
+	memset(value, path[1], len);
+	MUST(daxfs_setxattr(the_cx, ino, "user.x", 6, value, len, 0));
+	MUST(daxfs_setxattr(the_cx, ino, list, sizeof(list) - 1, acl,
+			    sizeof(acl), 0));
+}
+
 static void unlink_of(const char *path, int is_dir)
 {
 	const char *last;
@@ -209,6 +231,9 @@ static void tree_content(void)
 	make("short", S_IFLNK | 0777, "to/one");
 	memset(long_target, 'x', sizeof(long_target) - 1);
 	make("long", S_IFLNK | 0777, long_target);
+	xattr_of("xs", 100);
+	xattr_of("xp", 1000);
+	xattr_of("xm", 9000);
 }
 
 static void tree_dirs(void)
@@ -330,6 +355,21 @@ static u64 content_hash(u64 ino)
 	return n ? 0 : h ^ off;
 }
 
+static u64 xattr_hash(u64 ino)
+{
+	static char names[4096], value[65536];
+	s64 len = daxfs_listxattr(the_cx, ino, names, sizeof(names), 1), n, i;
+	u64 h = 0xcbf29ce484222325ull;
+
+	for (char *p = names; p < names + len; p += strlen(p) + 1) {
+		n = daxfs_getxattr(the_cx, ino, p, (u32)strlen(p), value,
+				   sizeof(value));
+		for (i = 0; i < n; i++)
+			h = (h ^ (u8)value[i]) * 0x100000001b3ull;
+	}
+	return len < 0 ? 0 : h;
+}
+
 struct walk {
 	struct text *t;
 	const char *path;
@@ -348,7 +388,8 @@ static int walk_one(void *arg, const struct daxfs_dirent *de)
 	snprintf(path, sizeof(path), "%s%s", w->path, de->name);
 	if (daxfs_getattr(the_cx, de->ino, &st))
 		return 0;
-	text_add(w->t, "%s %o", path, st.mode);
+	text_add(w->t, "%s %o %llx", path, st.mode,
+		 (unsigned long long)xattr_hash(de->ino));
 	if (S_ISREG(st.mode)) {
 		text_add(w->t, " %llu %llx", (unsigned long long)st.size,
 			 (unsigned long long)content_hash(de->ino));

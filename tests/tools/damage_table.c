@@ -31,6 +31,8 @@
 #define CELL(f)		AT(daxfs_cell, f)
 #define NAME(f)		AT(daxfs_dirent_cell, f)
 #define ATTR(f)		AT(daxfs_attr, f)
+#define XATTRS(f)	AT(daxfs_xattrs, f)
+#define XATTRS_BYTES	sizeof(struct daxfs_xattrs)
 #define OWNED(t, back)	(DAXFS_I_OWNED | (u64)(t) << 3 | ((u64)(back) >> 3) << 15)
 #define RETIRED(e)	(DAXFS_I_RETIRED | (u64)(e) << 15)
 #define REF_TO(c, seq)	(DAXFS_K_REF | (u64)(c) << 3 | (u64)(seq) << 16)
@@ -219,6 +221,12 @@ static u64 attr(const char *path, u64 n)
 	return word_at(inode(path, INODE(attr_off))) + n;
 }
 
+/* The head of the extended attributes. */
+static u64 xattrs(const char *path, u64 n)
+{
+	return word_at(attr(path, ATTR(xattr_off))) + n;
+}
+
 /* The word that names page n of the content. */
 static u64 page_word(const char *path, u64 n)
 {
@@ -290,6 +298,17 @@ static u64 info_name(const char *path, u64 n)
 static u64 info_attr(const char *path, u64 n)
 {
 	return info(attr(path, n));
+}
+
+static u64 info_xattrs(const char *path, u64 n)
+{
+	return info(xattrs(path, n));
+}
+
+/* Of the page that word n of the head names. */
+static u64 info_further(const char *path, u64 n)
+{
+	return info(word_at(xattrs(path, XATTRS_BYTES + n * 8)));
 }
 
 static u64 info_map(const char *path, u64 n)
