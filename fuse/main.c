@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "guard.h"
 #include "options.h"
 #include "server.h"
 
@@ -182,6 +183,17 @@ static int mount_region(struct daxfs_server *s, struct daxfs_options *o,
 	return r == -EINVAL ? DAXFS_EXIT_USAGE : DAXFS_EXIT_MOUNT;
 }
 
+/* Without one all works but the end of a server that is killed at a bad time. */
+static pid_t start_guard(const char *mountpoint)
+{
+	pid_t pid = daxfs_guard_start(mountpoint);
+
+	if (pid < 0)
+		daxfs_log("%s: no guard process: %s", mountpoint,
+			  strerror(-pid));
+	return pid;
+}
+
 static int start_threads(struct daxfs_server *s, const char *name)
 {
 	int r = daxfs_mount_start(s->m);
@@ -201,12 +213,15 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 	       const char *mountpoint)
 {
 	int r = open_region(s, o);
+	pid_t guard = 0;
 
 	if (r >= 0)
 		return r;
 	r = mount_region(s, o, mountpoint);
-	if (r < 0)
+	if (r < 0) {
+		guard = start_guard(mountpoint);
 		r = start_threads(s, o->name);
+	}
 	if (r < 0) {
 		r = daxfs_session_serve(&s->session);
 		if (r)
@@ -221,6 +236,7 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 	daxfs_grace_fini(&s->grace);
 	daxfs_nodes_fini(&s->nodes);
 	daxfs_mount_close(s->m);
+	daxfs_guard_stop(guard);
 	return r;
 }
 
@@ -348,8 +364,11 @@ static int start(struct daxfs_options *o)
 int main(int argc, char **argv)
 {
 	struct daxfs_options o;
-	int r = daxfs_options_parse(&o, argc, argv);
+	int r;
 
+	if (argc && !strcmp(argv[0], DAXFS_GUARD_NAME))
+		return daxfs_guard_main(argc, argv);
+	r = daxfs_options_parse(&o, argc, argv);
 	if (r < 0)
 		r = start(&o);
 	daxfs_options_free(&o);
