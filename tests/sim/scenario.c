@@ -546,10 +546,25 @@ static s64 op_drop_ids(struct daxfs_cx *cx, struct world *w)
 	return r ? r : (s64)(st.mode & 07777);
 }
 
+/* The new owner never has the old bits. */
+static s64 op_chown_setid(struct daxfs_cx *cx, struct world *w)
+{
+	struct daxfs_setattr sa = { .set = DAXFS_SET_UID | DAXFS_SET_DROP_IDS,
+				    .uid = 7 };
+	struct daxfs_stat st;
+	int r = w_lookup(cx, "d1/a", &st);
+
+	(void)w;
+	if (!r)
+		r = daxfs_setattr(cx, st.ino, &sa, &st);
+	return r ? r : (s64)(st.mode & 07777) << 16 | st.uid;
+}
+
+/* The second time tells nothing new. */
 static s64 op_accessed(struct daxfs_cx *cx, struct world *w)
 {
 	struct daxfs_file f = { .ino = 0 };
-	struct daxfs_stat st, after;
+	struct daxfs_stat st, after, again;
 	int r = w_lookup(cx, "d1/a", &st);
 
 	(void)w;
@@ -558,10 +573,14 @@ static s64 op_accessed(struct daxfs_cx *cx, struct world *w)
 		r = daxfs_accessed(cx, &f, 0);
 	if (!r)
 		r = w_lookup(cx, "d1/a", &after);
+	if (!r)
+		r = daxfs_accessed(cx, &f, 0);
+	if (!r)
+		r = w_lookup(cx, "d1/a", &again);
 	if (r)
 		return r;
 	return after.mtime_ns == st.mtime_ns && after.ctime_ns == st.ctime_ns &&
-	       after.atime_ns > st.atime_ns;
+	       after.atime_ns > st.atime_ns && again.atime_ns == after.atime_ns;
 }
 
 static s64 op_lock(struct daxfs_cx *cx, struct world *w)
@@ -975,6 +994,7 @@ const struct scenario scenarios[] = {
 	{ "append, many pages", setup_tree, op_append_long, 40000, 512, 0 },
 	{ "chmod again", setup_chmod, op_setattr, 0, 512, 0 },
 	{ "set-id bits go", setup_setid, op_drop_ids, 0751, 512, 0 },
+	{ "chown with set-id bits", setup_setid, op_chown_setid, 0751 << 16 | 7, 512, 0 },
 	{ "no set-id bits", setup_tree, op_drop_ids, 0644, 512, 0 },
 	{ "accessed", setup_tree, op_accessed, 1, 512, 0 },
 	{ "unlink, attributes of another", setup_chmod, op_unlink, 0, 512, 0 },
