@@ -295,9 +295,15 @@ int daxfs_rmdir(struct daxfs_cx *cx, u64 dir, const char *name, u32 len);
 #define DAXFS_RENAME_EXCHANGE	2u
 #define DAXFS_RENAME_WHITEOUT	4u
 
-/* As renameat2(2); flags other than NOREPLACE are -EINVAL for now. */
+/*
+ * As renameat2(2). WHITEOUT leaves a character device 0:0 without permissions
+ * under the old name, owned by uid and gid (0 and 0 by daxfs_rename()).
+ */
 int daxfs_rename(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 		 u64 dir2, const char *name2, u32 len2, u32 flags);
+int daxfs_rename_as(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		    u64 dir2, const char *name2, u32 len2, u32 flags,
+		    u32 uid, u32 gid);
 
 struct daxfs_dirent {
 	u64 ino;

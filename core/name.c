@@ -17,6 +17,8 @@
  * unlink    | nlink, dirstate                      | bury, drop
  * rmdir     | own dirstate -> DEAD, dirstate       | bury, drop
  * rename    | victim, parent, slot, dirstates, dirmove | bury, drop
+ * ... with a whiteout | the same, no slot          | times, drop
+ * ... exchange | parents, dirstates, dirmove       | times
  *
  * Linearization: the status of the record. If the caller stops before, others
  * see the old state, wait once for each word (<= 1 ms) and abort it; behind it
@@ -744,13 +746,17 @@ int daxfs_rmdir(struct daxfs_cx *cx, u64 dir, const char *name, u32 len)
 
 /* ---- rename ---- */
 
+enum { PLAIN, WHITEOUT, EXCHANGE };
+
 struct rename {
 	struct daxfs_iref dir[2];	/* where from, where to */
 	struct daxfs_name n[2];
-	struct daxfs_iref src, victim;
+	struct daxfs_iref src, victim;	/* what the two names refer to */
 	u64 ds[2];
 	u64 dirmove;
-	int same_dir, is_dir, moves, swaps_slot;
+	int kind, same_dir;
+	int is_dir[2];		/* the name is that of a directory */
+	int moves;		/* a directory gets another parent */
 };
 
 /* The way to the root met a directory twice. Did somebody move it meanwhile? */
@@ -814,20 +820,23 @@ static int rename_find(struct daxfs_cx *cx, struct name_arg *a, struct rename *m
 		r = daxfs_name_find(cx, &m->dir[1], a->name2, a->len2, &m->n[1]);
 	if (!r && m->n[1].found && (a->flags & DAXFS_RENAME_NOREPLACE))
 		r = -EEXIST;
+	if (!r && !m->n[1].found && m->kind == EXCHANGE)
+		r = -ENOENT;
 	return r;
 }
 
 static int rename_types(struct rename *m)
 {
-	int victim_dir = m->n[1].d_type == type_of(S_IFDIR);
-
-	m->is_dir = m->n[0].d_type == type_of(S_IFDIR);
-	m->moves = m->is_dir && !m->same_dir;
-	if (!m->n[1].found)
+	for (u32 i = 0; i < 2; i++)
+		m->is_dir[i] = m->n[i].found &&
+			       m->n[i].d_type == type_of(S_IFDIR);
+	m->moves = !m->same_dir && (m->is_dir[0] ||
+				    (m->kind == EXCHANGE && m->is_dir[1]));
+	if (!m->n[1].found || m->kind == EXCHANGE)
 		return 0;
-	if (m->is_dir && !victim_dir)
+	if (m->is_dir[0] && !m->is_dir[1])
 		return -ENOTDIR;
-	return !m->is_dir && victim_dir ? -EISDIR : 0;
+	return !m->is_dir[0] && m->is_dir[1] ? -EISDIR : 0;
 }
 
 /* What the error says besides of the two names, as an entry that stays. */
@@ -891,6 +900,20 @@ static int rename_same(struct daxfs_cx *cx, struct name_arg *a, struct rename *m
 	return r ? r : 1;
 }
 
+/* Would a directory come to lie below itself? */
+static int rename_walks(struct daxfs_cx *cx, struct name_arg *a,
+			struct rename *m)
+{
+	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove,
+				  &m->dirmove);
+
+	if (!r && m->is_dir[0])
+		r = is_below(cx, a->dir2, m->n[0].ino, m->dirmove);
+	if (!r && m->is_dir[1] && m->kind == EXCHANGE)
+		r = is_below(cx, a->dir, m->n[1].ino, m->dirmove);
+	return r > 0 ? -EINVAL : r;
+}
+
 /* 1: the two names are links of one inode, nothing is to be done. */
 static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
 			  struct rename *m)
@@ -902,14 +925,8 @@ static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
 	if (m->n[1].found && m->n[0].ino == m->n[1].ino)
 		return rename_same(cx, a, m);
 	r = rename_types(m);
-	if (!r && m->moves) {
-		r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove,
-				      &m->dirmove);
-		if (!r)
-			r = is_below(cx, a->dir2, m->n[0].ino, m->dirmove);
-		if (r > 0)
-			r = -EINVAL;
-	}
+	if (!r && m->moves)
+		r = rename_walks(cx, a, m);
 	if (!r)
 		r = victim_get(cx, &m->dir[0], &m->n[0], &m->src);
 	if (!r && m->n[1].found)
@@ -921,9 +938,27 @@ static int rename_prepare(struct daxfs_cx *cx, struct name_arg *a,
 	return r;
 }
 
-static int add_names(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
+static u64 live_value(const struct daxfs_name *n)
 {
-	u64 value = value_make(DAXFS_V_LIVE, m->n[0].d_type, m->n[0].ino);
+	return value_make(DAXFS_V_LIVE, n->d_type, n->ino);
+}
+
+/* What the old name becomes. */
+static u64 left_value(const struct name_arg *a, const struct rename *m)
+{
+	if (m->kind == EXCHANGE)
+		return live_value(&m->n[1]);
+	if (m->kind == WHITEOUT)
+		return value_make(DAXFS_V_LIVE, type_of(S_IFCHR), a->made.ino);
+	return gone_value(&m->n[0]);
+}
+
+static int add_names(struct daxfs_cx *cx, struct name_arg *a, struct rename *m,
+		     struct names_op *op)
+{
+	u64 value[2] = { left_value(a, m), live_value(&m->n[0]) };
+	u64 hint[2] = { m->kind == EXCHANGE ? m->victim.off : a->made.off,
+			m->src.off };
 	u32 first = 0;
 	int r = 0;
 
@@ -934,8 +969,7 @@ static int add_names(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
 	for (u32 k = 0; k < 2 && !r; k++) {
 		u32 i = first ^ k;
 
-		r = change_name(cx, op, &m->dir[i], &m->n[i],
-				i ? value : gone_value(&m->n[0]), m->src.off);
+		r = change_name(cx, op, &m->dir[i], &m->n[i], value[i], hint[i]);
 	}
 	return r;
 }
@@ -949,65 +983,98 @@ static int add_slot(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
 	int r;
 
 	if (!m->same_dir || op->born_nr != 1 || !b->wants_slot ||
-	    m->n[0].in_base || !m->n[0].cell_off)
+	    m->n[0].in_base || !m->n[0].cell_off || m->kind != PLAIN)
 		return 0;
 	slot = a64_load_relaxed(&m->n[0].cell->dslot);
 	r = daxfs_slot_word(cx, m->dir[0].in, slot, 0, &word);
 	if (r || !word)
 		return r ? r : -EUCLEAN;
 	b->wants_slot = 0;
-	m->swaps_slot = 1;
 	a64_store_relaxed(&b->cell->dslot, slot);
 	return daxfs_op_add(cx, word, m->n[0].cell_off, b->off);
 }
 
-static int add_move(struct daxfs_cx *cx, struct rename *m)
+/* A directory whose name comes from directory i goes to the other one. */
+static int add_parent(struct daxfs_cx *cx, struct rename *m,
+		      struct daxfs_iref *moved, u32 i)
 {
-	struct daxfs_a64 *parent = &m->src.in->parent;
+	struct daxfs_a64 *parent = &moved->in->parent;
 	u64 old;
-	int r;
+	int r = daxfs_word_settle(cx, parent, &old);
+
+	if (r)
+		return r;
+	if (parent_ino(old) != m->dir[i].ino)
+		return -EAGAIN;
+	return daxfs_op_add(cx, parent, old, parent_make(m->dir[!i].ino));
+}
+
+static int add_moves(struct daxfs_cx *cx, struct rename *m)
+{
+	int r = 0;
 
 	if (!m->moves)
 		return 0;
-	r = daxfs_word_settle(cx, parent, &old);
-	if (r)
-		return r;
-	if (parent_ino(old) != m->dir[0].ino)
-		return -EAGAIN;
-	return daxfs_op_add(cx, parent, old, parent_make(m->dir[1].ino));
+	if (m->is_dir[0])
+		r = add_parent(cx, m, &m->src, 0);
+	if (!r && m->is_dir[1] && m->kind == EXCHANGE)
+		r = add_parent(cx, m, &m->victim, 1);
+	return r;
 }
 
+/* What the counts of the two directories gain; less than nothing wraps. */
+static void rename_gains(const struct rename *m, u64 *gain)
+{
+	u64 sub[2] = { m->is_dir[0] ? DIRSTATE_SUBDIR : 0,
+		       m->is_dir[1] ? DIRSTATE_SUBDIR : 0 };
+
+	gain[0] = -sub[0];
+	gain[1] = m->n[1].found ? 0 : DIRSTATE_NAME + sub[0];
+	if (m->kind == PLAIN)
+		gain[0] -= DIRSTATE_NAME;
+	if (m->kind == EXCHANGE) {
+		gain[0] = sub[1] - sub[0];
+		gain[1] = sub[0] - sub[1];
+	}
+}
+
+/*
+ * A directory whose counts stay has a name in the record: it stays, too, as
+ * long as that does.
+ */
 static int add_counts(struct daxfs_cx *cx, struct rename *m)
 {
-	u64 sub = m->is_dir ? DIRSTATE_SUBDIR : 0;
-	u64 less = DIRSTATE_NAME + sub, more = m->n[1].found ? 0 : less;
 	u32 first = m->dir[1].off < m->dir[0].off;
-	u64 new[2] = { m->ds[0] - less, m->ds[1] + more };
+	u64 gain[2];
 	int r = 0;
 
+	rename_gains(m, gain);
 	if (m->same_dir) {
-		if (more == less)
-			return 0;
-		return daxfs_op_add(cx, &m->dir[0].in->dirstate, m->ds[0], new[0]);
+		gain[0] += gain[1];
+		gain[1] = 0;
 	}
 	for (u32 k = 0; k < 2 && !r; k++) {
 		u32 i = first ^ k;
 
-		r = daxfs_op_add(cx, &m->dir[i].in->dirstate, m->ds[i], new[i]);
+		if (gain[i])
+			r = daxfs_op_add(cx, &m->dir[i].in->dirstate, m->ds[i],
+					 m->ds[i] + gain[i]);
 	}
 	return r;
 }
 
-static int rename_fill(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
+static int rename_fill(struct daxfs_cx *cx, struct name_arg *a, struct rename *m,
+		       struct names_op *op)
 {
 	int r;
 
-	kills(cx, &m->n[0]);
-	r = add_names(cx, m, op);
-	if (!r && m->n[1].found)
+	if (m->kind == PLAIN)
+		kills(cx, &m->n[0]);
+	r = add_names(cx, a, m, op);
+	if (!r && m->n[1].found && m->kind != EXCHANGE)
 		r = take_link(cx, &m->victim, m->n[1].d_type);
 	if (!r)
-		r = add_move(cx, m);
+		r = add_moves(cx, m);
 	if (!r)
 		r = add_slot(cx, m, op);
 	if (!r)
@@ -1018,19 +1085,30 @@ static int rename_fill(struct daxfs_cx *cx, struct rename *m, struct names_op *o
 	return r;
 }
 
-static int rename_post(struct daxfs_cx *cx, struct rename *m)
+/* The whiteout has its name now. */
+static void keep_made(struct daxfs_cx *cx, struct name_arg *a)
 {
-	int r;
+	a64_store_relaxed(&cx->sh->made_ino, 0);	/* before the end of the record */
+	daxfs_count_inodes(cx, 1);
+	a->made.in = NULL;
+}
+
+static int rename_post(struct daxfs_cx *cx, struct name_arg *a, struct rename *m)
+{
+	int r = 0;
 
 	daxfs_touch(cx, m->dir[0].in, DAXFS_TOUCH_MTIME);
 	if (!m->same_dir)
 		daxfs_touch(cx, m->dir[1].in, DAXFS_TOUCH_MTIME);
 	daxfs_touch(cx, m->src.in, DAXFS_TOUCH_CTIME);
-	r = name_dispose(cx, &m->dir[0], &m->n[0]);
+	if (m->kind == WHITEOUT)
+		keep_made(cx, a);
+	if (m->kind == PLAIN)
+		r = name_dispose(cx, &m->dir[0], &m->n[0]);
 	if (r || !m->n[1].found)
 		return r;
 	daxfs_touch(cx, m->victim.in, DAXFS_TOUCH_CTIME);
-	return daxfs_drop_if_unused(cx, &m->victim);
+	return m->kind == EXCHANGE ? 0 : daxfs_drop_if_unused(cx, &m->victim);
 }
 
 /* Errors that are true only if both names were there at one instant. */
@@ -1040,19 +1118,44 @@ static int is_about_both(int r)
 	       r == -ENOTEMPTY;
 }
 
-static int rename_fn(struct daxfs_cx *cx, struct name_arg *a)
+static int rename_kind(u32 flags)
+{
+	return flags & DAXFS_RENAME_EXCHANGE ? EXCHANGE :
+	       flags & DAXFS_RENAME_WHITEOUT ? WHITEOUT : PLAIN;
+}
+
+/*
+ * The record. A whiteout is made for it and forgotten if it fails: recovery
+ * asks the record of this context whether the inode that is noted has a name,
+ * so no other one may be committed meanwhile, as rename_holds() does.
+ */
+static int rename_run(struct daxfs_cx *cx, struct name_arg *a, struct rename *m)
 {
 	struct names_op op = { .born_nr = 0 };
-	struct rename m = { .same_dir = 0 };
+	int r = 0, e;
+
+	if (m->kind == WHITEOUT)
+		r = make_inode(cx, a, &m->dir[0]);
+	if (r)
+		return r;
+	daxfs_op_begin(cx);
+	r = rename_fill(cx, a, m, &op);
+	r = names_run(cx, &op, r);
+	if (!r || m->kind != WHITEOUT)
+		return r;
+	e = forget_made(cx, a);
+	return e ? e : r;
+}
+
+static int rename_fn(struct daxfs_cx *cx, struct name_arg *a)
+{
+	struct rename m = { .kind = rename_kind(a->flags) };
 	int r = rename_prepare(cx, a, &m), e;
 
-	if (!r) {
-		daxfs_op_begin(cx);
-		r = rename_fill(cx, &m, &op);
-		r = names_run(cx, &op, r);
-	} else if (r > 0) {
+	if (!r)
+		r = rename_run(cx, a, &m);
+	else if (r > 0)
 		return 0;
-	}
 	/* Nothing is known of names in what is no directory. */
 	if (m.n[0].found && is_about_both(r)) {
 		e = rename_holds(cx, &m, r);
@@ -1060,21 +1163,32 @@ static int rename_fn(struct daxfs_cx *cx, struct name_arg *a)
 	}
 	if (r)
 		return r;
-	r = rename_post(cx, &m);
+	r = rename_post(cx, a, &m);
 	daxfs_op_end(cx);
 	return r;
+}
+
+int daxfs_rename_as(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
+		    u64 dir2, const char *name2, u32 len2, u32 flags,
+		    u32 uid, u32 gid)
+{
+	struct daxfs_new whiteout = { .mode = S_IFCHR, .uid = uid, .gid = gid };
+	struct name_arg a = { .dir = dir, .name = name, .len = len,
+			      .dir2 = dir2, .name2 = name2, .len2 = len2,
+			      .flags = flags, .what = &whiteout };
+
+	if (flags & ~(DAXFS_RENAME_NOREPLACE | DAXFS_RENAME_EXCHANGE |
+		      DAXFS_RENAME_WHITEOUT) ||
+	    (flags & DAXFS_RENAME_EXCHANGE && flags != DAXFS_RENAME_EXCHANGE))
+		return -EINVAL;
+	if (dots(name, len) || dots(name2, len2))
+		return -EBUSY;
+	return call(cx, rename_fn, &a, 0);
 }
 
 int daxfs_rename(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 		 u64 dir2, const char *name2, u32 len2, u32 flags)
 {
-	struct name_arg a = { .dir = dir, .name = name, .len = len,
-			      .dir2 = dir2, .name2 = name2, .len2 = len2,
-			      .flags = flags };
-
-	if (flags & ~DAXFS_RENAME_NOREPLACE)
-		return -EINVAL;
-	if (dots(name, len) || dots(name2, len2))
-		return -EBUSY;
-	return call(cx, rename_fn, &a, 0);
+	return daxfs_rename_as(cx, dir, name, len, dir2, name2, len2, flags,
+			       0, 0);
 }

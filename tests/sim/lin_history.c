@@ -228,6 +228,7 @@ static void link_or_rename(struct expand *x)
 	op->dir2 = (u8)number(x, c->dir2);
 	op->name2 = c->name2;
 	op->noreplace = c->kind == LIN_NOREPLACE;
+	op->exchange = c->kind == LIN_EXCHANGE;
 }
 
 /* One name of a listing, as often as it came. */
@@ -326,7 +327,7 @@ static int expand_call(struct expand *x)
 		return 0;
 	case LIN_CREATE: case LIN_MKDIR: case LIN_SYMLINK:
 		return create(x);
-	case LIN_LINK: case LIN_RENAME: case LIN_NOREPLACE:
+	case LIN_LINK: case LIN_RENAME: case LIN_NOREPLACE: case LIN_EXCHANGE:
 		link_or_rename(x);
 		return 0;
 	case LIN_UNLINK: case LIN_RMDIR:
@@ -435,8 +436,8 @@ int lin_expand(const struct lin_start *start, const struct lin_trace *t,
 
 static const char *const kind_name[LIN_KINDS] = {
 	"lookup", "create", "mkdir", "symlink", "link", "unlink", "rmdir",
-	"rename", "rename-noreplace", "readdir", "getattr", "setattr",
-	"settimes", "open", "close", "append", "write", "truncate", "recover",
+	"rename", "rename-noreplace", "rename-exchange", "readdir", "getattr",
+	"setattr", "settimes", "open", "close", "append", "write", "truncate", "recover",
 };
 
 static const char *name_text(u32 name)
@@ -455,10 +456,10 @@ static int put_names(const struct lin_call *c, char *text, size_t room, int n)
 {
 	u32 i;
 
-	if (c->kind <= LIN_NOREPLACE)
+	if (c->kind <= LIN_EXCHANGE)
 		n += snprintf(text + n, room - (size_t)n, " %llu/%s",
 			      (unsigned long long)c->dir, name_text(c->name));
-	if (c->kind == LIN_RENAME || c->kind == LIN_NOREPLACE)
+	if (c->kind >= LIN_RENAME && c->kind <= LIN_EXCHANGE)
 		n += snprintf(text + n, room - (size_t)n, " %llu/%s",
 			      (unsigned long long)c->dir2, name_text(c->name2));
 	if (c->kind != LIN_READDIR)

@@ -163,6 +163,17 @@ static void errors_replace(const struct lm *m, const struct lm_op *op, u32 src,
 		add(e, -ENOTEMPTY);
 }
 
+/* Both names are there and are not links of one inode. */
+static void errors_exchange(const struct lm *m, const struct lm_op *op, u32 a,
+			    u32 b, struct errors *e)
+{
+	if (op->dir == op->dir2)
+		return;
+	if ((is_dir(m, a) && is_below(m, op->dir2, a)) ||
+	    (is_dir(m, b) && is_below(m, op->dir, b)))
+		add(e, -EINVAL);
+}
+
 static void errors_rename(const struct lm *m, const struct lm_op *op,
 			  struct errors *e)
 {
@@ -179,13 +190,15 @@ static void errors_rename(const struct lm *m, const struct lm_op *op,
 		return;
 	src = child(m, op->dir, op->name);
 	victim = child(m, op->dir2, op->name2);
-	if (src == LM_NONE) {
+	if (src == LM_NONE || (op->exchange && victim == LM_NONE)) {
 		add(e, -ENOENT);
 		return;
 	}
 	if (victim != LM_NONE && op->noreplace)
 		add(e, -EEXIST);
-	if (src != victim)
+	if (src != victim && op->exchange)
+		errors_exchange(m, op, src, victim, e);
+	else if (src != victim)
 		errors_replace(m, op, src, victim, e);
 }
 
@@ -317,6 +330,13 @@ static enum lm_verdict do_rename(struct lm *m, const struct lm_op *op)
 
 	if (src == victim)
 		return LM_SAME;
+	if (op->exchange) {
+		name_clear(m, op->dir2, op->name2);
+		name_clear(m, op->dir, op->name);
+		name_set(m, op->dir, op->name, victim);
+		name_set(m, op->dir2, op->name2, src);
+		return LM_CHANGED;
+	}
 	if (victim != LM_NONE)
 		m->in[name_clear(m, op->dir2, op->name2)].nlink--;
 	name_clear(m, op->dir, op->name);
@@ -532,7 +552,8 @@ const char *lm_text(const struct lm_op *op)
 			      op->dir, op->name);
 	if (op->dir2 != LM_NONE)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, " %u/%u%s",
-			      op->dir2, op->name2, op->noreplace ? " new" : "");
+			      op->dir2, op->name2, op->noreplace ? " new" :
+			      op->exchange ? " exchange" : "");
 	snprintf(text + n, sizeof(text) - (size_t)n,
 		 " type %u mode %x uid %x off %u len %u reg %u value %llx got %u = %d",
 		 op->type, op->mode, op->uid, op->off, op->len, op->reg,

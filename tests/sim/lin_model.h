@@ -59,7 +59,7 @@ enum lm_kind {
 	LM_CREATE,		/* dir, name, ino: the new one, type, mode, uid */
 	LM_LINK,		/* ino, dir, name -> value: links, or LM_ANY */
 	LM_UNLINK, LM_RMDIR,	/* dir, name */
-	LM_RENAME,		/* dir, name, dir2, name2, noreplace */
+	LM_RENAME,		/* dir, name, dir2, name2, noreplace or exchange */
 	LM_SETATTR,		/* ino, mode and uid, or LM_KEEP */
 	LM_SETREG,		/* ino, reg, value */
 	LM_OPEN, LM_CLOSE,	/* ino, host */
@@ -88,7 +88,7 @@ struct lm_op {
 	u8 got;
 	u8 type;
 	u8 reg;
-	u8 noreplace;
+	u8 noreplace, exchange;
 	u32 mode, uid;
 	u32 off, len;
 	u64 value;

@@ -158,6 +158,12 @@ static s64 do_setattr(struct daxfs_cx *cx, struct lin_call *c)
 	return daxfs_setattr(cx, c->ino, &sa, c->arg.off ? &c->st : NULL);
 }
 
+static u32 rename_flags(u32 kind)
+{
+	return kind == LIN_NOREPLACE ? DAXFS_RENAME_NOREPLACE :
+	       kind == LIN_EXCHANGE ? DAXFS_RENAME_EXCHANGE : 0;
+}
+
 static s64 do_name(struct daxfs_cx *cx, struct lin_call *c)
 {
 	const char *name = name_of(c->name), *name2;
@@ -172,11 +178,10 @@ static s64 do_name(struct daxfs_cx *cx, struct lin_call *c)
 		return daxfs_unlink(cx, c->dir, name, len);
 	case LIN_RMDIR:
 		return daxfs_rmdir(cx, c->dir, name, len);
-	case LIN_RENAME: case LIN_NOREPLACE:
+	case LIN_RENAME: case LIN_NOREPLACE: case LIN_EXCHANGE:
 		name2 = name_of(c->name2);
 		return daxfs_rename(cx, c->dir, name, len, c->dir2, name2,
-				    (u32)strlen(name2), c->kind == LIN_RENAME ?
-				    0 : DAXFS_RENAME_NOREPLACE);
+				    (u32)strlen(name2), rename_flags(c->kind));
 	default:
 		return do_make(cx, c);
 	}

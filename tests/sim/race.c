@@ -27,7 +27,7 @@
 enum kind {
 	NOTHING, LOOKUP, CREATE, MKDIR, LINK, UNLINK, RMDIR, RENAME, NOREPLACE,
 	WRITE, APPEND, TRUNCATE, OPEN, HELD_APPEND, CLOSE, NLINK, TMPFILE,
-	LINK_TMP,
+	LINK_TMP, EXCHANGE, WHITEOUT,
 	PUNCH, ZERO, ALLOCATE, COPY,
 };
 
@@ -35,6 +35,7 @@ static const char *const kind_name[] = {
 	"nothing", "lookup", "create", "mkdir", "link", "unlink", "rmdir",
 	"rename", "rename-noreplace", "write", "append", "truncate", "open",
 	"append-held", "close", "nlink", "tmpfile", "link-tmpfile",
+	"rename-exchange", "rename-whiteout",
 	"punch", "zero", "allocate", "copy",
 };
 
@@ -111,6 +112,13 @@ static s64 inode_nr(u64 ino)
 	return DIRS + FILES;
 }
 
+static u32 rename_flags(enum kind kind)
+{
+	return kind == NOREPLACE ? DAXFS_RENAME_NOREPLACE :
+	       kind == EXCHANGE ? DAXFS_RENAME_EXCHANGE :
+	       kind == WHITEOUT ? DAXFS_RENAME_WHITEOUT : 0;
+}
+
 static s64 do_name(struct daxfs_cx *cx, const struct op *op)
 {
 	struct daxfs_new what = { .mode = op->kind == MKDIR ? S_IFDIR | 0755 :
@@ -134,8 +142,7 @@ static s64 do_name(struct daxfs_cx *cx, const struct op *op)
 	default:
 		return daxfs_rename(cx, dir, op->name, len, dir2, op->name2,
 				    (u32)strlen(op->name2),
-				    op->kind == NOREPLACE ?
-				    DAXFS_RENAME_NOREPLACE : 0);
+				    rename_flags(op->kind));
 	}
 }
 
@@ -755,6 +762,46 @@ static const struct program programs[] = {
 	{ "rename back and forth", 0, {
 		{ OP2(RENAME, D1, "a", D2, "a"), OP2(RENAME, D2, "a", D1, "a") },
 		{ OP2(RENAME, D2, "b", D1, "a"), OP2(RENAME, D1, "a", D2, "b") } } },
+	{ "exchange and lookups", 0, {
+		{ OP2(EXCHANGE, D1, "a", D2, "b") },
+		{ OP1(LOOKUP, D1, "a"), OP1(LOOKUP, D2, "b"), OP1(LOOKUP, D1, "a") },
+		{ OP1(LOOKUP, D2, "b"), OP1(LOOKUP, D1, "a") } } },
+	{ "exchange of directories and lookups", 0, {
+		{ OP2(EXCHANGE, D1, "sub", D2, "empty") },
+		{ OP1(LOOKUP, SUB, ".."), OP1(LOOKUP, D1, "sub"), OP1(LOOKUP, EMPTY, "..") },
+		{ OP1(LOOKUP, EMPTY, ".."), OP1(LOOKUP, D2, "empty") } } },
+	{ "two exchanges would make a cycle", 0, {
+		{ OP2(EXCHANGE, ROOT, "d1", D2, "b") },
+		{ OP2(EXCHANGE, D1, "a", ROOT, "d2") },
+		{ OP1(LOOKUP, D1, ".."), OP1(LOOKUP, D2, "..") } } },
+	{ "exchange and moves", 0, {
+		{ OP2(EXCHANGE, ROOT, "d1", D2, "b") },
+		{ OP2(RENAME, ROOT, "d2", SUB, "d2") },
+		{ OP2(RENAME, D1, "sub", ROOT, "sub") } } },
+	{ "exchange, unlink and rename", 0, {
+		{ OP2(EXCHANGE, D1, "a", D2, "b") },
+		{ OP1(UNLINK, D1, "a"), OP1(CREATE, D1, "a") },
+		{ OP2(RENAME, D2, "b", D1, "x"), ON(NLINK, FILE_A, 0) } } },
+	{ "exchange, rmdir and create", 0, {
+		{ OP2(EXCHANGE, D1, "sub", D2, "b"), OP1(CREATE, SUB, "x") },
+		{ OP1(RMDIR, D2, "b"), OP1(RMDIR, D1, "sub") },
+		{ OP2(EXCHANGE, D1, "a", D2, "b") } } },
+	{ "exchange back and forth", 0, {
+		{ OP2(EXCHANGE, D1, "a", D1, "sub"), OP1(RMDIR, D1, "a") },
+		{ OP2(EXCHANGE, D1, "sub", D1, "a"), OP1(UNLINK, D1, "a") },
+		{ OP2(EXCHANGE, D1, "a", D2, "b") } } },
+	{ "whiteout and lookups", 0, {
+		{ OP2(WHITEOUT, D1, "a", D2, "x") },
+		{ OP1(LOOKUP, D2, "x"), OP1(LOOKUP, D1, "a"), OP1(LOOKUP, D2, "x") },
+		{ OP1(LOOKUP, D1, "a"), OP1(LOOKUP, D2, "x") } } },
+	{ "whiteouts of one name", 0, {
+		{ OP2(WHITEOUT, D1, "a", D2, "x"), OP1(UNLINK, D1, "a") },
+		{ OP2(WHITEOUT, D1, "a", D2, "b"), OP1(UNLINK, D1, "a") },
+		{ OP2(RENAME, D1, "a", D1, "x") } } },
+	{ "whiteout of a directory, and rmdir", 0, {
+		{ OP2(WHITEOUT, D1, "sub", D2, "empty") },
+		{ OP1(CREATE, EMPTY, "x"), OP1(RMDIR, D2, "empty") },
+		{ OP2(EXCHANGE, D1, "sub", D1, "a") } } },
 	{ "inserts while the index grows", 1, {
 		{ OP1(CREATE, D1, "x"), OP1(CREATE, D1, "y"), OP1(CREATE, D1, "z") },
 		{ OP1(CREATE, D1, "y"), OP1(CREATE, D1, "x") },
@@ -810,6 +857,11 @@ static const struct op any_op[] = {
 	OP2(RENAME, D2, "empty", D1, "sub"), OP2(RENAME, ROOT, "d2", SUB, "d2"),
 	OP2(RENAME, D1, "sub", D1, "x"), OP2(RENAME, EMPTY, "y", D1, "a"),
 	OP2(NOREPLACE, D1, "a", D2, "x"), OP2(NOREPLACE, D2, "b", D1, "a"),
+	OP2(EXCHANGE, D1, "a", D2, "b"), OP2(EXCHANGE, D1, "sub", D1, "a"),
+	OP2(EXCHANGE, D1, "sub", D2, "empty"), OP2(EXCHANGE, D1, "x", D2, "x"),
+	OP2(EXCHANGE, ROOT, "d1", D2, "b"), OP2(EXCHANGE, D1, "a", ROOT, "d2"),
+	OP2(WHITEOUT, D1, "a", D2, "x"), OP2(WHITEOUT, D2, "b", D1, "a"),
+	OP2(WHITEOUT, D1, "sub", EMPTY, "s"), OP2(WHITEOUT, D2, "empty", SUB, "e"),
 	LN(FILE_A, D2, "x"), LN(FILE_B, EMPTY, "y"), LN(FILE_A, D1, "x"),
 	ON(NLINK, FILE_A, 0), ON(NLINK, FILE_B, 0),
 	ON(APPEND, FILE_A, 4096), ON(APPEND, FILE_A, 8192), ON(APPEND, FILE_B, 10),

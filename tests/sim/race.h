@@ -7,7 +7,7 @@
 
 #include "harness.h"
 
-#define RACE_TESTS	40u	/* at most */
+#define RACE_TESTS	80u	/* at most */
 
 struct race_effort {
 	u32 of_program;		/* schedules of each named program */

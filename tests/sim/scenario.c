@@ -469,6 +469,120 @@ static s64 op_move_dir_replace(struct daxfs_cx *cx, struct world *w)
 	return w_rename(cx, "d1/sub", "d2/empty", 0);
 }
 
+static s64 op_exchange(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/b", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_across(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/c", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_types(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/sub", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_types_across(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/empty", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_dirs(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d1/dir", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_dirs_across(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d2/empty", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_full_dir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d2", "d1/sub", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_links(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/other", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_below(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1", "d1/sub", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_above(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d2/empty", "d2", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_exchange_missing(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/new", DAXFS_RENAME_EXCHANGE);
+}
+
+static s64 op_whiteout(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/new", DAXFS_RENAME_WHITEOUT);
+}
+
+static s64 op_whiteout_replace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d1/b", DAXFS_RENAME_WHITEOUT);
+}
+
+static s64 op_whiteout_across(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/a", DAXFS_RENAME_WHITEOUT | DAXFS_RENAME_NOREPLACE);
+}
+
+static s64 op_whiteout_across_replace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/c", DAXFS_RENAME_WHITEOUT);
+}
+
+static s64 op_whiteout_dir(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d1/new", DAXFS_RENAME_WHITEOUT);
+}
+
+static s64 op_whiteout_move(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d2/sub", DAXFS_RENAME_WHITEOUT);
+}
+
+static s64 op_whiteout_move_replace(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/sub", "d2/empty", DAXFS_RENAME_WHITEOUT);
+}
+
+static s64 op_whiteout_exists(struct daxfs_cx *cx, struct world *w)
+{
+	(void)w;
+	return w_rename(cx, "d1/a", "d2/c", DAXFS_RENAME_WHITEOUT | DAXFS_RENAME_NOREPLACE);
+}
+
 static s64 op_rmdir(struct daxfs_cx *cx, struct world *w)
 {
 	(void)w;
@@ -984,6 +1098,27 @@ const struct scenario scenarios[] = {
 	{ "rename directory", setup_tree, op_rename_dir, 0, 512, 0 },
 	{ "rename directory, replace", setup_tree, op_rename_dir_replace, 0, 512, 0 },
 	{ "move directory with names", setup_tree, op_move_full_dir, 0, 512, 0 },
+	{ "exchange", setup_tree, op_exchange, 0, 512, 0 },
+	{ "exchange, across", setup_tree, op_exchange_across, 0, 512, 0 },
+	{ "exchange, file and directory", setup_tree, op_exchange_types, 0, 512, 0 },
+	{ "exchange, file and directory, across", setup_tree, op_exchange_types_across, 0, 512, 0 },
+	{ "exchange, directories", setup_tree, op_exchange_dirs, 0, 512, 0 },
+	{ "exchange, directories, across", setup_tree, op_exchange_dirs_across, 0, 512, 0 },
+	{ "exchange, directory with names", setup_tree, op_exchange_full_dir, 0, 512, 0 },
+	{ "exchange during growth", setup_in_growth, op_exchange_across, 0, 512, 0 },
+	{ "exchange, two links", setup_linked, op_exchange_links, 0, 512, 0 },
+	{ "exchange, below itself", setup_tree, op_exchange_below, -EINVAL, 512, 1 },
+	{ "exchange, above itself", setup_tree, op_exchange_above, -EINVAL, 512, 1 },
+	{ "exchange, missing", setup_tree, op_exchange_missing, -ENOENT, 512, 1 },
+	{ "whiteout", setup_tree, op_whiteout, 0, 512, 0 },
+	{ "whiteout, replace", setup_tree, op_whiteout_replace, 0, 512, 0 },
+	{ "whiteout, across", setup_tree, op_whiteout_across, 0, 512, 0 },
+	{ "whiteout, across, replace", setup_tree, op_whiteout_across_replace, 0, 512, 0 },
+	{ "whiteout, directory", setup_tree, op_whiteout_dir, 0, 512, 0 },
+	{ "whiteout, move directory", setup_tree, op_whiteout_move, 0, 512, 0 },
+	{ "whiteout, move directory, replace", setup_tree, op_whiteout_move_replace, 0, 512, 0 },
+	{ "whiteout during growth", setup_in_growth, op_whiteout_across, 0, 512, 0 },
+	{ "whiteout, exists", setup_tree, op_whiteout_exists, -EEXIST, 512, 1 },
 	{ "rmdir of a used directory", setup_used_dir, op_rmdir, 0, 512, 0 },
 	{ "rmdir, not empty", setup_tree, op_rmdir_full, -ENOTEMPTY, 512, 1 },
 	{ "truncate into a hole", setup_holes, op_truncate_hole, 0, 512, 0 },
@@ -1035,6 +1170,13 @@ const struct scenario scenarios[] = {
 	{ "base: link", setup_base, op_link, 0, 512, 0 },
 	{ "base: rmdir", setup_base, op_rmdir, 0, 512, 0 },
 	{ "base: move directory", setup_base, op_move_dir, 0, 512, 0 },
+	{ "base: exchange", setup_base, op_exchange, 0, 512, 0 },
+	{ "base: exchange, across", setup_base, op_exchange_across, 0, 512, 0 },
+	{ "base: exchange, directories, across", setup_base, op_exchange_dirs_across, 0, 512, 0 },
+	{ "base: exchange, file and directory", setup_base, op_exchange_types_across, 0, 512, 0 },
+	{ "base: whiteout", setup_base, op_whiteout, 0, 512, 0 },
+	{ "base: whiteout, replace", setup_base, op_whiteout_replace, 0, 512, 0 },
+	{ "base: whiteout, move directory", setup_base, op_whiteout_move, 0, 512, 0 },
 	{ "base: open", setup_base, op_open, 0, 512, 0 },
 	{ "base: last close", setup_base_held, op_close, 0, 512, 0 },
 	{ "base: write that copies up", setup_base, op_base_write, 50, 512, 0 },

@@ -60,6 +60,9 @@ static void start(struct lm *m)
 #define LINK(d, n, i)	WITH(LM_LINK, d, n, i, .err = 0)
 #define MOVE(d, n, d2_, n2, e) { .kind = LM_RENAME, .dir = d, .name = n, \
 			  .dir2 = d2_, .name2 = n2, .ino = LM_NONE, .err = e }
+#define SWAP(d, n, d2_, n2, e) { .kind = LM_RENAME, .dir = d, .name = n, \
+			  .dir2 = d2_, .name2 = n2, .ino = LM_NONE, \
+			  .exchange = 1, .err = e }
 #define UNLINK(d, n, e)	ON(LM_UNLINK, d, n, .err = e)
 #define RMDIR(d, n, e)	ON(LM_RMDIR, d, n, .err = e)
 #define LISTED(d, n, i)	ON(LM_PRESENT, d, n, .got = i, .type = LM_FILE)
@@ -98,6 +101,18 @@ static const struct by_hand by_hand[] = {
 	{ "two looks that overlap see both names", LIN_YES, 3, {
 		{ 1, 9, MOVE(D1, A, D2, A, 0) }, { 2, 6, FOUND(D1, A, FILE_A) },
 		{ 3, 5, FOUND(D2, A, FILE_A) } } },
+	{ "half of an exchange", LIN_NO, 4, {
+		{ 1, 2, MAKE(D2, A, NEW, 0) }, { 3, 9, SWAP(D1, A, D2, A, 0) },
+		{ 4, 5, FOUND(D1, A, NEW) }, { 6, 7, FOUND(D2, A, NEW) } } },
+	{ "the whole of an exchange", LIN_YES, 5, {
+		{ 1, 2, MAKE(D2, A, NEW, 0) }, { 3, 9, SWAP(D1, A, D2, A, 0) },
+		{ 4, 5, FOUND(D2, A, NEW) }, { 6, 7, FOUND(D1, A, NEW) },
+		{ 10, 11, FOUND(D2, A, FILE_A) } } },
+	{ "a name that is missing during an exchange", LIN_NO, 3, {
+		{ 1, 2, MAKE(D2, A, NEW, 0) }, { 3, 9, SWAP(D1, A, D2, A, 0) },
+		{ 4, 5, MISSED(D1, A) } } },
+	{ "an exchange with what is not there", LIN_NO, 1, {
+		{ 1, 2, SWAP(D1, A, D2, A, 0) } } },
 	{ "create after rmdir", LIN_NO, 2, {
 		{ 1, 2, RMDIR(ROOT, B, 0) }, { 3, 4, MAKE(D2, A, NEW, 0) } } },
 	{ "create and rmdir both win", LIN_NO, 2, {

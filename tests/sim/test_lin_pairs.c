@@ -124,6 +124,9 @@ static void forms_of_places(void)
 			st.kind = LIN_NOREPLACE;
 			if (is_there(i) && (is_there(j) || !i))
 				add(st);
+			st.kind = LIN_EXCHANGE;
+			if (i < j && is_there(i) && (is_there(j) || !i))
+				add(st);
 		}
 	}
 }
@@ -237,7 +240,7 @@ static u32 form_bits(const struct form *f)
 
 	if (st->kind <= LIN_READDIR)
 		bits |= place_bits(st->dir, st->name);
-	if (st->kind == LIN_RENAME || st->kind == LIN_NOREPLACE)
+	if (st->kind >= LIN_RENAME && st->kind <= LIN_EXCHANGE)
 		bits |= place_bits(st->dir2, st->name2);
 	if (st->kind >= LIN_LINK && (st->kind == LIN_LINK ||
 				     st->kind >= LIN_GETATTR))
@@ -333,6 +336,8 @@ static int test_more(const void *arg)
 				  .dir2 = d2, .name2 = n2 }
 #define MOVE_NEW(d, n, d2, n2)	{ .kind = LIN_NOREPLACE, .dir = d, .name = n, \
 				  .dir2 = d2, .name2 = n2 }
+#define SWAP(d, n, d2, n2)	{ .kind = LIN_EXCHANGE, .dir = d, .name = n, \
+				  .dir2 = d2, .name2 = n2 }
 #define LINK(i, d, n)		{ .kind = LIN_LINK, .ino = i, .dir = d, .name = n }
 #define AT(k, i)		{ .kind = k, .ino = i, .off = 1, .len = 100, \
 				  .mode = 0600, .uid = 9 }
@@ -382,6 +387,26 @@ static const struct named named[] = {
 		{ MOVE(D1, A, D2, C) }, { MOVE(D2, A, D2, C) },
 		{ MOVE_NEW(D2, C, D1, C), ON(LIN_LOOKUP, D2, C) } } },
 	  2, { 5, 29 } },
+	{ "exchange and lookups", { 3, { 1, 3, 2 }, {
+		{ SWAP(D1, A, D2, A) },
+		{ ON(LIN_LOOKUP, D2, A), ON(LIN_LOOKUP, D1, A),
+		  ON(LIN_LOOKUP, D2, A) },
+		{ ON(LIN_LOOKUP, D1, A), ON(LIN_LOOKUP, D2, A) } } },
+	  2, { 3, 7 } },
+	{ "exchange of directories and their parents", { 2, { 1, 3 }, {
+		{ SWAP(D1, B, DIR_T, B) },
+		{ ON(LIN_LOOKUP, DIR_P, LM_DOTDOT),
+		  ON(LIN_LOOKUP, DIR_W, LM_DOTDOT), ON(LIN_LOOKUP, D1, B) } } },
+	  2, { 2, 5 } },
+	{ "exchange, move and rmdir", { 3, { 2, 1, 2 }, {
+		{ SWAP(D1, B, D2, A), ON(LIN_RMDIR, D2, A) },
+		{ MOVE(D2, B, DIR_P, C) },
+		{ ON(LIN_CREATE, DIR_P, D), SWAP(DIR_P, D, D1, A) } } },
+	  2, { 5, 17 } },
+	{ "exchange with what moves above it", { 2, { 1, 2 }, {
+		{ SWAP(D1, B, DIR_T, B) },
+		{ MOVE(ROOT, D, DIR_P, C), ON(LIN_LOOKUP, DIR_P, LM_DOTDOT) } } },
+	  2, { 2, 5 } },
 	{ "link and unlink", { 3, { 2, 1, 2 }, {
 		{ LINK(FILE_F, D2, C), AT(LIN_GETATTR, FILE_F) },
 		{ ON(LIN_UNLINK, D1, A) },
@@ -423,6 +448,10 @@ static const struct named named[] = {
 		{ ON(LIN_READDIR, D1, A), ON(LIN_READDIR, D2, A) },
 		{ MOVE(D1, A, D1, C), MOVE(D1, C, D2, C),
 		  MOVE(D2, C, D1, A) } } }, 2, { 1, 5 } },
+	{ "listing and exchanges", { 2, { 2, 3 }, {
+		{ ON(LIN_READDIR, D1, A), ON(LIN_READDIR, D2, A) },
+		{ SWAP(D1, A, D2, B), SWAP(D1, A, D1, B),
+		  SWAP(D2, A, D1, B) } } }, 2, { 1, 5 } },
 };
 
 #define NAMED	(sizeof(named) / sizeof(named[0]))

@@ -610,6 +610,10 @@ static int dump_content(struct dump *d, const struct daxfs_stat *st)
 				(size_t)r), target);
 		return r < 0 ? (int)r : 0;
 	}
+	if (!S_ISREG(st->mode)) {
+		log_add(d->log, " device %x", st->rdev);
+		return 0;
+	}
 	r = content_hash(d->cx, st->ino, &h);
 	if (r >= 0)
 		log_add(d->log, " size %llu read %lld content %016llx",
