@@ -123,10 +123,12 @@ void daxfs_op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
 void daxfs_op_rename(fuse_req_t req, fuse_ino_t dir, const char *name,
 		     fuse_ino_t dir2, const char *name2, unsigned int flags)
 {
+	const struct fuse_ctx *who = fuse_req_ctx(req);	/* of a whiteout */
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
-	s64 r = daxfs_rename(cx, daxfs_ino_of(dir), name, len_of(name),
-			     daxfs_ino_of(dir2), name2, len_of(name2), flags);
+	s64 r = daxfs_rename_as(cx, daxfs_ino_of(dir), name, len_of(name),
+				daxfs_ino_of(dir2), name2, len_of(name2),
+				flags, who->uid, who->gid);
 
 	daxfs_reply_status(req, daxfs_end(s, cx, r));
 }

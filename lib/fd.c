@@ -5,12 +5,14 @@
  * Notes: an open file is a hold on its inode and the flags it was opened
  * with; it has no position of its own, so threads share it freely.
  */
+#define _GNU_SOURCE	/* O_TMPFILE */
 #include <stdlib.h>
 
 #include "api.h"
 
 #define FLAGS_KNOWN	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | \
-			 O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY)
+			 O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | \
+			 O_TMPFILE)
 
 /* Somebody creates and deletes the name between our looks: 1000 times. */
 #define OPEN_TRIES	1000
@@ -18,6 +20,12 @@
 static int writes(int flags)
 {
 	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* It has a bit of its own, and that of O_DIRECTORY. */
+static int is_tmpfile(int flags)
+{
+	return (flags & O_TMPFILE) == O_TMPFILE;
 }
 
 static int check_type(u32 mode, int flags)
@@ -71,12 +79,35 @@ static int truncate_now(struct daxfs_cx *cx, struct daxfs_held *held)
 	return r;
 }
 
+/* path: the directory. */
+static int open_tmpfile(struct daxfs *fs, struct daxfs_cx *cx,
+			struct daxfs_fd *fd, u64 start, const char *path,
+			mode_t mode)
+{
+	struct daxfs_new what = { .mode = S_IFREG | (mode & 07777),
+				  .uid = fs->uid, .gid = fs->gid };
+	u32 how = fd->flags & O_NOFOLLOW ? 0 : DAXFS_WALK_FOLLOW;
+	struct daxfs_file file;
+	struct daxfs_walk w;
+	int r = daxfs_walk(cx, start, path, how, &w);
+
+	if (!r)
+		r = daxfs_tmpfile(cx, w.st.ino, &what, fd->flags & O_EXCL, NULL,
+				  &file);
+	if (r)
+		return r;
+	fd->mode = S_IFREG;
+	return daxfs_hold_made(fs->m, cx, &file, &fd->held);
+}
+
 static int open_once(struct daxfs *fs, struct daxfs_cx *cx, struct daxfs_fd *fd,
 		     u64 start, const char *path, mode_t mode)
 {
 	struct daxfs_walk w;
 	int made, r;
 
+	if (is_tmpfile(fd->flags))
+		return open_tmpfile(fs, cx, fd, start, path, mode);
 	r = find_or_make(fs, cx, start, path, fd->flags, mode, &w, &made);
 	if (!r)
 		r = check_type(w.st.mode, fd->flags);
@@ -98,6 +129,9 @@ static int check_flags(const struct daxfs *fs, int flags)
 	if (flags & ~FLAGS_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
 	if ((flags & O_DIRECTORY) && (flags & O_CREAT))
+		return -EINVAL;
+	if ((flags & O_TMPFILE & ~O_DIRECTORY) && (!is_tmpfile(flags) ||
+						   !writes(flags)))
 		return -EINVAL;
 	if (fs->m->rdonly && (writes(flags) || flags & (O_CREAT | O_TRUNC)))
 		return -EROFS;

@@ -5,6 +5,7 @@
  * Notes: each function walks to the parent and then calls the core once, so
  * it is as atomic as the core's operation.
  */
+#define _GNU_SOURCE	/* AT_EMPTY_PATH */
 #include <sys/sysmacros.h>
 
 #include "api.h"
@@ -144,12 +145,15 @@ int daxfs_fs_link(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
 	struct daxfs_cx *cx;
 	int r;
 
-	if (flags & ~AT_SYMLINK_FOLLOW)
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	r = daxfs_api_begin_write(fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_walk(cx, daxfs_api_start(dir), path, how, &from);
+	if (flags & AT_EMPTY_PATH && !*path)
+		from.st.ino = daxfs_api_start(dir);
+	else
+		r = daxfs_walk(cx, daxfs_api_start(dir), path, how, &from);
 	if (!r)
 		r = new_place(cx, new_dir, new_path, 0, &to);
 	if (!r)
@@ -207,8 +211,13 @@ int daxfs_fs_rmdir(struct daxfs *fs, struct daxfs_fd *dir, const char *path)
 	return remove_name(fs, dir, path, rmdir_at);
 }
 
-static int rename_at(struct daxfs_cx *cx, struct daxfs_walk *from,
-		     struct daxfs_walk *to, u32 flags)
+_Static_assert(DAXFS_FS_NOREPLACE == DAXFS_RENAME_NOREPLACE &&
+	       DAXFS_FS_EXCHANGE == DAXFS_RENAME_EXCHANGE &&
+	       DAXFS_FS_WHITEOUT == DAXFS_RENAME_WHITEOUT,
+	       "both are those of renameat2()");
+
+static int rename_at(struct daxfs *fs, struct daxfs_cx *cx,
+		     struct daxfs_walk *from, struct daxfs_walk *to, u32 flags)
 {
 	int r;
 
@@ -216,12 +225,15 @@ static int rename_at(struct daxfs_cx *cx, struct daxfs_walk *from,
 		return -EBUSY;
 	r = check_slash(cx, from);
 	/* A directory may get a name with a slash, old or new. */
-	if (!r && to->slash && !from->slash) {
+	if (!r && to->slash && !from->slash && !(flags & DAXFS_FS_EXCHANGE)) {
 		from->slash = 1;
 		r = check_slash(cx, from);
 	}
-	return r ? r : daxfs_rename(cx, from->dir, from->name, from->len,
-				    to->dir, to->name, to->len, flags);
+	if (!r && flags & DAXFS_FS_EXCHANGE)
+		r = check_slash(cx, to);
+	return r ? r : daxfs_rename_as(cx, from->dir, from->name, from->len,
+				       to->dir, to->name, to->len, flags,
+				       fs->uid, fs->gid);
 }
 
 int daxfs_fs_rename(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
@@ -232,7 +244,8 @@ int daxfs_fs_rename(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
 	struct daxfs_cx *cx;
 	int r;
 
-	if (flags & ~DAXFS_FS_NOREPLACE)
+	if (flags & ~(DAXFS_FS_NOREPLACE | DAXFS_FS_EXCHANGE |
+		      DAXFS_FS_WHITEOUT))
 		return -EINVAL;
 	r = daxfs_api_begin_write(fs, &cx);
 	if (r)
@@ -242,7 +255,6 @@ int daxfs_fs_rename(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
 		r = daxfs_walk(cx, daxfs_api_start(new_dir), new_path,
 			       DAXFS_WALK_PARENT, &to);
 	if (!r)
-		r = rename_at(cx, &from, &to, flags & DAXFS_FS_NOREPLACE ?
-			      DAXFS_RENAME_NOREPLACE : 0);
+		r = rename_at(fs, cx, &from, &to, flags);
 	return (int)daxfs_api_end(fs, cx, r);
 }

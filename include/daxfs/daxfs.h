@@ -204,9 +204,12 @@ ssize_t daxfs_fs_readlink(struct daxfs *fs, struct daxfs_fd *dir,
  * @path: what to link to
  * @new_dir: where the new path begins, or NULL
  * @new_path: the new name
- * @flags: 0 or AT_SYMLINK_FOLLOW, for @path
+ * @flags: 0 or AT_SYMLINK_FOLLOW, for @path; AT_EMPTY_PATH: @path may be "", and
+ *         stands for @dir then, which may be any file: so one that was opened with
+ *         O_TMPFILE gets its first name
  *
- * Return: 0; -EEXIST; -EPERM a directory; -EMLINK; other errors.
+ * Return: 0; -EEXIST; -EPERM a directory; -EMLINK; -ENOENT also: what has lost
+ * its last name, or was opened with O_TMPFILE and O_EXCL; other errors.
  */
 int daxfs_fs_link(struct daxfs *fs, struct daxfs_fd *dir, const char *path,
 		  struct daxfs_fd *new_dir, const char *new_path, int flags);
@@ -234,7 +237,10 @@ int daxfs_fs_unlink(struct daxfs *fs, struct daxfs_fd *dir, const char *path);
  */
 int daxfs_fs_rmdir(struct daxfs *fs, struct daxfs_fd *dir, const char *path);
 
-#define DAXFS_FS_NOREPLACE	1u	/* as RENAME_NOREPLACE of renameat2(2) */
+/* As RENAME_NOREPLACE, RENAME_EXCHANGE and RENAME_WHITEOUT of renameat2(2). */
+#define DAXFS_FS_NOREPLACE	1u
+#define DAXFS_FS_EXCHANGE	2u
+#define DAXFS_FS_WHITEOUT	4u
 
 /**
  * daxfs_fs_rename - move a name, replacing what is there
@@ -243,9 +249,12 @@ int daxfs_fs_rmdir(struct daxfs *fs, struct daxfs_fd *dir, const char *path);
  * @path: the old name
  * @new_dir: where the new path begins, or NULL
  * @new_path: the new name
- * @flags: 0 or DAXFS_FS_NOREPLACE
+ * @flags: 0, DAXFS_FS_NOREPLACE: -EEXIST if the new name is there;
+ *         DAXFS_FS_EXCHANGE: both are, and each becomes the name of what the
+ *         other was; DAXFS_FS_WHITEOUT, with or without NOREPLACE: the old name
+ *         stays, as that of a character device 0:0 without permissions
  *
- * Atomic for all hosts: nobody sees neither name, or both.
+ * Atomic for all hosts: nobody sees neither name, or both, or half an exchange.
  *
  * Return: 0; -EEXIST; -ENOTEMPTY; -EISDIR; -ENOTDIR; -EINVAL a directory into
  * itself, or other flags; other errors.
@@ -381,7 +390,10 @@ int daxfs_fs_removexattr(struct daxfs *fs, struct daxfs_fd *dir,
  * @path: the path
  * @flags: O_RDONLY, O_WRONLY or O_RDWR, and of O_CREAT, O_EXCL, O_TRUNC,
  *         O_APPEND (daxfs_fd_pwrite() then appends), O_DIRECTORY, O_NOFOLLOW;
- *         O_CLOEXEC and O_NOCTTY mean nothing here
+ *         O_CLOEXEC and O_NOCTTY mean nothing here. O_TMPFILE, with O_WRONLY or
+ *         O_RDWR: @path is a directory, and what is opened is a new file without a
+ *         name, which daxfs_fs_link() with AT_EMPTY_PATH may give one (not with
+ *         O_EXCL), and which is gone when it is closed without
  * @mode: permissions of a file that is made; the umask is not applied
  * @fd: the new handle, NULL after an error; daxfs_fd_close() frees it
  *

@@ -7,6 +7,7 @@
  * comes through a pipe, what a host does once a second is asked for by
  * opening the region again.
  */
+#define _GNU_SOURCE	/* O_TMPFILE, AT_EMPTY_PATH */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -466,7 +467,7 @@ static void test_rename(void **state)
 	must(daxfs_fs_mkdir(fs, NULL, "d/e", 0755));
 	assert_int_equal(daxfs_fs_rename(fs, NULL, "a", NULL, "b",
 					 DAXFS_FS_NOREPLACE), -EEXIST);
-	assert_int_equal(daxfs_fs_rename(fs, NULL, "a", NULL, "b", 2), -EINVAL);
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "a", NULL, "b", 8), -EINVAL);
 	must(daxfs_fs_rename(fs, NULL, "a", NULL, "b", 0));
 	assert_int_equal(stat_result(fs, "a", NULL), -ENOENT);
 	check_file(fs, "b", "aa");
@@ -480,6 +481,148 @@ static void test_rename(void **state)
 	assert_int_equal(daxfs_fs_rename(fs, NULL, "d/.", NULL, "x", 0), -EBUSY);
 	must(daxfs_fs_rename(fs, NULL, "d/e", NULL, "e/", 0));
 	must(stat_result(fs, "e", NULL));
+}
+
+static u64 ino_of(struct daxfs *fs, const char *path)
+{
+	struct stat st;
+
+	must(daxfs_fs_stat(fs, NULL, path, &st, AT_SYMLINK_NOFOLLOW));
+	return st.st_ino;
+}
+
+static void test_exchange(void **state)
+{
+	struct env *e = *state;
+	struct daxfs *fs = e->fs;
+	u64 dir, file;
+
+	put_file(fs, "a", "aa");
+	must(daxfs_fs_mkdir(fs, NULL, "d", 0755));
+	must(daxfs_fs_mkdir(fs, NULL, "d/e", 0755));
+	put_file(fs, "d/e/f", "ff");
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "a", NULL, "b",
+					 DAXFS_FS_EXCHANGE), -ENOENT);
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "b", NULL, "a",
+					 DAXFS_FS_EXCHANGE), -ENOENT);
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "a", NULL, "d",
+			 DAXFS_FS_EXCHANGE | DAXFS_FS_NOREPLACE), -EINVAL);
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "a", NULL, "d",
+			 DAXFS_FS_EXCHANGE | DAXFS_FS_WHITEOUT), -EINVAL);
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "d", NULL, "d/e/f",
+					 DAXFS_FS_EXCHANGE), -EINVAL);
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "d/e/f", NULL, "d",
+					 DAXFS_FS_EXCHANGE), -EINVAL);
+	assert_int_equal(daxfs_fs_rename(fs, NULL, "d/", NULL, "a/",
+					 DAXFS_FS_EXCHANGE), -ENOTDIR);
+	must(daxfs_fs_rename(fs, NULL, "a", NULL, "a", DAXFS_FS_EXCHANGE));
+	dir = ino_of(fs, "d/e");
+	file = ino_of(fs, "a");
+	must(daxfs_fs_rename(fs, NULL, "a", NULL, "d/e/", DAXFS_FS_EXCHANGE));
+	assert_int_equal(ino_of(fs, "a"), dir);
+	assert_int_equal(ino_of(fs, "d/e"), file);
+	assert_int_equal(ino_of(fs, "a/.."), DAXFS_ROOT_INO);
+	check_file(fs, "d/e", "aa");
+	check_file(fs, "a/f", "ff");
+	assert_int_equal(daxfs_fs_rmdir(fs, NULL, "d"), -ENOTEMPTY);
+	must(daxfs_fs_unlink(fs, NULL, "d/e"));
+	must(daxfs_fs_rmdir(fs, NULL, "d"));
+}
+
+static void test_whiteout(void **state)
+{
+	struct env *e = *state;
+	struct stat st;
+
+	put_file(e->fs, "a", "aa");
+	put_file(e->fs, "b", "bb");
+	assert_int_equal(daxfs_fs_rename(e->fs, NULL, "a", NULL, "b",
+			 DAXFS_FS_WHITEOUT | DAXFS_FS_NOREPLACE), -EEXIST);
+	must(daxfs_fs_rename(e->fs, NULL, "a", NULL, "b", DAXFS_FS_WHITEOUT));
+	check_file(e->fs, "b", "aa");
+	must(stat_result(e->fs, "a", &st));
+	assert_int_equal(st.st_mode, S_IFCHR);
+	assert_int_equal(st.st_rdev, 0);
+	assert_int_equal(st.st_nlink, 1);
+	assert_int_equal(st.st_uid, geteuid());
+	assert_int_equal(st.st_gid, getegid());
+	must(daxfs_fs_rename(e->fs, NULL, "b", NULL, "c",
+			     DAXFS_FS_WHITEOUT | DAXFS_FS_NOREPLACE));
+	check_file(e->fs, "c", "aa");
+	must(daxfs_fs_unlink(e->fs, NULL, "a"));
+	must(daxfs_fs_unlink(e->fs, NULL, "b"));
+	assert_int_equal(stat_result(e->fs, "a", &st), -ENOENT);
+}
+
+static int link_fd(struct daxfs *fs, struct daxfs_fd *fd, const char *to)
+{
+	return daxfs_fs_link(fs, fd, "", NULL, to, AT_EMPTY_PATH);
+}
+
+static void test_tmpfile(void **state)
+{
+	struct env *e = *state;
+	struct daxfs *fs = e->fs;
+	struct daxfs_fd *fd;
+	struct stat st;
+
+	must(daxfs_fs_mkdir(fs, NULL, "d", 0755));
+	must(daxfs_fs_chown(fs, NULL, "d", (uid_t)-1, 77, 0));
+	must(daxfs_fs_chmod(fs, NULL, "d", 02755));
+	put_file(fs, "f", "x");
+	assert_int_equal(daxfs_fd_open(fs, NULL, "d", O_TMPFILE, 0600, &fd),
+			 -EINVAL);
+	assert_int_equal(daxfs_fd_open(fs, NULL, "d", O_TMPFILE | O_RDWR |
+				       O_CREAT, 0600, &fd), -EINVAL);
+	assert_int_equal(daxfs_fd_open(fs, NULL, "f", O_TMPFILE | O_RDWR, 0600,
+				       &fd), -ENOTDIR);
+	assert_int_equal(daxfs_fd_open(fs, NULL, "n", O_TMPFILE | O_RDWR, 0600,
+				       &fd), -ENOENT);
+	must(daxfs_fd_open(fs, NULL, "d", O_TMPFILE | O_RDWR, 0640, &fd));
+	assert_int_equal(daxfs_fd_pwrite(fd, "later", 5, 0), 5);
+	must(daxfs_fd_stat(fd, &st));
+	assert_int_equal(st.st_nlink, 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0640);
+	assert_int_equal(st.st_gid, 77);
+	assert_int_equal(st.st_size, 5);
+	must(daxfs_fs_rmdir(fs, NULL, "d"));	/* it is in no directory */
+	assert_int_equal(link_fd(fs, fd, "f"), -EEXIST);
+	must(link_fd(fs, fd, "g"));
+	must(link_fd(fs, fd, "h"));
+	must(daxfs_fd_stat(fd, &st));
+	assert_int_equal(st.st_nlink, 2);
+	must(daxfs_fs_unlink(fs, NULL, "h"));
+	check_file(fs, "g", "later");
+	must(daxfs_fs_unlink(fs, NULL, "g"));
+	assert_int_equal(link_fd(fs, fd, "g"), -ENOENT);	/* never again */
+	daxfs_fd_close(fd);
+	must(daxfs_fd_open(fs, NULL, "/", O_TMPFILE | O_WRONLY | O_EXCL, 0600,
+			   &fd));
+	assert_int_equal(link_fd(fs, fd, "g"), -ENOENT);
+	daxfs_fd_close(fd);
+}
+
+/* Files without a name come and go, and nothing of them stays. */
+static void test_tmpfile_many(void **state)
+{
+	struct env *e = *state;
+	struct statvfs before, after;
+	struct daxfs_fd *fd[200];
+	u32 i, round;
+
+	must(daxfs_fs_statvfs(e->fs, &before));
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < 200; i++) {
+			must(daxfs_fd_open(e->fs, NULL, "/", O_TMPFILE | O_RDWR,
+					   0600, &fd[i]));
+			assert_int_equal(daxfs_fd_pwrite(fd[i], "x", 1, 5000), 1);
+		}
+		for (i = 0; i < 200; i++)
+			daxfs_fd_close(fd[i]);
+	}
+	must(daxfs_fs_statvfs(e->fs, &after));
+	assert_int_equal(after.f_files - after.f_ffree,
+			 before.f_files - before.f_ffree);
 }
 
 static void test_mknod(void **state)
@@ -2075,6 +2218,10 @@ static const struct CMUnitTest tests[] = {
 	REGION_TEST(test_names),
 	REGION_TEST(test_remove),
 	REGION_TEST(test_rename),
+	REGION_TEST(test_exchange),
+	REGION_TEST(test_whiteout),
+	REGION_TEST(test_tmpfile),
+	REGION_TEST(test_tmpfile_many),
 	REGION_TEST(test_mknod),
 	REGION_TEST(test_walk),
 	REGION_TEST(test_symlinks),
