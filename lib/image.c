@@ -15,8 +15,6 @@
 
 #include "image_priv.h"
 
-#define ARENA_BLOCK (256u * 1024)
-
 /* ---- memory ---- */
 
 static int no_memory(struct daxfs_image *img)
@@ -44,47 +42,34 @@ int image_room(struct daxfs_image *img, void **array, u64 nr, u64 *room,
 	return 0;
 }
 
-static struct image_block *new_block(struct daxfs_image *img, size_t len)
-{
-	size_t size = len > ARENA_BLOCK ? len : ARENA_BLOCK;
-	struct image_block *b = malloc(sizeof(*b) + size);
-
-	if (!b) {
-		no_memory(img);
-		return NULL;
-	}
-	b->used = 0;
-	b->size = size;
-	b->next = img->arena;
-	img->arena = b;
-	return b;
-}
-
 void *image_alloc(struct daxfs_image *img, size_t len)
 {
-	struct image_block *b = img->arena;
-	void *p;
+	void *p = daxfs_arena_alloc(&img->arena, len);
 
-	len = (len + 7) & ~(size_t)7;
-	if (!b || b->size - b->used < len)
-		b = new_block(img, len);
-	if (!b)
-		return NULL;
-	p = b->bytes + b->used;
-	b->used += len;
+	if (!p)
+		no_memory(img);
 	return p;
+}
+
+int image_new(struct daxfs_image **image,
+	      const struct daxfs_image_options *options)
+{
+	struct daxfs_image *img = calloc(1, sizeof(*img));
+
+	*image = img;
+	if (!img)
+		return -ENOMEM;
+	img->opt = *options;
+	img->root_fd = -1;
+	pthread_mutex_init(&img->lock, NULL);
+	return 0;
 }
 
 void daxfs_image_free(struct daxfs_image *img)
 {
-	struct image_block *b, *next;
-
 	if (!img)
 		return;
-	for (b = img->arena; b; b = next) {
-		next = b->next;
-		free(b);
-	}
+	daxfs_arena_free(&img->arena);
 	if (img->root_fd >= 0)
 		close(img->root_fd);
 	pthread_mutex_destroy(&img->lock);

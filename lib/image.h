@@ -2,8 +2,9 @@
 /*
  * Builder of base images: a directory tree becomes the base of a region.
  *
- * Notes: two steps. daxfs_image_scan() walks the tree and knows from then on
- * how much room the image takes; the caller makes a region of that geometry;
+ * Notes: two steps. daxfs_image_scan() walks the tree, or
+ * daxfs_image_from_tree() takes one in memory, and knows from then on how
+ * much room the image takes; the caller makes a region of that geometry;
  * daxfs_image_write() reads the files straight into it. A source that changes
  * between the two, in any way that stat(2) shows, is an error that names the
  * file. Nothing is followed: symbolic links are stored, and every directory
@@ -18,10 +19,10 @@
 struct daxfs_image;
 
 struct daxfs_image_options {
-	const char *dir;		/* the tree */
+	const char *dir;		/* the tree; its name in messages */
 	const char *const *exclude;	/* patterns, see mkdaxfs(8) */
 	u32 exclude_nr;
-	int one_file_system;
+	int one_file_system;		/* of a directory */
 	int clamp;			/* no time stamp after clamp_ns */
 	s64 clamp_ns;
 	u32 threads;			/* of writing; 0: one per processor, at most 4 */
@@ -48,6 +49,20 @@ struct daxfs_image_totals {
  */
 int daxfs_image_scan(struct daxfs_image **image,
 		     const struct daxfs_image_options *options);
+struct daxfs_tree;
+/*
+ * The same of a tree in memory, which must stay until the image is written,
+ * and so must the files that its content is in.
+ */
+int daxfs_image_from_tree(struct daxfs_image **image,
+			  const struct daxfs_tree *tree,
+			  const struct daxfs_image_options *options);
+/*
+ * Append an extended attribute to packed bytes, which are those of malloc();
+ * the caller gives them in the order of their names. -ENOMEM.
+ */
+int daxfs_image_pack_xattr(u8 **packed, size_t *used, const char *name,
+			   const void *value, size_t len);
 /* "FILE: what is wrong; what to do" after a failed call. */
 const char *daxfs_image_error(const struct daxfs_image *image);
 void daxfs_image_totals(const struct daxfs_image *image,

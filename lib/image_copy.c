@@ -100,7 +100,7 @@ static int read_to_file(struct worker *w, int fd, const struct image_piece *p)
 
 	for (; at < p->len; at += n) {
 		n = p->len - at < BUFFER_LEN ? p->len - at : BUFFER_LEN;
-		err = read_all(fd, w->buffer, n, p->file_off + at);
+		err = read_all(fd, w->buffer, n, p->from + at);
 		if (err)
 			return err;
 		err = write_all(c->fd, w->buffer, n, c->data_off + p->to + at);
@@ -117,6 +117,24 @@ static int unchanged(const struct image_node *n, int fd)
 	return !fstat(fd, &st) && image_same(&n->id, &st);
 }
 
+static int read_piece(struct worker *w, int fd, const struct image_piece *p)
+{
+	struct image_copy *c = w->c;
+
+	return c->fd >= 0 ? read_to_file(w, fd, p) :
+	       read_all(fd, c->data + p->to, p->len, p->from);
+}
+
+/* Of a tree in memory: nobody else knows the file that content is in. */
+static int copy_kept(struct worker *w, const struct image_piece *p)
+{
+	struct image_copy *c = w->c;
+	const struct image_node *n = &c->img->node[p->node];
+	int err = p->len ? read_piece(w, n->fd, p) : 0;
+
+	return err ? image_fail_errno(c->img, err, n->parent, n->name) : 0;
+}
+
 static int copy_content(struct worker *w, const struct image_piece *p)
 {
 	struct image_copy *c = w->c;
@@ -126,8 +144,7 @@ static int copy_content(struct worker *w, const struct image_piece *p)
 	if (fd < 0)
 		return fd;
 	if (unchanged(n, fd))
-		err = c->fd >= 0 ? read_to_file(w, fd, p) :
-		      read_all(fd, c->data + p->to, p->len, p->file_off);
+		err = read_piece(w, fd, p);
 	if (!err && !unchanged(n, fd))
 		err = -ESTALE;
 	close(fd);
@@ -181,7 +198,9 @@ static void copy_batch(struct worker *w, u64 first, u64 nr)
 		const struct image_piece *p = &c->img->piece[i];
 
 		/* An error is kept in the image; all workers stop at it. */
-		if (p->len)
+		if (c->img->root_fd < 0)
+			copy_kept(w, p);
+		else if (p->len)
 			copy_content(w, p);
 		else
 			compare(w, &c->img->node[p->node]);

@@ -159,7 +159,7 @@ static int place_data(struct daxfs_image *img)
 
 /* ---- pieces, in the order of the nodes ---- */
 
-static int add_pieces(struct daxfs_image *img, u32 node, u64 file_off, u64 len,
+static int add_pieces(struct daxfs_image *img, u32 node, u64 from, u64 len,
 		      u64 to)
 {
 	u64 at = 0;
@@ -172,7 +172,7 @@ static int add_pieces(struct daxfs_image *img, u32 node, u64 file_off, u64 len,
 			return -ENOMEM;
 		img->piece[img->piece_nr++] = (struct image_piece){
 			.node = node, .len = (u32)n,
-			.file_off = file_off + at, .to = to + at,
+			.from = from + at, .to = to + at,
 		};
 		at += n;
 	} while (at < len);
@@ -191,10 +191,12 @@ static int node_pieces(struct daxfs_image *img, u32 node)
 	    ((n->flags & DAXFS_BASE_SPARSE) && !n->extent_nr))
 		return add_pieces(img, node, 0, 0, 0);
 	if (!(n->flags & DAXFS_BASE_SPARSE))
-		return add_pieces(img, node, 0, n->id.size, n->body_off);
+		return add_pieces(img, node, n->source ? n->source->from : 0,
+				  n->id.size, n->body_off);
 	for (i = 0; i < n->extent_nr && !err; i++)
-		err = add_pieces(img, node, n->extent[i].file_off,
-				 n->extent[i].len, n->extent[i].data_off);
+		err = add_pieces(img, node, n->source ? n->source[i].from :
+				 n->extent[i].file_off, n->extent[i].len,
+				 n->extent[i].data_off);
 	return err;
 }
 

@@ -88,29 +88,36 @@ static u32 split_list(struct xattrs *x, size_t len)
 	return nr;
 }
 
-/* Append one attribute to the packed bytes. */
-static int add_xattr(struct xattrs *x, const char *name, u8 **packed,
-		     size_t *used)
+int daxfs_image_pack_xattr(u8 **packed, size_t *used, const char *name,
+			   const void *value, size_t len)
 {
-	struct daxfs_base_xattr head = { .name_len = (u16)strlen(name) };
-	ssize_t len = lgetxattr(x->path, name, x->value, sizeof(x->value));
-	size_t need;
-	u8 *p;
+	struct daxfs_base_xattr head = {
+		.name_len = (u16)strlen(name), .value_len = (u32)len,
+	};
+	size_t need = (sizeof(head) + head.name_len + len + 7) & ~(size_t)7;
+	u8 *p = realloc(*packed, *used + need);
 
-	if (len < 0)
-		return xattr_fail(x, -errno, name);
-	head.value_len = (u32)len;
-	need = (sizeof(head) + head.name_len + (size_t)len + 7) & ~(size_t)7;
-	p = realloc(*packed, *used + need);
 	if (!p)
-		return xattr_fail(x, -ENOMEM, name);
+		return -ENOMEM;
 	*packed = p;
 	p += *used;
 	memset(p, 0, need);
 	memcpy(p, &head, sizeof(head));
 	memcpy(p + sizeof(head), name, head.name_len);
-	memcpy(p + sizeof(head) + head.name_len, x->value, (size_t)len);
+	memcpy(p + sizeof(head) + head.name_len, value, len);
 	*used += need;
+	return 0;
+}
+
+static int add_xattr(struct xattrs *x, const char *name, u8 **packed,
+		     size_t *used)
+{
+	ssize_t len = lgetxattr(x->path, name, x->value, sizeof(x->value));
+
+	if (len < 0)
+		return xattr_fail(x, -errno, name);
+	if (daxfs_image_pack_xattr(packed, used, name, x->value, (size_t)len))
+		return xattr_fail(x, -ENOMEM, name);
 	return 0;
 }
 

@@ -12,7 +12,9 @@
 
 #include <pthread.h>
 
+#include "arena.h"
 #include "image.h"
+#include "tree.h"
 
 #define NO_NODE (~(u32)0)
 
@@ -35,6 +37,8 @@ struct image_node {
 	u32 target_len;
 	u32 extent_nr;
 	struct daxfs_base_extent *extent;
+	const struct daxfs_tree_extent *source;	/* of a tree: its extents */
+	int fd;			/* of a tree: where content is */
 	u32 xattr_len;
 	const u8 *xattr;	/* struct daxfs_base_xattr, packed */
 	/* from the layout: offsets from the start of their area */
@@ -52,14 +56,8 @@ struct image_ent {
 struct image_piece {		/* what a worker reads at once */
 	u32 node;
 	u32 len;		/* 0: nothing to read, only to compare */
-	u64 file_off;
+	u64 from;		/* offset in the file that is read */
 	u64 to;			/* offset from the start of BASE_DATA */
-};
-
-struct image_block {		/* of the arena */
-	struct image_block *next;
-	size_t used, size;
-	u8 bytes[];
 };
 
 struct image_link {		/* where a file with several links is */
@@ -69,7 +67,7 @@ struct image_link {		/* where a file with several links is */
 
 struct daxfs_image {
 	struct daxfs_image_options opt;
-	int root_fd;
+	int root_fd;			/* -1: the source is not a directory */
 	struct image_node *node;
 	u64 node_nr, node_room;
 	struct image_ent *ent;
@@ -78,7 +76,7 @@ struct daxfs_image {
 	u64 piece_nr, piece_room;
 	struct image_link *link;	/* open addressing */
 	u64 link_nr, link_room;
-	struct image_block *arena;
+	struct daxfs_arena arena;
 	struct daxfs_image_totals totals;
 	pthread_mutex_t lock;		/* of error, while workers run */
 	int err;			/* the first one, with its text */
@@ -93,6 +91,10 @@ struct image_walk {
 };
 
 /* ---- image.c ---- */
+
+/* An image that holds nothing yet; -ENOMEM, then *image is NULL. */
+int image_new(struct daxfs_image **image,
+	      const struct daxfs_image_options *options);
 
 /* Room for n more of an array; -ENOMEM with its text. */
 int image_room(struct daxfs_image *img, void **array, u64 nr, u64 *room,
@@ -118,6 +120,29 @@ void image_walk_fini(struct image_walk *w);
 int image_walk_to(struct image_walk *w, u32 dir);
 /* Open a regular file: never waits, never follows. */
 int image_open_file(struct image_walk *w, u32 dir, const char *name);
+
+/* ---- image_scan.c ---- */
+
+struct image_exclude {		/* what is left out */
+	struct daxfs_image *img;
+	int by_path;		/* some pattern has a slash */
+	char *path;		/* of a directory inside the tree, if by_path */
+	u64 path_len, path_room;
+};
+
+/* By the options of img; free x->path at the end. */
+void image_exclude_init(struct image_exclude *x, struct daxfs_image *img);
+/* What is asked next is about names in the directory node dir. */
+int image_exclude_in(struct image_exclude *x, u32 dir);
+int image_excluded(const struct image_exclude *x, const char *name);
+
+/* Append a node: what stat(2) says of a name in the directory node dir. */
+int image_new_node(struct daxfs_image *img, u32 dir, const char *name,
+		   const struct stat *st, struct image_node **node);
+/* Append a name to those of the directory node dir that are listed last. */
+int image_add_name(struct daxfs_image *img, u32 dir, const char *name);
+/* All names of dir are there, from entry first on: sort them. */
+void image_sort_names(struct daxfs_image *img, u32 dir, u64 first);
 
 /* ---- image_node.c: what is kept of one file besides stat(2) ---- */
 

@@ -22,11 +22,9 @@
 struct scan {
 	struct daxfs_image *img;
 	struct image_walk walk;
+	struct image_exclude exclude;
 	u32 dir;		/* node that is listed */
-	int by_path;		/* some pattern has a slash */
 	char *list;		/* LIST_LEN bytes for getdents64() */
-	char *path;		/* of dir inside the tree, if by_path */
-	u64 path_len, path_room;
 };
 
 #define LIST_LEN (256u * 1024)
@@ -43,39 +41,51 @@ static int matches(const char *pattern, const char *name, const char *path)
 	return !fnmatch(pattern, path, FNM_PATHNAME);
 }
 
+void image_exclude_init(struct image_exclude *x, struct daxfs_image *img)
+{
+	u32 i;
+
+	memset(x, 0, sizeof(*x));
+	x->img = img;
+	for (i = 0; i < img->opt.exclude_nr; i++)
+		x->by_path |= strchr(img->opt.exclude[i], '/') != NULL;
+}
+
 /*
- * Put "a/b/" into s->path for directory a/b of the tree, and have room for a
+ * Put "a/b/" into x->path for directory a/b of the tree, and have room for a
  * name behind it.
  */
-static int set_path(struct scan *s)
+int image_exclude_in(struct image_exclude *x, u32 dir)
 {
-	const struct image_node *node = s->img->node;
+	const struct image_node *node = x->img->node;
 	u64 len = 0, at;
 	u32 n;
 
-	for (n = s->dir; n; n = node[n].parent)
+	if (!x->by_path)
+		return 0;
+	for (n = dir; n; n = node[n].parent)
 		len += strlen(node[n].name) + 1;
-	if (image_room(s->img, (void **)&s->path, len, &s->path_room, 1,
+	if (image_room(x->img, (void **)&x->path, len, &x->path_room, 1,
 		       NAME_ROOM))
 		return -ENOMEM;
-	s->path_len = at = len;
-	for (n = s->dir; n; n = node[n].parent) {
-		s->path[--at] = '/';
+	x->path_len = at = len;
+	for (n = dir; n; n = node[n].parent) {
+		x->path[--at] = '/';
 		at -= strlen(node[n].name);
-		memcpy(s->path + at, node[n].name, strlen(node[n].name));
+		memcpy(x->path + at, node[n].name, strlen(node[n].name));
 	}
 	return 0;
 }
 
-static int excluded(const struct scan *s, const char *name)
+int image_excluded(const struct image_exclude *x, const char *name)
 {
-	const struct daxfs_image_options *o = &s->img->opt;
+	const struct daxfs_image_options *o = &x->img->opt;
 	u32 i;
 
-	if (s->by_path)
-		snprintf(s->path + s->path_len, NAME_ROOM, "%s", name);
+	if (x->by_path)
+		snprintf(x->path + x->path_len, NAME_ROOM, "%s", name);
 	for (i = 0; i < o->exclude_nr; i++)
-		if (matches(o->exclude[i], name, s->path))
+		if (matches(o->exclude[i], name, x->path))
 			return 1;
 	return 0;
 }
@@ -156,7 +166,8 @@ static int storable(struct daxfs_image *img, u32 dir, const char *name,
 	if (st->st_mtim.tv_sec >= limit || st->st_mtim.tv_sec <= -limit)
 		return image_fail(img, -EOVERFLOW, dir, name,
 				  "its modification time is not between the "
-				  "years 1678 and 2262; correct it with touch");
+				  "years 1678 and 2262; correct it, or leave "
+				  "the file out with --exclude");
 	if (S_ISREG(st->st_mode) && (u64)st->st_size > DAXFS_MAX_FILE)
 		return image_fail(img, -EFBIG, dir, name, "is larger than 16 "
 				  "TiB; leave it out with --exclude");
@@ -183,9 +194,8 @@ static int is_device(u32 mode)
 	return S_ISCHR(mode) || S_ISBLK(mode);
 }
 
-/* Append a node; what stat(2) says. */
-static int new_node(struct daxfs_image *img, u32 dir, const char *name,
-		    const struct stat *st, struct image_node **node)
+int image_new_node(struct daxfs_image *img, u32 dir, const char *name,
+		   const struct stat *st, struct image_node **node)
 {
 	struct image_node *n;
 	int err = storable(img, dir, name, st);
@@ -255,7 +265,7 @@ static int scan_entry(struct scan *s, int fd, struct image_ent *e)
 		return 0;
 	}
 	e->node = (u32)img->node_nr;
-	err = new_node(img, s->dir, e->name, &st, &n);
+	err = image_new_node(img, s->dir, e->name, &st, &n);
 	if (err)
 		return err;
 	if (S_ISDIR(st.st_mode))
@@ -265,9 +275,8 @@ static int scan_entry(struct scan *s, int fd, struct image_ent *e)
 
 /* ---- directories ---- */
 
-static int add_name(struct scan *s, const char *name)
+int image_add_name(struct daxfs_image *img, u32 dir, const char *name)
 {
-	struct daxfs_image *img = s->img;
 	size_t len = strlen(name);
 	struct image_ent *e;
 	char *copy;
@@ -275,7 +284,7 @@ static int add_name(struct scan *s, const char *name)
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return 0;
 	if (len > DAXFS_NAME_MAX)
-		return image_fail(img, -ENAMETOOLONG, s->dir, name, "the name "
+		return image_fail(img, -ENAMETOOLONG, dir, name, "the name "
 				  "is longer than 255 bytes; rename the file, "
 				  "or leave it out with --exclude");
 	if (image_room(img, (void **)&img->ent, img->ent_nr, &img->ent_room,
@@ -304,8 +313,9 @@ static int list_names(struct scan *s, int fd)
 			struct dirent64 *d = (void *)(s->list + at);
 
 			at += d->d_reclen;
-			if (!excluded(s, d->d_name))
-				err = add_name(s, d->d_name);
+			if (!image_excluded(&s->exclude, d->d_name))
+				err = image_add_name(s->img, s->dir,
+						     d->d_name);
 		}
 		if (err)
 			return err;
@@ -320,6 +330,15 @@ static int by_name(const void *a, const void *b)
 	return daxfs_base_name_cmp(x->name, x->len, y->name, y->len);
 }
 
+void image_sort_names(struct daxfs_image *img, u32 dir, u64 first)
+{
+	img->node[dir].first_ent = first;
+	img->node[dir].ent_nr = img->ent_nr - first;
+	if (img->ent_nr - first > 1)
+		qsort(&img->ent[first], img->ent_nr - first, sizeof(*img->ent),
+		      by_name);
+}
+
 static int scan_dir(struct scan *s, u32 dir)
 {
 	struct daxfs_image *img = s->img;
@@ -329,16 +348,12 @@ static int scan_dir(struct scan *s, u32 dir)
 	if (fd < 0)
 		return fd;
 	s->dir = dir;
-	err = s->by_path ? set_path(s) : 0;
+	err = image_exclude_in(&s->exclude, dir);
 	if (!err)
 		err = list_names(s, fd);
 	if (err)
 		return err;
-	img->node[dir].first_ent = first;
-	img->node[dir].ent_nr = img->ent_nr - first;
-	if (img->ent_nr - first > 1)
-		qsort(&img->ent[first], img->ent_nr - first, sizeof(*img->ent),
-		      by_name);
+	image_sort_names(img, dir, first);
 	for (i = first; i < img->ent_nr && !err; i++) {
 		/* A rename during the listing can show a name twice. */
 		if (i > first && !by_name(&img->ent[i - 1], &img->ent[i]))
@@ -384,7 +399,7 @@ static int scan_root(struct daxfs_image *img)
 		return image_fail(img, -errno, 0, NULL, "its extended "
 				  "attributes are read through /proc, which is "
 				  "not there; mount it");
-	err = new_node(img, 0, NULL, &st, &n);
+	err = image_new_node(img, 0, NULL, &st, &n);
 	if (err)
 		return err;
 	err = image_read_xattrs(img, img->root_fd, n);
@@ -396,20 +411,18 @@ static int scan_root(struct daxfs_image *img)
 static int scan(struct daxfs_image *img)
 {
 	struct scan s = { .img = img };
-	u32 i;
 	int err = scan_root(img);
 
 	if (err)
 		return err;
-	for (i = 0; i < img->opt.exclude_nr; i++)
-		s.by_path |= strchr(img->opt.exclude[i], '/') != NULL;
+	image_exclude_init(&s.exclude, img);
 	s.list = malloc(LIST_LEN);
 	if (!s.list)
 		return image_fail_errno(img, -ENOMEM, 0, NULL);
 	image_walk_init(&s.walk, img);
 	err = scan_tree(&s);
 	image_walk_fini(&s.walk);
-	free(s.path);
+	free(s.exclude.path);
 	free(s.list);
 	return err ? err : image_layout(img);
 }
@@ -417,13 +430,7 @@ static int scan(struct daxfs_image *img)
 int daxfs_image_scan(struct daxfs_image **image,
 		     const struct daxfs_image_options *options)
 {
-	struct daxfs_image *img = calloc(1, sizeof(*img));
+	int err = image_new(image, options);
 
-	*image = img;
-	if (!img)
-		return -ENOMEM;
-	img->opt = *options;
-	img->root_fd = -1;
-	pthread_mutex_init(&img->lock, NULL);
-	return scan(img);
+	return err ? err : scan(*image);
 }
