@@ -53,7 +53,7 @@ BASE_FLAGS := -std=gnu11 $(WARN) -fPIC -fno-semantic-interposition \
 INC        := -Iinclude -Icore -Iport/posix -Ilib
 
 pc          = $(shell pkg-config $(1) 2>/dev/null)
-LIBS_PC    := fuse3 json-c uuid zlib
+LIBS_PC    := fuse3 json-c libarchive uuid zlib
 # json-c's own include folder has headers named debug.h and the like: sources
 # say <json-c/json.h>, which needs no flag.
 USER_INC   := $(call pc,--cflags fuse3) -Itools
@@ -69,6 +69,9 @@ CORE_SRC   := $(call sources,core port port/posix)
 LIB_SRC    := $(call sources,lib)
 FUSE_SRC   := $(call sources,fuse)
 CORE_A     := $(B)/obj/daxfs.a
+# What mkdaxfs alone needs, and with it libarchive.
+TAR_SRC    := $(call sources,tools/tar)
+TAR_A      := $(B)/obj/tar.a
 
 # Folders of programs.
 TOOL_DIRS  := tools
@@ -182,10 +185,16 @@ $(B)/obj/%.o: %.c Makefile
 	-c $< -o $@
 
 $(call obj,$(FUSE_SRC)): DIR_INC := $(USER_INC) -Ifuse
+$(call obj,$(TAR_SRC)): DIR_INC := $(USER_INC) -Itools/tar
 $(foreach d,$(PROG_DIRS),$(eval $(call obj,$(call sources,$(d))): \
 	DIR_INC := $(USER_INC) -I$(d)))
 
 $(CORE_A): $(call obj,$(CORE_SRC) $(LIB_SRC))
+	$(SAY) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(TAR_A): $(call obj,$(TAR_SRC))
 	$(SAY) AR $@
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -199,11 +208,12 @@ LINK = $(Q)$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS)
 # $(1): source with main(); $(2): archive of the folder's other sources, taken
 # whole, because test cases may register themselves; $(3): libraries
 define program
-$(call prog,$(1)): $(call obj,$(1)) $(2) $(CORE_A)
+$(call prog,$(1)): $(call obj,$(1)) $(2) $(call extra,$(1)) $(CORE_A)
 	$$(SAY) LD $$@
 	$$(LINK) -o $$@ $(call obj,$(1)) $(if $(2),$(WHOLE)$(2)$(NOT_WHOLE)) \
-	$(CORE_A) $(3) $$(USER_LIBS)
+	$(call extra,$(1)) $(CORE_A) $(3) $$(USER_LIBS)
 endef
+extra       = $(if $(filter tools/mkdaxfs.c,$(1)),$(TAR_A))
 # $(1): folder
 helper_src = $(filter-out $(call with_main,$(call sources,$(1))),$(call sources,$(1)))
 helper_a   = $(if $(helper_src),$(B)/obj/$(1)/helpers.a)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * mkdaxfs: make a region, empty or from a directory tree.
+ * mkdaxfs: make a region, empty, from a directory tree or from tar archives.
  *
- * Notes: options and printing. The tree is read by lib/image*.c, the areas
- * are laid out and the overlay is made by the core, tools/target.c knows
+ * Notes: options and printing. The tree is read by lib/image*.c, archives by
+ * tools/tar, the areas are laid out and the overlay is made by the core, tools/target.c knows
  * where it goes. Nothing appears under the name of the region before all of
  * it is written. Exit status: 0 done, 1 failed, 2 usage.
  */
@@ -24,6 +24,7 @@
 
 #include "common.h"
 #include "image.h"
+#include "tar/tar.h"
 #include "target.h"
 
 #define EXIT_FAILED	1
@@ -40,6 +41,9 @@ struct options {
 	int persistent;
 	const char **exclude;
 	u32 exclude_nr;
+	const char **tar;	/* from the bottom up */
+	u32 tar_nr;
+	const char *image;
 	uuid_t uuid;
 	int has_uuid;
 	const char *label;
@@ -56,7 +60,7 @@ struct made {			/* what there is to tell at the end */
 
 enum {
 	OPT_UUID = 256, OPT_LABEL, OPT_EPOCH, OPT_EXCLUDE, OPT_ONE_FS,
-	OPT_PERSISTENT, OPT_JSON, OPT_VERSION,
+	OPT_PERSISTENT, OPT_JSON, OPT_VERSION, OPT_IMAGE,
 };
 
 static const struct option long_options[] = {
@@ -78,6 +82,7 @@ static const struct option long_options[] = {
 	{ "label", required_argument, NULL, OPT_LABEL },
 	{ "source-date-epoch", required_argument, NULL, OPT_EPOCH },
 	{ "exclude", required_argument, NULL, OPT_EXCLUDE },
+	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "one-file-system", no_argument, NULL, OPT_ONE_FS },
 	{ "persistent", no_argument, NULL, OPT_PERSISTENT },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -91,11 +96,16 @@ static const struct option long_options[] = {
 static const char help_text[] =
 "Usage: mkdaxfs -d DIR -o IMAGE [OPTION]...\n"
 "       mkdaxfs -d DIR -r REGION [-s SIZE] [-O SIZE] [OPTION]...\n"
+"       mkdaxfs -t TAR... {-o IMAGE | -r REGION ...} [OPTION]...\n"
 "       mkdaxfs --empty -r REGION [-s SIZE] [OPTION]...\n"
 "Make a daxfs region: a read-only image of a tree, the same with room to\n"
 "write, or an empty one.\n"
 "\n"
 "  -d, --directory DIR      source tree\n"
+"  -t, --tar FILE           source is a tar archive (plain, gzip, zstd, xz), or\n"
+"                           one of docker save or OCI; - for standard input;\n"
+"                           several are layers, from the bottom to the top\n"
+"      --image NAME         which image of an archive that holds several\n"
 "  -E, --empty              no source tree\n"
 "  -o, --output FILE        write an image without room to write\n"
 "  -r, --region REGION      write a region: a file, /dev/daxX.Y or /dev/pmemN\n"
@@ -174,17 +184,16 @@ static void uuid_option(struct options *o, const char *arg)
 	o->has_uuid = 1;
 }
 
-static void exclude_option(struct options *o, const char *arg)
+static void list_option(const char ***list, u32 *nr, const char *arg)
 {
-	const char **p = reallocarray(o->exclude, o->exclude_nr + 1,
-				      sizeof(*p));
+	const char **p = reallocarray(*list, *nr + 1, sizeof(*p));
 
 	if (!p) {
-		daxfs_tool_error("--exclude: not enough memory");
+		daxfs_tool_error("not enough memory for the options");
 		exit(EXIT_FAILED);
 	}
-	o->exclude = p;
-	o->exclude[o->exclude_nr++] = arg;
+	*list = p;
+	p[(*nr)++] = arg;
 }
 
 static void refuse_option(int c)
@@ -193,8 +202,7 @@ static void refuse_option(int c)
 		int c;
 		const char *name;
 	} later[] = {
-		{ 't', "-t (tar stream)" }, { 'H', "-H (dma-buf heap)" },
-		{ 'p', "-p (physical address)" },
+		{ 'H', "-H (dma-buf heap)" }, { 'p', "-p (physical address)" },
 		{ 'C', "-C (page cache slots)" }, { 'b', "-b (branching)" },
 	};
 	size_t i;
@@ -219,7 +227,10 @@ static void take_long_option(struct options *o, int c, const char *arg)
 		epoch_option(o, "--source-date-epoch", arg);
 		break;
 	case OPT_EXCLUDE:
-		exclude_option(o, arg);
+		list_option(&o->exclude, &o->exclude_nr, arg);
+		break;
+	case OPT_IMAGE:
+		o->image = arg;
 		break;
 	case OPT_ONE_FS:
 		o->one_file_system = 1;
@@ -243,6 +254,9 @@ static void take_option(struct options *o, int c, const char *arg)
 	switch (c) {
 	case 'd':
 		o->dir = arg;
+		break;
+	case 't':
+		list_option(&o->tar, &o->tar_nr, arg);
 		break;
 	case 'o':
 		o->output = arg;
@@ -285,13 +299,32 @@ static void take_option(struct options *o, int c, const char *arg)
 	}
 }
 
+static void check_source(const struct options *o)
+{
+	u32 i, nr = 0;
+
+	if (o->empty && o->dir)
+		usage_error("-d and --empty exclude each other");
+	if (o->tar_nr && (o->dir || o->empty))
+		usage_error("-t and %s exclude each other; give one source",
+			    o->dir ? "-d" : "--empty");
+	if (!o->empty && !o->dir && !o->tar_nr)
+		usage_error("no source: give -d DIR, -t TAR, or --empty");
+	if (o->tar_nr && o->one_file_system)
+		usage_error("--one-file-system means nothing for -t; leave it "
+			    "out");
+	if (o->image && !o->tar_nr)
+		usage_error("--image names an image in an archive; give -t");
+	for (i = 0; i < o->tar_nr; i++)
+		nr += !strcmp(o->tar[i], "-");
+	if (nr > 1)
+		usage_error("standard input can be read once; give one -t -");
+}
+
 /* Which options make sense together. */
 static void check_options(const struct options *o)
 {
-	if (o->empty && o->dir)
-		usage_error("-d and --empty exclude each other");
-	if (!o->empty && !o->dir)
-		usage_error("no source: give -d DIR, or --empty");
+	check_source(o);
 	if (o->output && o->region)
 		usage_error("-o together with -r (split mode) is not in this "
 			    "release; give one of them");
@@ -377,6 +410,34 @@ static int scan(const struct options *o, struct bar *bar,
 	};
 
 	if (daxfs_image_scan(image, &io))
+		return image_failed(*image, bar);
+	return 0;
+}
+
+/* Read the archives; *src must stay until the image is written. */
+static int unpack(const struct options *o, struct bar *bar,
+		  struct tar_source **src, struct daxfs_image **image)
+{
+	struct daxfs_image_options io = {
+		.dir = o->tar[0],
+		.exclude = o->exclude,
+		.exclude_nr = o->exclude_nr,
+		.clamp = o->has_epoch,
+		.clamp_ns = o->epoch_ns,
+		.progress = on_progress,
+		.progress_arg = bar,
+	};
+	const struct daxfs_tree *tree;
+	u32 i;
+
+	if (tar_source_new(src, o->image))
+		return -1;
+	for (i = 0; i < o->tar_nr; i++)
+		if (tar_source_add(*src, o->tar[i]))
+			return -1;
+	if (tar_source_tree(*src, &tree))
+		return -1;
+	if (daxfs_image_from_tree(image, tree, &io))
 		return image_failed(*image, bar);
 	return 0;
 }
@@ -689,11 +750,14 @@ static int make(const struct options *o, struct daxfs_target *t)
 {
 	struct bar bar = { .quiet = o->quiet };
 	struct daxfs_image *image = NULL;
+	struct tar_source *src = NULL;
 	struct made m = { 0 };
 	int err = 0;
 
 	if (o->dir)
 		err = scan(o, &bar, &image);
+	else if (o->tar_nr)
+		err = unpack(o, &bar, &src, &image);
 	if (!err)
 		err = plan(&m.g, o, t, image);
 	if (!err)
@@ -702,6 +766,7 @@ static int make(const struct options *o, struct daxfs_target *t)
 	if (!err && image)
 		daxfs_image_totals(image, &m.totals);
 	daxfs_image_free(image);
+	tar_source_free(src);
 	return err ? err : print_summary(o, t, &m);
 }
 
@@ -723,6 +788,7 @@ int main(int argc, char **argv)
 		err = make(&o, &t);
 	daxfs_target_close(&t);
 	free(o.exclude);
+	free(o.tar);
 	if (err)
 		return EXIT_FAILED;
 	return o.mountpoint ? mount_it(where, o.mountpoint) : 0;

@@ -108,7 +108,7 @@ t "split mode" refuses 2 "not in this release" mkdaxfs -d "$tree" -r "$reg" -o "
 t "--empty with -o" refuses 2 "--empty with -o" mkdaxfs -E -o "$img"
 t "-O with -o" refuses 2 "-O means nothing" mkdaxfs -d "$tree" -o "$img" -O 1M
 t "-B with -o" refuses 2 "-B means nothing" mkdaxfs -d "$tree" -o "$img" -B 512
-for o in "-t x" "-H x" "-p 0" "-C 8" -b; do
+for o in "-H x" "-p 0" "-C 8" -b; do
 	# shellcheck disable=SC2086 # an option and its argument
 	t "$o comes later" refuses 2 "not in this release" \
 		mkdaxfs $o -d "$tree" -r "$reg"
