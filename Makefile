@@ -162,10 +162,13 @@ lint: freestanding ## the rules of the house: freestanding core, one resolver, f
 .PHONY: arm64
 arm64: ## compile core, port and library for arm64, without a warning
 
-.PHONY: bench bench-quick
-bench: have-deps ## measure beside the peers; CSV to build/bench.csv
+.PHONY: bench bench-quick deps-bench
+deps-bench:
+	@scripts/deps.sh build bench
+bench: deps-bench ## measure beside the peers (ROUNDS=N); CSV, drawings and facts to docs/bench
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory tools benches
-	@BUILD='$(abspath $(B))' scripts/bench.sh
+	@BUILD='$(abspath $(B))' scripts/bench.sh $(if $(ROUNDS),--rounds '$(ROUNDS)') \
+	--out '$(or $(OUT),docs/bench)'
 bench-quick: have-deps ## the same in a few seconds: shows that it runs
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory tools benches
 	@BUILD='$(abspath $(B))' scripts/bench.sh --quick

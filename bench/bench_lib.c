@@ -30,6 +30,7 @@
 #include <daxfs/daxfs.h>
 
 #include "core.h"
+#include "rounds.h"
 
 #define SHM		"/dev/shm"
 #define KIB		1024ull
@@ -65,6 +66,7 @@ static const struct plan quick = {
 };
 
 static const struct plan *plan = &full;
+static int rounds;
 static u64 sink;		/* what is read counts */
 
 static void die(const char *fmt, ...)
@@ -143,9 +145,11 @@ static void print_row(const char *question, const struct row *row,
 	double ratio[MAX_ROUNDS], r;
 	int met;
 
-	for (int i = 0; i < row->nr; i++)
+	for (int i = 0; i < row->nr; i++) {
 		ratio[i] = inverse ? row->peer[i] / row->ours[i] :
 				     row->ours[i] / row->peer[i];
+		bench_round(question, i, row->ours[i], row->peer[i]);
+	}
 	r = median(ratio, row->nr);
 	met = target > 0 ? r <= target : r >= -target;
 	printf("%s,%.4g,%.4g,%s,%.3f,%s%.2f,%s\n", question,
@@ -325,7 +329,7 @@ static void bench_reads(struct daxfs *fs)
 	fill_files(&rd);
 	must("pin", daxfs_pin_begin(rd.fd, &pin));
 	find_pages(&rd, pin);
-	for (int i = 0; i < plan->rounds; i++) {
+	for (int i = 0; i < rounds; i++) {
 		double copy = time_reads(&rd, by_memcpy);
 		double call = time_reads(&rd, by_call);
 
@@ -397,7 +401,7 @@ static void bench_overwrite(struct daxfs *fs)
 	nr = daxfs_pin_runs(pin, 0, len, run, COPY_FILE / PAGE);
 	must("runs", nr);
 	time_overwrite(fd, buf, len);
-	for (int i = 0; i < plan->rounds; i++) {
+	for (int i = 0; i < rounds; i++) {
 		double ours = time_overwrite(fd, buf, len);
 
 		note(&row, ours, time_memcpy(run, nr, buf));
@@ -471,7 +475,7 @@ static void bench_pairs(struct daxfs *fs)
 	signal(SIGTERM, on_signal);
 	tmp = open(tmp_dir, O_RDONLY | O_DIRECTORY);
 	must_sys(tmp_dir, tmp);
-	for (int i = 0; i < plan->rounds; i++) {
+	for (int i = 0; i < rounds; i++) {
 		double ours = time_pairs(fs, dir);
 
 		note(&row, ours, time_tmpfs_pairs(tmp));
@@ -548,7 +552,7 @@ static void bench_names(struct daxfs *fs)
 	b = make_names(fs, "large", plan->large);
 	note(&space, (double)(bytes_used(fs) - before) / (double)plan->large, 512);
 	c = make_names(fs, "huge", plan->huge);
-	for (int i = 0; i < plan->rounds; i++) {
+	for (int i = 0; i < rounds; i++) {
 		double few = time_lookups(fs, a, plan->small);
 		double many = time_lookups(fs, b, plan->large);
 
@@ -692,7 +696,7 @@ static void bench_procs(int region, struct daxfs *fs)
 
 	must("mkdir", daxfs_fs_mkdir(fs, NULL, "dir0", 0755));
 	must("mkdir", daxfs_fs_mkdir(fs, NULL, "dir1", 0755));
-	for (int i = 0; i < plan->rounds; i++) {
+	for (int i = 0; i < rounds; i++) {
 		double plain = scaling(&none);
 
 		note(&separate, scaling(&own), plain);
@@ -731,6 +735,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2)
 		plan = &quick;
+	rounds = bench_count(plan->rounds, MAX_ROUNDS);
 	puts("question,ours,peer,unit,ratio,target,met");
 	region = new_region(plan->region_len);
 	fs = open_region(region);

@@ -4,7 +4,8 @@
 #
 # Notes: rounds alternate who goes first, because the first writer of a round
 # pays for fresh memory. The tree is read once before, so both read from the
-# page cache. Prints "question,ours,peer,unit,ratio,target,met" (medians).
+# page cache. Prints "question,ours,peer,unit,ratio,target,met" (medians);
+# $BENCH_COUNT and $BENCH_ROUNDS are as in bench/rounds.h.
 # usage: bench/bench_mkdaxfs.sh [--quick] [TREE]
 set -eu
 
@@ -17,6 +18,8 @@ for arg in "$@"; do
 	esac
 done
 tree=${tree:-/usr/share}
+rounds=${BENCH_COUNT:-$rounds}
+question="mkdaxfs from a tree / cp -a to tmpfs"
 here=$(cd "$(dirname "$0")/.." && pwd)
 mkdaxfs=${BUILD:-$here/build}/mkdaxfs
 dir=$(mktemp -d /dev/shm/daxfs-bench.XXXXXX)
@@ -60,8 +63,12 @@ for ((i = 0; i < rounds; i++)); do
 	fi
 done
 echo question,ours,peer,unit,ratio,target,met
-awk -v o="$(median "$dir/ours")" -v p="$(median "$dir/peer")" 'BEGIN {
-	r = o / p
-	printf "mkdaxfs from a tree / cp -a to tmpfs,%.1f,%.1f,ms,%.3f,<=1.00,%s\n",
-		o / 1000, p / 1000, r, r <= 1 ? "yes" : "no"
+paste -d ' ' "$dir/ours" "$dir/peer" | awk -v q="$question" '{
+	printf "%s,%d,%.1f,%.1f\n", q, NR, $1 / 1000, $2 / 1000
+}' >>"${BENCH_ROUNDS:-/dev/null}"
+paste -d ' ' "$dir/ours" "$dir/peer" | awk '{ print $1 / $2 }' >"$dir/ratio"
+awk -v o="$(median "$dir/ours")" -v p="$(median "$dir/peer")" \
+	-v r="$(median "$dir/ratio")" -v q="$question" 'BEGIN {
+	printf "%s,%.1f,%.1f,ms,%.3f,<=1.00,%s\n", q, o / 1000, p / 1000, r,
+		r <= 1 ? "yes" : "no"
 }'

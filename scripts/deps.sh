@@ -3,7 +3,7 @@
 # Install the Debian packages that daxfs needs and that are missing.
 #
 # Notes: docs/dependencies.md says what each is for, and is the list: its
-# table rows "| `package` | group | why |". Groups: build, demo, test, fuzz. Nothing
+# table rows "| `package` | group | why |". Groups: build, demo, test, fuzz, bench. Nothing
 # is asked; apt-get update runs only when apt knows no candidate or the first
 # try fails. Exit: 0 all there, 1 something is missing and could not be
 # installed, 2 usage.
@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 if [ $# -eq 0 ]; then
-	echo "usage: scripts/deps.sh GROUP... (build demo test fuzz)" >&2
+	echo "usage: scripts/deps.sh GROUP... (build demo test fuzz bench)" >&2
 	exit 2
 fi
 
