@@ -149,6 +149,12 @@ check-build: have-deps tools library tests sim benches freestanding
 	build/asan/sim/test_noise
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan build/tsan/stress_core
 
+.PHONY: check-programs
+check-programs: ## Debian and PostgreSQL on mounts; needs root and the network
+	@scripts/deps.sh build test programs
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory tools tests
+	@scripts/run-tests.sh programs
+
 .PHONY: check-mutations
 check-mutations: have-deps ## put deliberate faults into copies of the tree: each test must fail
 	@MAKE='$(MAKE)' scripts/check-mutations.sh

@@ -13,7 +13,7 @@
 # usage: scripts/run-tests.sh check | GROUP...
 # groups: lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan
 #         install posix fuse scenario stress tsan bench demo; and stress-long
-#         sim-long fuzz-long mutations-long unit-tsan
+#         sim-long fuzz-long mutations-long unit-tsan programs
 # shellcheck disable=SC2046 # lists of test programs, whose names we give
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -274,6 +274,9 @@ group() {
 		;;
 	scenario)
 		each scenario 600 tests/scenario/*.sh
+		;;
+	programs)
+		each programs 1200 tests/programs/*.sh
 		;;
 	stress)
 		each stress 300 tests/stress/*.sh

@@ -11,6 +11,10 @@
 	echo "overlayfs needs root"
 	exit 77
 }
+command -v bwrap >/dev/null || {
+	echo "bwrap is missing (package bubblewrap)"
+	exit 77
+}
 grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || {
 	echo "this kernel has no overlayfs"
 	exit 77
@@ -162,9 +166,7 @@ t "listed" listed
 t "the same after a new mount" remounted
 t "a container on the other" container
 t "a container on the image itself" read_only_root
-if command -v bwrap >/dev/null; then
-	t "bubblewrap" bubble
-fi
+t "bubblewrap" bubble
 t "neither sees the other's changes" side_by_side
 t "the image is as it was" equal "$WORK/tree" "$LOW"
 t "unmounted" unstack one
