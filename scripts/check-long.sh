@@ -122,6 +122,13 @@ servers() { # SECONDS
 		run stress-long/fuse $(($1 + 900)) tests/stress/fuse.sh
 }
 
+exercisers() { # SECONDS
+	heading "system calls at random" "$1"
+	draw
+	STRESS_SEED=$seed STRESS_SECONDS=$1 \
+		run stress-long/exercise $(($1 + 900)) tests/stress/exercise.sh
+}
+
 # Ten million operations by one host and by two, and on while there is time.
 churn() { # SECONDS
 	local end=$(($(now) + $1)) i=0 hosts start took
@@ -219,7 +226,8 @@ left=$((budget - ($(now) - began)))
 [ "$left" -gt 0 ] || left=0
 share 33; simulator "$part"
 share 12; library "$part"
-share 15; servers "$part"
+share 12; servers "$part"
+share 3; exercisers "$part"
 share 4; churn "$part"
 share 16; fuzzing "$part"
 share 8; models "$part"

@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # fsx and fsstress: on tmpfs as a check of themselves, on one FUSE mount, on two.
 #
-# Notes: see fsx.c and fsstress.c. About fifteen seconds; with STRESS_LONG=1 some
-# fifty times the operations, and a region that gets full. STRESS_SEED=N repeats
-# what chance decides. At the end fsck.daxfs finds nothing, and no page is left
-# in use by a file.
+# Notes: see fsx.c and fsstress.c. About fifteen seconds; with STRESS_SECONDS=N
+# again and again for so long, with STRESS_LONG=1 fifty times. STRESS_SEED=N
+# repeats what chance decides. At the end fsck.daxfs finds nothing, and no page
+# is left in use by a file.
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../lib.sh"
 
 A=$WORK/a
 B=$WORK/b
-times=1
-[ -z "${STRESS_LONG:-}" ] || times=50
+rounds=1
+[ -z "${STRESS_LONG:-}" ] || rounds=50
 seed=${STRESS_SEED:-$(date +%s)}
 OPTS=
 [ "$(id -u)" -ne 0 ] || OPTS=allow_other
@@ -53,26 +53,40 @@ apart() {
 	unmount "$A" && unmount "$B"
 }
 
+one_round() { # SEED
+	part fsx -s "$1" -n 2500 "$A"
+	part fsx -s "$1" -n 2500 -l 100000 "$A" "$B"
+	part fsx -s "$1" -n 1500 "$A" "$B"
+	part fsstress -s "$1" -n 600 "$A"
+	part fsstress -s "$1" -n 800 "$A" "$B"
+}
+
+# With one round, or as many as there is time for.
+goes_on() { # ROUNDS-DONE
+	if [ -n "${STRESS_SECONDS:-}" ]; then
+		[ "$1" -eq 0 ] || [ "$SECONDS" -lt "$STRESS_SECONDS" ]
+	else
+		[ "$1" -lt "$rounds" ]
+	fi
+}
+
 # tmpfs has no zero range.
 mkdir "$SHM/plain"
-part fsx -s "$seed" -n $((3000 * times)) -x zero -x zero_keep "$SHM/plain"
-part fsstress -s "$seed" -n $((1000 * times)) -x zero "$SHM/plain"
+part fsx -s "$seed" -n 3000 -x zero -x zero_keep "$SHM/plain"
+part fsstress -s "$seed" -n 1000 -x zero "$SHM/plain"
 
 need "a region" empty_region r 512M
 need "two mounts" both r
-part fsx -s "$seed" -n $((2500 * times)) "$A"
-part fsx -s "$seed" -n $((2500 * times)) -l 100000 "$A" "$B"
-part fsx -s "$seed" -n $((1500 * times)) "$A" "$B"
-part fsstress -s "$seed" -n $((600 * times)) "$A"
-part fsstress -s "$seed" -n $((800 * times)) "$A" "$B"
+for ((i = 0; ; i++)); do
+	goes_on "$i" || break
+	one_round $((seed + i))
+done
 t "both unmounted" apart
 t "clean, and nothing is left in use" gave_back r
 
-if [ -n "${STRESS_LONG:-}" ]; then
-	need "a small region" empty_region small 16M
-	need "two mounts of it" both small
-	part fsstress -f -s "$seed" -n $((400 * times)) "$A" "$B"
-	t "both unmounted from it" apart
-	t "clean after it was full" gave_back small
-fi
+need "a small region" empty_region small 4M
+need "two mounts of it" both small
+part fsstress -f -s "$seed" -n 1000 "$A" "$B"
+t "both unmounted from it" apart
+t "clean after it was full, and nothing is left in use" gave_back small
 finish

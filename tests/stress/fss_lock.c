@@ -78,10 +78,26 @@ static int reaches(u32 by)
 	return r;
 }
 
+static void make_count(u32 side, u32 by)
+{
+	u64 nr = 0;
+	int fd = open_count(side, by);
+
+	if (pwrite(fd, &nr, sizeof(nr), 0) != sizeof(nr))
+		WRONG("%s: write: %s", path, strerror(errno));
+	close(fd);
+}
+
+/* The numbers have their room before all gets full. */
 void fss_lock_begin(void)
 {
+	u32 side, by;
+
 	fss_locks_reach = 1;	/* all use the files of side 0 */
 	fss_locks_reach = (reaches(BY_FLOCK) & reaches(BY_FCNTL));
+	for (side = 0; side < fss_sides; side++)
+		for (by = 0; by < 2; by++)
+			make_count(side, by);
 }
 
 void fss_lock_step(void)
