@@ -26,13 +26,6 @@
 
 #define PROCESSES_MAX	64u
 
-struct fss_board *fss_board;
-const char *fss_top[FSS_SIDES];
-u32 fss_sides;
-int fss_has[FSS_FEATURES];
-int fss_locks_reach;
-int fss_may_fill;
-
 static const char *const features[FSS_FEATURES] = {
 	[FSS_EXCHANGE] = "exchange", [FSS_WHITEOUT] = "whiteout",
 	[FSS_TMPFILE] = "tmpfile", [FSS_XATTR] = "xattr",
@@ -43,16 +36,6 @@ static char top[FSS_SIDES][FSS_PATH / 2];
 static u32 processes = 4;
 static u64 ops_wanted = 2000, seed;
 static int all_required, keep, left_out[FSS_FEATURES];
-
-int fss_is_excused(int err)
-{
-	if (err == ENOSPC && fss_may_fill) {
-		fss_count(&fss_board->full);
-		return 1;
-	}
-	/* A user may not do everything; which calls those are is not modelled. */
-	return geteuid() && (err == EACCES || err == EPERM);
-}
 
 /* ---- what there is ---- */
 
