@@ -47,12 +47,12 @@ install() {
 equal() { # DIR DIR
 	local out
 
-	out=$(rsync -aHAXn --checksum --numeric-ids --delete --itemize-changes \
+	out=$(rsync -aHAXnx --checksum --numeric-ids --delete --itemize-changes \
 		"$1/" "$2/") && same "$out" ""
 }
 
 copy_out() {
-	rsync -aHAX --numeric-ids "$A/root/" "$OUT/"
+	rsync -aHAXx --numeric-ids "$A/root/" "$OUT/"
 }
 
 whole() { # ROOT
