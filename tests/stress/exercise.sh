@@ -45,8 +45,10 @@ gave_back() { # REGION
 		! grep -E ' pool: .*, [0-9]+ (data|map)[,0-9]' "$WORK/fsck"
 }
 
-both() { # REGION
-	mount_region "$1" a "$OPTS" && mount_region "$1" b "$OPTS"
+both() { # REGION [OPTIONS]
+	local o=$OPTS${2:+${OPTS:+,}$2}
+
+	mount_region "$1" a "$o" && mount_region "$1" b "$o"
 }
 
 apart() {
@@ -59,6 +61,18 @@ one_round() { # SEED
 	part fsx -s "$1" -n 1500 "$A" "$B"
 	part fsstress -s "$1" -n 600 "$A"
 	part fsstress -s "$1" -n 800 "$A" "$B"
+	[ -z "$OPTS" ] || part as_user fsstress -s "$1" -n 300 "$A/user" "$B/user"
+}
+
+as_user() { # COMMAND...
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+# Another kind of mount each time.
+mounts() { # ROUND
+	local kinds=('' direct_io max_threads=2)
+
+	both r "${kinds[$1 % 3]}"
 }
 
 # With one round, or as many as there is time for.
@@ -76,12 +90,14 @@ part fsx -s "$seed" -n 3000 -x zero -x zero_keep "$SHM/plain"
 part fsstress -s "$seed" -n 1000 -x zero "$SHM/plain"
 
 need "a region" empty_region r 512M
-need "two mounts" both r
 for ((i = 0; ; i++)); do
 	goes_on "$i" || break
+	need "two mounts" mounts "$i"
+	mkdir "$A/user" && chmod 777 "$A/user"
 	one_round $((seed + i))
+	rmdir "$B/user"
+	need "both unmounted" apart
 done
-t "both unmounted" apart
 t "clean, and nothing is left in use" gave_back r
 
 need "a small region" empty_region small 4M

@@ -564,7 +564,8 @@ static int refused(int r)
 {
 	if (r >= 0)
 		return 0;
-	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EXDEV)
+	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EXDEV ||
+	    errno == ENODEV)
 		return 1;
 	failed("finding out what there is");
 }
@@ -581,9 +582,16 @@ static void try_kinds(u32 side, int *is_refused)
 		{ ALLOC, 0 }, { ALLOC_KEEP, FALLOC_FL_KEEP_SIZE },
 	};
 	off_t from = 0, to = PAGE;
+	void *map;
 	u32 i;
 
 	OK(pwrite(fd[side], "x", 1, 0));
+	map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd[side], 0);
+	is_refused[MAPREAD] |= refused(map == MAP_FAILED ? -1 : 0);
+	if (map == MAP_FAILED)
+		is_refused[MAPWRITE] = 1;
+	else
+		OK(munmap(map, PAGE));
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		is_refused[modes[i].kind] |= refused(fallocate(fd[side],
 			modes[i].mode, 0, PAGE));
