@@ -365,6 +365,12 @@ static int remove_tree(const char *path)
 	return rc;
 }
 
+void wipe(const char *path)
+{
+	if (exists(path) && remove_tree(path))
+		FAIL("%s cannot be removed", path);
+}
+
 static void run_in_child(const struct test_case *tc)
 {
 	setpgid(0, 0);
@@ -422,14 +428,25 @@ struct totals {
 	int passed, failed, skipped;
 };
 
+static const char *missing_for(const struct test_case *tc)
+{
+	if ((tc->flags & NEEDS_ROOT) && geteuid())
+		return "root";
+	if ((tc->flags & NEEDS_READ_ONLY) && !opt.read_only)
+		return "--read-only";
+	if ((tc->flags & NEEDS_SMALL) && !opt.small)
+		return "--small";
+	return NULL;
+}
+
 static void count_case(const struct test_case *tc, struct totals *t)
 {
 	char path[PATH_MAX + NAME_MAX + 2];
 	int status;
 
 	case_name = tc->name;
-	if ((tc->flags & NEEDS_ROOT) && geteuid()) {
-		printf("skip %s: needs root\n", tc->name);
+	if (missing_for(tc)) {
+		printf("skip %s: needs %s\n", tc->name, missing_for(tc));
 		t->skipped++;
 		return;
 	}

@@ -34,6 +34,8 @@
 #define NOBODY	65534
 
 #define NEEDS_ROOT	1u
+#define NEEDS_READ_ONLY	2u	/* the option --read-only */
+#define NEEDS_SMALL	4u	/* --small */
 
 struct test_case {
 	const char *name;
@@ -147,7 +149,7 @@ void count_assertion(const char *file, int line, int success);
  */
 #define WANT(err, call)							\
 	({								\
-		COUNT(!(err));						\
+		COUNT((err) == 0);						\
 		errno = 0;						\
 		long long want_value_ = (long long)(call);		\
 		want_at(__FILE__, __LINE__, #call, want_value_, errno,	\
@@ -177,7 +179,7 @@ void count_assertion(const char *file, int line, int success);
  */
 #define WANT_OR(deviation, err2, err, call)				\
 	({								\
-		COUNT(!(err));						\
+		COUNT((err) == 0);						\
 		errno = 0;						\
 		long long want_value_ = (long long)(call);		\
 		int want_errno_ = want_value_ < 0 ? errno : 0;		\
@@ -193,6 +195,7 @@ int want_eq_at(const char *file, int line, const char *what, long long have,
 	       long long want);
 
 enum deviation {
+	HELD_BY_OPEN_ALONE,
 	DEVIATIONS_END
 };
 
@@ -249,6 +252,7 @@ void make_file(const char *path, const char *text);
 void make_tree(const char *path);		/* mkdir, 0777 */
 void expect_text(const char *path, const char *text);
 int exists(const char *path);
+void wipe(const char *path);			/* with what is in it */
 void write_all(int fd, const void *buf, size_t len, off_t off);
 void read_all(int fd, void *buf, size_t len, off_t off);
 /* [off, off+len) reads as zeros. */

@@ -15,18 +15,25 @@
 #include <sys/vfs.h>
 
 #define SLOTS	(1u << 15)
+#define LINES	20		/* of failures that one process prints */
 
 struct tally {
 	_Atomic uint64_t key[SLOTS];	/* open addressing */
 	atomic_int nr, successes;
-	atomic_int deviations[DEVIATIONS_END + 1];
+	atomic_int deviations[DEVIATIONS_END];
 };
 
+/* docs/posix.md says more of each. */
 static const struct {
 	const char *name, *why;
 	long magic;		/* of the file system that deviates */
-} deviation_table[DEVIATIONS_END + 1] = {
-	[DEVIATIONS_END] = { NULL, NULL, 0 },
+} deviation_table[] = {
+	[HELD_BY_OPEN_ALONE] = {
+		"held by open alone",
+		"an inode without names stays for those who have it open, not "
+		"for an O_PATH descriptor or a working directory",
+		FUSE_SUPER_MAGIC
+	},
 };
 
 unsigned int label_nr = 1;
@@ -103,11 +110,14 @@ soft_fail_at(const char *file, int line, const char *fmt, ...)
 	char where[512];
 	va_list ap;
 
+	if (++soft_failures > LINES)
+		return;
 	where_of(where, sizeof(where), file, line);
 	va_start(ap, fmt);
 	print_failure("not ok", where, fmt, ap);
 	va_end(ap);
-	soft_failures++;
+	if (soft_failures == LINES)
+		printf("# and perhaps more, not printed\n");
 }
 
 static const char *name_of(int err)
