@@ -118,6 +118,11 @@ CASE(rename_types_noreplace, 0)
 	rename_matrix(RENAME_NOREPLACE, "NOREPLACE");
 }
 
+CASE(rename_types_exchange, 0)
+{
+	rename_matrix(RENAME_EXCHANGE, "EXCHANGE");
+}
+
 CASE(rename_flags_and_errors, 0)
 {
 	make_file("f", "f");
@@ -200,6 +205,33 @@ CASE(rename_directory_counts, 0)
 	WANT_EQ(stat_of(".").st_nlink, 4);
 }
 
+CASE(rename_exchange_moves_both, 0)
+{
+	make_tree("a");
+	make_tree("b");
+	make_tree("a/d");
+	make_file("a/d/in-d", "d");
+	make_file("b/f", "f");
+	WANT(0, renameat2(AT_FDCWD, "a/d", AT_FDCWD, "b/f", RENAME_EXCHANGE));
+	expect_text("a/d", "f");
+	expect_text("b/f/in-d", "d");
+	WANT_EQ(stat_of("a").st_nlink, 2);
+	WANT_EQ(stat_of("b").st_nlink, 3);
+	WANT_EQ(stat_of("b/f/..").st_ino, stat_of("b").st_ino);
+	WANT_EQ(count_entries("a"), 1);
+	WANT_EQ(count_entries("b"), 1);
+	make_tree("a/sub");
+	make_tree("a/sub/deep");
+	WANT(0, renameat2(AT_FDCWD, "a/sub", AT_FDCWD, "b/f",
+			  RENAME_EXCHANGE));
+	expect_text("a/sub/in-d", "d");
+	CHECK(exists("b/f/deep"));
+	WANT_EQ(stat_of("a/sub/..").st_ino, stat_of("a").st_ino);
+	WANT_EQ(stat_of("b/f/..").st_ino, stat_of("b").st_ino);
+	WANT_EQ(stat_of("a").st_nlink, 3);
+	WANT_EQ(stat_of("b").st_nlink, 3);
+}
+
 /* A directory that changes its parent has to be writable itself: "..". */
 CASE(rename_permissions, NEEDS_ROOT)
 {
@@ -226,4 +258,17 @@ CASE(rename_permissions, NEEDS_ROOT)
 	WANT(EACCES, rename("b/f", "b/g"));
 	be(0, 0);
 	WANT(0, rename("b/f", "b/g"));
+}
+
+CASE(rename_whiteout_is_for_root, NEEDS_ROOT)
+{
+	make_file("f", "x");
+	OK(chown(".", USER_A, -1));
+	be(USER_A, GROUP_A);
+	/* some kernels allow it: the device 0:0 is no device */
+	if (renameat2(AT_FDCWD, "f", AT_FDCWD, "g", RENAME_WHITEOUT))
+		WANT_EQ(errno, EPERM);
+	else
+		CHECK(S_ISCHR(stat_of("f").st_mode));
+	be(0, 0);
 }
