@@ -131,6 +131,16 @@ int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
 /* The file that is open by fi->fh. */
 struct daxfs_node *daxfs_handle_node(const struct fuse_file_info *fi);
 
+/* space.c */
+void daxfs_op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+			off_t len, struct fuse_file_info *fi);
+void daxfs_op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		    struct fuse_file_info *fi);
+void daxfs_op_copy_file_range(fuse_req_t req, fuse_ino_t ino, off_t off,
+			      struct fuse_file_info *fi, fuse_ino_t to_ino,
+			      off_t to_off, struct fuse_file_info *to_fi,
+			      size_t len, int flags);
+
 /* dir.c; fi->fh is the struct daxfs_held */
 void daxfs_op_opendir(fuse_req_t req, fuse_ino_t ino,
 		      struct fuse_file_info *fi);

@@ -3,13 +3,8 @@
 # Install the Debian packages that daxfs needs and that are missing.
 #
 # Notes: docs/dependencies.md says what each is for, and is the list: its
-<<<<<<< HEAD
-# table rows "| `package` | group | why |". Groups: build, demo, test, fuzz, bench. Nothing
-# is asked; apt-get update runs only when apt knows no candidate or the first
-=======
 # table rows "| `package` | group | why |". Groups: build, demo, test, fuzz,
-# programs. Nothing is asked; apt-get update runs only when apt knows no candidate or the first
->>>>>>> 391e7ea (tests: Debian and PostgreSQL on mounts, by make check-programs)
+# bench, programs. Nothing is asked; apt-get update runs only when apt knows no candidate or the first
 # try fails. Exit: 0 all there, 1 something is missing and could not be
 # installed, 2 usage.
 set -eu
@@ -17,11 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 if [ $# -eq 0 ]; then
-<<<<<<< HEAD
-	echo "usage: scripts/deps.sh GROUP... (build demo test fuzz bench)" >&2
-=======
-	echo "usage: scripts/deps.sh GROUP... (build demo test fuzz programs)" >&2
->>>>>>> 391e7ea (tests: Debian and PostgreSQL on mounts, by make check-programs)
+	echo "usage: scripts/deps.sh GROUP... (build demo test fuzz bench programs)" >&2
 	exit 2
 fi
 
