@@ -468,6 +468,56 @@ ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
 int daxfs_fd_truncate(struct daxfs_fd *fd, off_t size);
 
 /**
+ * daxfs_fd_fallocate - allocate space of a file, or give it back
+ * @fd: open for writing
+ * @mode: as for fallocate(2): 0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE with
+ *        or without FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE with it
+ * @off: where, in bytes
+ * @len: how many
+ *
+ * What is allocated reads as zeros where nothing was, and is written without
+ * more memory, but for appends. Behind the end of the file it goes when the
+ * file is truncated, or when a host dies that was writing to it. Holes are made
+ * in a full region, too. A long range is done in pieces; if others take what
+ * was left meanwhile, -ENOSPC may come when some of it is allocated.
+ *
+ * Return: 0; -ENOSPC; -EOPNOTSUPP another mode; -EFBIG; -EBADF; -EINVAL @off
+ * negative or @len not positive; other errors.
+ */
+int daxfs_fd_fallocate(struct daxfs_fd *fd, int mode, off_t off, off_t len);
+
+/**
+ * daxfs_fd_seek - find data or a hole
+ * @fd: from daxfs_fd_open()
+ * @off: where to begin
+ * @whence: SEEK_DATA or SEEK_HOLE, as for lseek(2)
+ *
+ * What is allocated is data, written or not.
+ *
+ * Return: the first such offset that is not below @off, the size of the file
+ * if no hole comes before; -ENXIO @off is at the end or behind it, or only
+ * holes follow; -EISDIR; -EINVAL another @whence; other errors.
+ */
+off_t daxfs_fd_seek(struct daxfs_fd *fd, off_t off, int whence);
+
+/**
+ * daxfs_fd_copy - copy bytes inside the region
+ * @from: open for reading
+ * @off: where to begin in @from
+ * @to: open for writing without O_APPEND; may be of the same file
+ * @to_off: where they go
+ * @len: how many
+ *
+ * Holes become holes. The two never share memory.
+ *
+ * Return: bytes copied, less than @len after 16 MiB of data, at the end of
+ * @from (0 there), or if space ran out; -EINVAL the ranges overlap in one
+ * file; -EXDEV handles of two daxfs_fs_open(); -EBADF; -EFBIG; other errors.
+ */
+ssize_t daxfs_fd_copy(struct daxfs_fd *from, off_t off, struct daxfs_fd *to,
+		      off_t to_off, size_t len);
+
+/**
  * daxfs_fd_sync - everything written so far is in the region
  * @fd: from daxfs_fd_open()
  *

@@ -7,7 +7,8 @@
  * comes through a pipe, what a host does once a second is asked for by
  * opening the region again.
  */
-#define _GNU_SOURCE	/* O_TMPFILE, AT_EMPTY_PATH */
+#define _GNU_SOURCE	/* O_TMPFILE, AT_EMPTY_PATH, SEEK_DATA */
+#include <linux/falloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -791,6 +792,82 @@ static void test_read_write(void **state)
 	assert_int_equal(daxfs_fd_truncate(fd, -1), -EINVAL);
 	must(daxfs_fd_sync(fd));
 	daxfs_fd_close(fd);
+}
+
+static void test_space(void **state)
+{
+	struct env *e = *state;
+	struct daxfs_fd *fd = open_at(e->fs, "f", O_RDWR | O_CREAT);
+	u8 out[20000], in[20000];
+	struct stat st;
+
+	fill(out, sizeof(out), 3);
+	must(daxfs_fd_fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 100 << 12));
+	must(daxfs_fd_stat(fd, &st));
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(st.st_blocks, 800);
+	assert_int_equal(daxfs_fd_pwrite(fd, out, sizeof(out), 0), sizeof(out));
+	must(daxfs_fd_fallocate(fd, 0, 0, 50000));
+	must(daxfs_fd_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				5000, 10000));
+	memset(out + 5000, 0, 10000);
+	assert_int_equal(daxfs_fd_pread(fd, in, sizeof(in), 0), sizeof(in));
+	assert_memory_equal(in, out, sizeof(in));
+	must(daxfs_fd_stat(fd, &st));
+	assert_int_equal(st.st_size, 50000);
+	assert_int_equal(st.st_blocks, 800 - 8);
+	assert_int_equal(daxfs_fd_seek(fd, 0, SEEK_HOLE), 8192);
+	assert_int_equal(daxfs_fd_seek(fd, 9000, SEEK_DATA), 12288);
+	assert_int_equal(daxfs_fd_seek(fd, 12288, SEEK_HOLE), 50000);
+	assert_int_equal(daxfs_fd_seek(fd, 50000, SEEK_HOLE), -ENXIO);
+	assert_int_equal(daxfs_fd_seek(fd, -1, SEEK_HOLE), -ENXIO);
+	assert_int_equal(daxfs_fd_seek(fd, 0, SEEK_SET), -EINVAL);
+	must(daxfs_fd_fallocate(fd, FALLOC_FL_ZERO_RANGE, 60000, 1));
+	must(daxfs_fd_stat(fd, &st));
+	assert_int_equal(st.st_size, 60001);
+	assert_int_equal(daxfs_fd_fallocate(fd, 0, 0, 1ll << 40), -ENOSPC);
+	assert_int_equal(daxfs_fd_fallocate(fd, 0, 1ll << 44, 1), -EFBIG);
+	assert_int_equal(daxfs_fd_fallocate(fd, 0, 0, 0), -EINVAL);
+	assert_int_equal(daxfs_fd_fallocate(fd, 0, -1, 1), -EINVAL);
+	assert_int_equal(daxfs_fd_fallocate(fd, 8, 0, 4096), -EOPNOTSUPP);
+	daxfs_fd_close(fd);
+	fd = open_at(e->fs, "f", O_RDONLY);
+	assert_int_equal(daxfs_fd_fallocate(fd, 0, 0, 1), -EBADF);
+	daxfs_fd_close(fd);
+	fd = open_at(e->fs, "/", O_RDONLY);
+	assert_int_equal(daxfs_fd_seek(fd, 0, SEEK_DATA), -EISDIR);
+	daxfs_fd_close(fd);
+}
+
+static void test_copy(void **state)
+{
+	struct env *e = *state;
+	struct daxfs *other = open_fs(e->path, 0);
+	struct daxfs_fd *a = open_at(e->fs, "a", O_RDWR | O_CREAT);
+	struct daxfs_fd *b = open_at(e->fs, "b", O_RDWR | O_CREAT);
+	struct daxfs_fd *log = open_at(e->fs, "b", O_WRONLY | O_APPEND);
+	struct daxfs_fd *far = open_at(other, "b", O_RDWR);
+	u8 out[20000], in[20000];
+
+	fill(out, sizeof(out), 5);
+	assert_int_equal(daxfs_fd_pwrite(a, out, sizeof(out), 0), sizeof(out));
+	assert_int_equal(daxfs_fd_copy(a, 100, b, 7000, 30000), 19900);
+	assert_int_equal(daxfs_fd_pread(far, in, 19900, 7000), 19900);
+	assert_memory_equal(in, out + 100, 19900);
+	assert_int_equal(daxfs_fd_seek(b, 0, SEEK_DATA), 4096);
+	assert_int_equal(daxfs_fd_copy(a, 20000, b, 0, 10), 0);
+	assert_int_equal(daxfs_fd_copy(a, 0, a, 5000, 5001), -EINVAL);
+	assert_int_equal(daxfs_fd_copy(a, 0, a, 5000, 5000), 5000);
+	assert_int_equal(daxfs_fd_copy(a, 0, log, 0, 1), -EBADF);
+	assert_int_equal(daxfs_fd_copy(log, 0, a, 0, 1), -EBADF);
+	assert_int_equal(daxfs_fd_copy(a, 0, far, 0, 1), -EXDEV);
+	assert_int_equal(daxfs_fd_copy(a, -1, b, 0, 1), -EINVAL);
+	assert_int_equal(daxfs_fd_copy(a, 0, b, 1ll << 44, 1), -EFBIG);
+	daxfs_fd_close(a);
+	daxfs_fd_close(b);
+	daxfs_fd_close(log);
+	daxfs_fd_close(far);
+	must(daxfs_fs_close(other));
 }
 
 static void test_modes(void **state)
@@ -2227,6 +2304,8 @@ static const struct CMUnitTest tests[] = {
 	REGION_TEST(test_symlinks),
 	REGION_TEST(test_open_flags),
 	REGION_TEST(test_read_write),
+	REGION_TEST(test_space),
+	REGION_TEST(test_copy),
 	REGION_TEST(test_modes),
 	REGION_TEST(test_append),
 	REGION_TEST(test_unlinked_open),
