@@ -413,6 +413,11 @@ s64 daxfs_copy_range(struct daxfs_cx *cx, struct daxfs_file *from, u64 off,
 int daxfs_accessed(struct daxfs_cx *cx, struct daxfs_file *f, int always);
 int daxfs_drop_ids(struct daxfs_cx *cx, struct daxfs_file *f);
 /*
+ * The attribute security.capability, which no change of content leaves, whoever
+ * makes it. As above; a file without extended attributes costs a look.
+ */
+int daxfs_drop_caps(struct daxfs_cx *cx, struct daxfs_file *f);
+/*
  * Everything acknowledged before is in the region: orders, nothing more. In a
  * persistent region it is on the medium, as after any other call.
  */

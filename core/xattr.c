@@ -17,6 +17,7 @@
  */
 #include "xattr.h"
 #include "acl.h"
+#include "data.h"
 #include "region.h"
 
 #define TRIES		100000u
@@ -472,4 +473,36 @@ int daxfs_removexattr(struct daxfs_cx *cx, u64 ino, const char *name, u32 len)
 	r = cx->sh ? daxfs_section(cx, change_fn, &a) : -EROFS;
 	cx->full = 0;
 	return r;
+}
+
+/* ---- what a change of content takes away ---- */
+
+static int drop_caps_fn(struct daxfs_cx *cx, void *p)
+{
+	struct xattr_arg a = { .name = CAPABILITY, .space = SECURITY,
+			       .len = sizeof(CAPABILITY) - 1 };
+	struct daxfs_xentry e;
+	struct daxfs_iref ref;
+	struct daxfs_xset set;
+	struct daxfs_attr at;
+	u64 off;
+	int r = daxfs_file_ref(cx, p, &ref);
+
+	if (!r)
+		r = record_of(cx, &ref, &at, &off);
+	if (!r)
+		r = daxfs_xset_of(cx, &ref, &at, &set);
+	if (r || !set.len)
+		return r;
+	r = daxfs_xset_find(&set, a.name, a.len, &e);
+	if (!r) {
+		a.ino = ref.ino;
+		r = change_fn(cx, &a);
+	}
+	return r == -ENODATA ? 0 : r;	/* another was faster */
+}
+
+int daxfs_drop_caps(struct daxfs_cx *cx, struct daxfs_file *f)
+{
+	return cx->sh ? daxfs_section(cx, drop_caps_fn, f) : -EROFS;
 }

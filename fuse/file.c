@@ -73,16 +73,18 @@ static int set_handle(struct daxfs_server *s, struct daxfs_cx *cx,
  * The request changes content: rights that this takes away go first. As the
  * kernel has promised so, it does nothing of it by itself.
  */
-static int drop_ids(struct daxfs_cx *cx, struct daxfs_node *node)
+static int drop_rights(struct daxfs_cx *cx, struct daxfs_node *node)
 {
-	return daxfs_request()->drop_ids ?
-	       daxfs_drop_ids(cx, &node->held->file) : 0;
+	int r = daxfs_drop_caps(cx, &node->held->file);
+
+	return !r && daxfs_request()->drop_ids ?
+	       daxfs_drop_ids(cx, &node->held->file) : r;
 }
 
 int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
 	      struct daxfs_node *node, u64 size)
 {
-	int r = drop_ids(cx, node);
+	int r = drop_rights(cx, node);
 
 	if (r)
 		return r;
@@ -289,7 +291,7 @@ static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
 	int direct = handle_of(fi)->direct && !fi->writepage;
 	struct daxfs_node *node = node_of(fi);
 	u32 raises = raises_of(append, size);
-	s64 r = drop_ids(cx, node);
+	s64 r = drop_rights(cx, node);
 	u64 at = off;
 
 	if (r)
