@@ -306,6 +306,22 @@ static u32 name_of(u32 n, char *name)
 	return (u32)sprintf(name, "%s%u", n & 1 ? "many" : "new", n >> 1);
 }
 
+/* A file without a name, in a handle that is free. */
+static void op_tmpfile(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_new what = { .mode = S_IFREG | 0600 };
+	struct daxfs_stat st = { .ino = 0 };
+	u32 i = a[2] % (FILES - 1);
+
+	if (s.open[i])
+		return;
+	s.open[i] = !CALL(cx, 0, "tmpfile",
+			  daxfs_tmpfile(cx, dir_of(a[1]), &what, a[3] & 1, &st,
+					&s.held.file[i]));
+	if (s.open[i] && s.ino_nr < INOS)
+		s.ino[s.ino_nr++] = st.ino;
+}
+
 static void op_create(struct daxfs_cx *cx, const u8 *a)
 {
 	static const u32 types[] = { S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR };
@@ -316,6 +332,10 @@ static void op_create(struct daxfs_cx *cx, const u8 *a)
 	char name[256];
 	u32 len = name_of(a[2], name);
 
+	if (a[3] >= 192) {
+		op_tmpfile(cx, a);
+		return;
+	}
 	if (!CALL(cx, 0, "create", daxfs_create(cx, dir_of(a[1]), name, len, &what,
 						&st)) && s.ino_nr < INOS)
 		s.ino[s.ino_nr++] = st.ino;
@@ -334,12 +354,15 @@ static void op_remove(struct daxfs_cx *cx, const u8 *a)
 
 static void op_rename(struct daxfs_cx *cx, const u8 *a)
 {
+	static const u32 flags[] = { 0, DAXFS_RENAME_NOREPLACE,
+				     DAXFS_RENAME_EXCHANGE,
+				     DAXFS_RENAME_WHITEOUT };
 	char from[256], to[256];
 	u32 len = name_of(a[2], from), len2 = name_of(a[3], to);
 	u64 dir2 = dir_of(a[1] >> 3 ^ a[3]);
 
 	CALL(cx, 0, "rename", daxfs_rename(cx, dir_of(a[1]), from, len, dir2, to,
-					   len2, a[0] >> 7));
+					   len2, flags[a[0] >> 7 | (a[1] >> 5 & 2)]));
 }
 
 static void op_link(struct daxfs_cx *cx, const u8 *a)

@@ -228,9 +228,14 @@ static int rename_allows(const struct node *from, const struct node *n,
 #define APPLIES(cond, err) \
 	do { if (cond) { bad = 1; hit |= r == -(err); } } while (0)
 	APPLIES(!n, ENOENT);
-	if (!n)
+	APPLIES(!over && flags == DAXFS_RENAME_EXCHANGE, ENOENT);
+	if (bad)
 		return hit;
 	APPLIES(S_ISDIR(n->mode) && is_inside(to, n), EINVAL);
+	if (flags == DAXFS_RENAME_EXCHANGE) {
+		APPLIES(S_ISDIR(over->mode) && is_inside(from, over), EINVAL);
+		return n == over ? r == 0 : bad ? hit : r == 0;
+	}
 	APPLIES(over && (flags & DAXFS_RENAME_NOREPLACE), EEXIST);
 	if (over && over != n) {
 		APPLIES(S_ISDIR(over->mode) && is_inside(from, over), ENOTEMPTY);
@@ -242,10 +247,22 @@ static int rename_allows(const struct node *from, const struct node *n,
 	return bad ? hit : r == 0;
 }
 
+/* n has another name, which is in dir. */
+static void put_name(struct node *dir, u32 i, struct node *n)
+{
+	dir->child[i] = n;
+	if (S_ISDIR(n->mode)) {
+		dir->subdirs++;
+		n->parent = dir;
+	}
+}
+
 static void op_rename(struct node *from, u32 i, struct node *to, u32 k)
 {
+	static const u32 some[] = { 0, 0, 0, DAXFS_RENAME_NOREPLACE,
+				    DAXFS_RENAME_EXCHANGE };
 	struct node *n = from->child[i], *over = to->child[k];
-	u32 flags = below(4) ? 0 : DAXFS_RENAME_NOREPLACE;
+	u32 flags = some[below(5)];
 	int r = daxfs_rename(cx, from->ino, names[i], len_of(names[i]),
 			     to->ino, names[k], len_of(names[k]), flags);
 
@@ -258,15 +275,15 @@ static void op_rename(struct node *from, u32 i, struct node *to, u32 k)
 		      S_ISDIR(over->mode) ? "a directory" : "a file", flags, r);
 	if (r || n == over)
 		return;
-	if (over)
-		drop_name(to, k);
+	from->subdirs -= S_ISDIR(n->mode) != 0;
 	from->child[i] = NULL;
-	to->child[k] = n;
-	if (S_ISDIR(n->mode)) {
-		from->subdirs--;
-		to->subdirs++;
-		n->parent = to;
+	if (flags == DAXFS_RENAME_EXCHANGE) {
+		to->subdirs -= S_ISDIR(over->mode) != 0;
+		put_name(from, i, over);
+	} else if (over) {
+		drop_name(to, k);
 	}
+	put_name(to, k, n);
 }
 
 /* ---- content ---- */
