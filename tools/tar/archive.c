@@ -106,7 +106,7 @@ static int spool_blocks(struct reading *r, const struct tar_entry *e,
 	}
 	if (got != ARCHIVE_EOF)
 		return unreadable(r);
-	return tar_spool_finish(&a->spool, c, e->file.size);
+	return tar_spool_round(c, e->file.size);
 }
 
 static int read_content(struct reading *r, struct tar_entry *e)
@@ -190,7 +190,9 @@ static int read_entries(struct reading *r)
 			return -1;
 	}
 	/* Checksums are behind the last entry. */
-	return tar_stream_drain(&r->stream) ? unreadable(r) : 0;
+	if (tar_stream_drain(&r->stream))
+		return unreadable(r);
+	return tar_spool_finish(&r->a->spool);
 }
 
 int tar_archive_read(struct tar_archive *a, const char *name, int fd,

@@ -129,7 +129,7 @@ int tar_spool_write(struct tar_spool *s, struct tar_content *c,
 	return write_all(s->fd, data, len, e->from + (off - e->file_off));
 }
 
-int tar_spool_finish(struct tar_spool *s, struct tar_content *c, u64 size)
+int tar_spool_round(struct tar_content *c, u64 size)
 {
 	u64 i;
 
@@ -142,7 +142,10 @@ int tar_spool_finish(struct tar_spool *s, struct tar_content *c, u64 size)
 		if (e->len > size - e->file_off)
 			e->len = size - e->file_off;
 	}
-	if (c->nr && ftruncate(s->fd, (off_t)s->end))
-		return failed("write to");
 	return 0;
+}
+
+int tar_spool_finish(struct tar_spool *s)
+{
+	return ftruncate(s->fd, (off_t)s->end) ? failed("write to") : 0;
 }

@@ -29,7 +29,9 @@ void tar_spool_close(struct tar_spool *s);
  */
 int tar_spool_write(struct tar_spool *s, struct tar_content *c,
 		    const void *data, size_t len, u64 off);
-/* All of a file of that size was written: make the extents whole. */
-int tar_spool_finish(struct tar_spool *s, struct tar_content *c, u64 size);
+/* All of a file of that size was written: its extents are whole pages. */
+int tar_spool_round(struct tar_content *c, u64 size);
+/* All files were written: the last page is there in full. */
+int tar_spool_finish(struct tar_spool *s);
 
 #endif
