@@ -16,7 +16,8 @@
  *
  * open sets its bit, full fence, loads the count; unlink brings the count to 0,
  * full fence, loads the bits [OPN]: one of them sees the other. A file that
- * never had a name may still get one: is_unused() and drop_claim().
+ * never had a name may still get one: is_unused() and drop_claim();
+ * tests/model/tmpfile.pml.
  *
  * ABA: attr_off cannot recur while the old record may be seen, in a section.
  */

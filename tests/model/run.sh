@@ -45,6 +45,11 @@ bug drop    -DBUG4
 bug drop    -DBUG5
 bug drop    -DCRASH -DBUG6
 bug drop    -DCRASH -DBUG7
+ok  tmpfile -DCRASH -DTRIES=2
+ok  tmpfile -DTWO
+bug tmpfile -DBUG1
+bug tmpfile -DBUG2
+bug tmpfile -DCRASH -DBUG3
 ok  slots   -DCRASH
 bug slots   -DBUG1
 bug slots   -DBUG2
@@ -112,6 +117,8 @@ big names   -DMOVES -DCRASH
 big drop    -DONE -DCRASH -DOPENS_EACH=2
 big drop    -DOPENS_EACH=2
 big drop    -DCRASH
+big tmpfile -DTWO -DTRIES=2
+big tmpfile -DTWO -DCRASH
 big epoch   -DPINS=1 -DCRASH
 big epoch   -DPINS=2
 big branch  -DNW=0
