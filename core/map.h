@@ -17,6 +17,14 @@
 int daxfs_map_word(struct daxfs_cx *cx, struct daxfs_inode *in, u64 idx,
 		   int create, struct daxfs_a64 **word);
 /*
+ * The word of the page behind idx, of which word is given; NULL: it is in
+ * another node, or there is none, and is to be looked up.
+ */
+static inline struct daxfs_a64 *daxfs_map_after(struct daxfs_a64 *word, u64 idx)
+{
+	return word && idx && (idx + 1) % DAXFS_MAP_FANOUT ? word + 1 : NULL;
+}
+/*
  * The first page at or behind *idx whose word is not 0. -ENOENT: none.
  * Skips what the map does not reach without looking at it.
  */

@@ -142,12 +142,36 @@ static int joins(const struct daxfs_run *a, const struct daxfs_run *b)
 	return a->off ? a->off + a->len == b->off : !b->off;
 }
 
+/*
+ * Own pages that lie one behind the other, word by word: what most of a long
+ * run is. Stops wherever it is anything else.
+ */
+static int straight_on(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 len,
+		       struct daxfs_run *run)
+{
+	u64 idx = (run->file_off + run->len - 1) >> DAXFS_PAGE_SHIFT;
+	struct daxfs_a64 *word;
+	int r = daxfs_map_word(cx, ref->in, idx, 0, &word);
+
+	while (!r && run->len < len) {
+		word = daxfs_map_after(word, idx++);
+		if (!word || a64_load_acquire(word) !=	/* [PUB], [REC] */
+			     pslot_make(run->off + run->len))
+			break;
+		run->len += len - run->len < DAXFS_PAGE_SIZE ? len - run->len :
+			    DAXFS_PAGE_SIZE;
+	}
+	return !r && !daxfs_at(cx->rg, run->off, run->len, 1) ? -EUCLEAN : r;
+}
+
 /* As page_run(), but as long as what follows lies right behind it. */
 int daxfs_file_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 		    u64 len, struct daxfs_run *run)
 {
 	int r = page_run(cx, ref, off, len, run);
 
+	if (!r && ref->in && run->off && run->len < len)
+		r = straight_on(cx, ref, len, run);
 	while (!r && run->len < len) {
 		struct daxfs_run more;
 

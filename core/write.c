@@ -86,19 +86,27 @@ static int still_uncut(struct daxfs_cx *cx, struct daxfs_write *w)
 	return r ? r : cut == w->cut;
 }
 
+/* Offset in the region of the page of a word; 0: none. */
+static int own_page(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *page)
+{
+	u64 v = 0;
+	int r = word ? daxfs_word_read(cx->rg, word, &v) : 0;
+
+	*page = !r && pslot_is_page(v) ? pslot_off(v) : 0;
+	return r;
+}
+
 /* Offset in the region of byte off of the file, if it has a page; 0: none. */
 static int own_byte(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 *at)
 {
 	struct daxfs_a64 *word;
-	u64 v = 0;
-	int r;
+	int r = daxfs_map_word(cx, w->ref->in, off >> DAXFS_PAGE_SHIFT, 0, &word);
 
 	*at = 0;
-	r = daxfs_map_word(cx, w->ref->in, off >> DAXFS_PAGE_SHIFT, 0, &word);
-	if (!r && word)
-		r = daxfs_word_read(cx->rg, word, &v);
-	if (!r && pslot_is_page(v))
-		*at = pslot_off(v) + (off & PAGE_MASK);
+	if (!r)
+		r = own_page(cx, word, at);
+	if (*at)
+		*at += off & PAGE_MASK;
 	return r;
 }
 
@@ -106,20 +114,30 @@ static int own_byte(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 *at
 static int own_piece(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 len,
 		     u64 *at, u64 *piece)
 {
-	int r = own_byte(cx, w, off, at);
+	u64 idx = off >> DAXFS_PAGE_SHIFT, in_page = off & PAGE_MASK, more;
+	struct daxfs_a64 *word;
+	int r = daxfs_map_word(cx, w->ref->in, idx, 0, &word);
 
 	*piece = 0;
+	if (!r)
+		r = own_page(cx, word, at);
 	if (r || !*at)
 		return r;
-	*piece = DAXFS_PAGE_SIZE - (off & PAGE_MASK);
-	while (*piece < len) {
-		u64 more;
-
-		r = own_byte(cx, w, off + *piece, &more);
+	for (*piece = DAXFS_PAGE_SIZE; *piece < in_page + len;
+	     *piece += DAXFS_PAGE_SIZE) {
+		word = daxfs_map_after(word, idx++);
+		/* In most words there is nothing else. [PUB], [REC] */
+		if (word && a64_load_acquire(word) == pslot_make(*at + *piece))
+			continue;
+		if (!word)
+			r = daxfs_map_word(cx, w->ref->in, idx, 0, &word);
+		if (!r)
+			r = own_page(cx, word, &more);
 		if (r || more != *at + *piece)
 			break;
-		*piece += DAXFS_PAGE_SIZE;
 	}
+	*at += in_page;
+	*piece -= in_page;
 	if (*piece > len)
 		*piece = len;
 	return r;
