@@ -309,6 +309,29 @@ static s64 c_truncate(struct caller *c)
 	return w_truncate(c->cx, path(c), any_size(c));
 }
 
+static s64 c_space(struct caller *c)
+{
+	static const u32 modes[] = {
+		0, DAXFS_KEEP_SIZE, DAXFS_PUNCH_HOLE | DAXFS_KEEP_SIZE,
+		DAXFS_ZERO_RANGE, DAXFS_ZERO_RANGE | DAXFS_KEEP_SIZE,
+		DAXFS_PUNCH_HOLE | DAXFS_KEEP_SIZE,
+	};
+
+	return w_fallocate(c->cx, path(c), modes[any(c, 6)], any_size(c),
+			   any_size(c));
+}
+
+static s64 c_copy(struct caller *c)
+{
+	return w_copy(c->cx, path(c), any_size(c), path(c), any_size(c),
+		      any(c, 2) ? any(c, 20000) : any_size(c));
+}
+
+static s64 c_seek(struct caller *c)
+{
+	return w_seek(c->cx, path(c), any_size(c), (int)any(c, 2));
+}
+
 static s64 c_setattr(struct caller *c)
 {
 	struct daxfs_setattr sa = { .set = (u32)any(c, 64), .mode = 0600 };
@@ -471,6 +494,7 @@ static const struct {
 	{ "link", c_link }, { "unlink", c_unlink }, { "rmdir", c_rmdir },
 	{ "rename", c_rename }, { "read", c_read }, { "write", c_write },
 	{ "append", c_append }, { "truncate", c_truncate },
+	{ "space", c_space }, { "copy", c_copy }, { "seek", c_seek },
 	{ "setattr", c_setattr }, { "readlink", c_readlink },
 	{ "handle", c_handle }, { "map", c_map }, { "figures", c_figures },
 	{ "check_index", c_check_index }, { "check_base", c_check_base },
@@ -486,7 +510,7 @@ static int is_listed(s64 r)
 	static const int listed[] = {
 		EINVAL, ENOTDIR, EISDIR, ENAMETOOLONG, ENOENT, EEXIST, ENOTEMPTY,
 		EFBIG, EMLINK, EPERM, EUCLEAN, EPROTONOSUPPORT, ENODATA, EROFS,
-		ENOSPC, EUSERS, EBUSY, ESTALE, EIO,
+		ENOSPC, EUSERS, EBUSY, ESTALE, EIO, ENXIO, ENODEV, EOPNOTSUPP,
 	};
 	u32 i;
 
