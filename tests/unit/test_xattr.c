@@ -635,6 +635,9 @@ static void test_check(void **state)
 	must(set_to(e, "d", "user.a", e->path, 30));
 	must(set_list(e, "d", DEFAULT, &full));
 	create(e, "d/x", 0600);
+	/* with the sets that they have */
+	must(daxfs_fs_chmod(e->fs, NULL, "f", 0600));
+	must(daxfs_fs_chown(e->fs, NULL, "d", 3, 4, 0));
 	must(daxfs_fs_close(e->fs));
 	assert_int_equal(account(e->path, &ck), 0);
 	assert_int_equal(ck.sum.object[DAXFS_T_XATTR], 3);
