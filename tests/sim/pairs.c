@@ -256,6 +256,60 @@ static void get_modes(void *arg)
 	section(arg, get_mode, 16);
 }
 
+/* ---- [PUB]: sets of extended attributes ---- */
+
+/* An object, a page and several in turn: the length tells the number. */
+static u64 value_len(u32 i)
+{
+	static const u64 lens[] = { 100, 1000, 9000 };
+
+	return lens[i % 3] + i;
+}
+
+static void set_values(void *arg)
+{
+	static u8 value[HOSTS][10000];
+	u8 *mine = value[me(arg)];
+	u32 i;
+
+	for (i = 1; i < 6; i++) {
+		memset(mine, (int)('a' + i), sizeof(value[0]));
+		if (daxfs_setxattr(cx(me(arg)), ino, "user.v", 6, mine,
+				   value_len(i), 0))
+			WRONG("setxattr fails");
+	}
+}
+
+static void setup_values(void)
+{
+	setup_tree();
+	SETUP(daxfs_setxattr(cx(0), ino, "user.v", 6, "a", 1, 0));
+}
+
+static void get_value(struct daxfs_cx *c, u32 i)
+{
+	static u8 value[HOSTS][10000];
+	static u32 last[HOSTS];
+	u8 *mine = value[c - w.cx];
+	s64 n = daxfs_getxattr(c, ino, "user.v", 6, mine, sizeof(value[0])), k;
+	u32 nr = n > 0 ? mine[0] - (u32)'a' : 99;
+
+	if (!i)
+		last[c - w.cx] = 0;
+	for (k = 1; k < n && mine[k] == mine[0]; k++)
+		;
+	if (n <= 0 || k < n || nr > 5 || nr < last[c - w.cx] ||
+	    n != (nr ? (s64)value_len(nr) : 1))
+		WRONG("an attribute: %lld bytes, number %u after %u, other at %lld",
+		      (long long)n, nr, last[c - w.cx], (long long)k);
+	last[c - w.cx] = nr;
+}
+
+static void get_values(void *arg)
+{
+	section(arg, get_value, 12);
+}
+
 /* ---- [PUB]: map and pages of a file with holes ---- */
 
 static void setup_sparse(void)
@@ -1248,6 +1302,8 @@ static const struct pair pairs[] = {
 	  { make_link, read_link, read_link }, verify_memory, .runs = 100 },
 	{ "[PUB] attributes", setup_attr,
 	  { set_modes, get_modes, get_modes }, verify_memory, .runs = 100 },
+	{ "[PUB] extended attributes", setup_values,
+	  { set_values, get_values, get_values }, verify_memory, .runs = 100 },
 	{ "[PUB] pages in holes", setup_sparse,
 	  { fill_holes, read_holes, read_holes }, verify_memory, .runs = 100 },
 	{ "[PUB] pages behind the end", setup_tree,

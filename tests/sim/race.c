@@ -29,6 +29,8 @@ enum kind {
 	WRITE, APPEND, TRUNCATE, OPEN, HELD_APPEND, CLOSE, NLINK, TMPFILE,
 	LINK_TMP, EXCHANGE, WHITEOUT,
 	PUNCH, ZERO, ALLOCATE, COPY,
+	SET_OWN, SET_SHARED, GET_SHARED, DROP_SHARED, MODE, ACCESS_LIST,
+	DEFAULT_LIST,
 };
 
 static const char *const kind_name[] = {
@@ -37,6 +39,8 @@ static const char *const kind_name[] = {
 	"append-held", "close", "nlink", "tmpfile", "link-tmpfile",
 	"rename-exchange", "rename-whiteout",
 	"punch", "zero", "allocate", "copy",
+	"set-own-attribute", "set-attribute", "get-attribute", "remove-attribute",
+	"chmod", "set-access-list", "set-default-list",
 };
 
 /* Directories and files are named by number: inodes known from the setup. */
@@ -188,6 +192,52 @@ static s64 do_tmpfile(struct daxfs_cx *cx, const struct op *op,
 	return daxfs_tmpfile(cx, dir_ino[op->dir], &what, 0, NULL, &run->file);
 }
 
+/*
+ * Attributes: one of the host's own; one that all make and remove; a list. A file
+ * without a name may be gone or not yet, so setting does not tell.
+ */
+static s64 do_attribute(struct daxfs_cx *cx, const struct op *op, u32 host)
+{
+	static const u8 list[] = {	/* u::rwx,u:5:rw-,g::r-x,m::rwx,o::r-- */
+		2, 0, 0, 0,
+		0x01, 0, 7, 0, 255, 255, 255, 255, 0x02, 0, 6, 0, 5, 0, 0, 0,
+		0x04, 0, 5, 0, 255, 255, 255, 255, 0x10, 0, 7, 0, 255, 255, 255,
+		255, 0x20, 0, 4, 0, 255, 255, 255, 255,
+	};
+	struct daxfs_setattr sa = { .set = DAXFS_SET_MODE, .mode = op->dir2 };
+	char own[] = "user.0", shared[] = "user.s";
+	s64 r;
+
+	own[5] = (char)('0' + host);
+	switch (op->kind) {
+	case SET_OWN:
+		r = daxfs_setxattr(cx, file_ino[op->dir], own, 6,
+				   letters(host), op->dir2, 0);
+		break;
+	case SET_SHARED:
+		return daxfs_setxattr(cx, file_ino[op->dir], shared, 6,
+				      letters(host), op->dir2 + host,
+				      DAXFS_XATTR_CREATE);
+	case GET_SHARED:
+		return daxfs_getxattr(cx, file_ino[op->dir], shared, 6, NULL, 0);
+	case DROP_SHARED:
+		return daxfs_removexattr(cx, file_ino[op->dir], shared, 6);
+	case MODE:
+		r = daxfs_setattr(cx, file_ino[op->dir], &sa, NULL);
+		break;
+	case ACCESS_LIST:
+		r = daxfs_setxattr(cx, file_ino[op->dir],
+				   "system.posix_acl_access", 23, list,
+				   sizeof(list), 0);
+		break;
+	default:
+		r = daxfs_setxattr(cx, dir_ino[op->dir],
+				   "system.posix_acl_default", 24, list,
+				   sizeof(list), 0);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
 static s64 do_file(struct daxfs_cx *cx, const struct op *op, struct runner *run)
 {
 	u64 ino = file_ino[op->dir];
@@ -233,6 +283,8 @@ static void do_op(u32 host, u32 i)
 		r = do_name(cx, op);
 	else if (op->kind == TMPFILE || op->kind == LINK_TMP)
 		r = do_tmpfile(cx, op, run);
+	else if (op->kind >= SET_OWN)
+		r = do_attribute(cx, op, host);
 	else
 		r = do_file(cx, op, run);
 	if ((op->kind == OPEN || op->kind == TMPFILE) && r)
@@ -802,6 +854,30 @@ static const struct program programs[] = {
 		{ OP2(WHITEOUT, D1, "sub", D2, "empty") },
 		{ OP1(CREATE, EMPTY, "x"), OP1(RMDIR, D2, "empty") },
 		{ OP2(EXCHANGE, D1, "sub", D1, "a") } } },
+	{ "attributes of two, and chmod", 0, {
+		{ ON(SET_OWN, FILE_A, 20), ON(SET_OWN, FILE_A, 400) },
+		{ ON(MODE, FILE_A, 0600) },
+		{ ON(SET_OWN, FILE_A, 5000) } } },
+	{ "one attribute made by all", 0, {
+		{ ON(SET_SHARED, FILE_A, 10), ON(GET_SHARED, FILE_A, 0) },
+		{ ON(SET_SHARED, FILE_A, 10), ON(GET_SHARED, FILE_A, 0) },
+		{ ON(SET_SHARED, FILE_A, 10) } } },
+	{ "an attribute comes and goes", 0, {
+		{ ON(SET_SHARED, FILE_A, 10), ON(DROP_SHARED, FILE_A, 0) },
+		{ ON(SET_SHARED, FILE_A, 6000) },
+		{ ON(GET_SHARED, FILE_A, 0), ON(GET_SHARED, FILE_A, 0) } } },
+	{ "access list, chmod, attribute", 0, {
+		{ ON(ACCESS_LIST, FILE_A, 0), ON(MODE, FILE_A, 0750) },
+		{ ON(MODE, FILE_A, 0600) },
+		{ ON(SET_OWN, FILE_A, 20) } } },
+	{ "default list, create, mkdir", 0, {
+		{ ON(DEFAULT_LIST, D1, 0) },
+		{ OP1(CREATE, D1, "x"), OP1(MKDIR, D1, "y") },
+		{ OP1(CREATE, D1, "z") } } },
+	{ "attributes and unlink", 0, {
+		{ ON(SET_OWN, FILE_A, 6000), ON(MODE, FILE_A, 0600) },
+		{ OP1(UNLINK, D1, "a") },
+		{ ON(SET_OWN, FILE_A, 20) } } },
 	{ "inserts while the index grows", 1, {
 		{ OP1(CREATE, D1, "x"), OP1(CREATE, D1, "y"), OP1(CREATE, D1, "z") },
 		{ OP1(CREATE, D1, "y"), OP1(CREATE, D1, "x") },
@@ -870,6 +946,8 @@ static const struct op any_op[] = {
 	ON(PUNCH, FILE_A, 0), ON(PUNCH, FILE_A, 5000), ON(ALLOCATE, FILE_A, 4096),
 	ON(OPEN, FILE_A, 0), ON(OPEN, FILE_B, 0),
 	TMP(ROOT), LT(0, D2, "x"), LT(1, EMPTY, "y"),
+	ON(SET_OWN, FILE_A, 50), ON(SET_OWN, FILE_A, 6000), ON(MODE, FILE_A, 0600),
+	ON(DEFAULT_LIST, D1, 0),
 };
 
 /* Of host 0 alone: what two write into one page at once is any mixture. */
