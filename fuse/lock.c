@@ -328,9 +328,10 @@ static void wait_a_tick(struct daxfs_locks *l)
 	struct timespec at = { .tv_sec = (time_t)(until / 1000000000ull),
 			       .tv_nsec = (long)(until % 1000000000ull) };
 
-	if (l->kick || l->stop)
+	if (l->stop || (l->first && l->kick))
 		return;
 	if (!l->first) {
+		l->kick = 0;		/* for those who are gone */
 		pthread_cond_wait(&l->more, &l->lock);
 		return;
 	}
@@ -339,12 +340,9 @@ static void wait_a_tick(struct daxfs_locks *l)
 
 static int is_time(struct daxfs_locks *l)
 {
-	l->tick++;
-	if (l->kick || l->hasty)
+	if (++l->tick % DEATH_TICKS == 0 && bury_dead(l))
 		return 1;
-	if (l->tick % DEATH_TICKS == 0 && bury_dead(l))
-		return 1;
-	return l->tick % RETRY_TICKS == 0 ||
+	return l->kick || l->hasty || l->tick % RETRY_TICKS == 0 ||
 	       l->frees != daxfs_lock_frees(daxfs_mount_region(l->s->m));
 }
 
