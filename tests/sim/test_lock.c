@@ -239,6 +239,56 @@ static int test_runs(const void *arg)
 	return r;
 }
 
+/* ---- a slot that is used again ---- */
+
+static void lock_and_stop(void *arg)
+{
+	struct daxfs_file f;
+
+	(void)arg;
+	SETUP(w_open(&world.cx[0], "f", &f));
+	SETUP(w_lock(&world.cx[0], &f, DAXFS_LOCK_EX, 0, 9));
+}
+
+/* Locks of the host before are not those of the next, nor in anybody's way. */
+static int test_reused(const void *arg)
+{
+	struct daxfs_host_id id = { .kind = DAXFS_HOST_TOOL, .pid = 200 };
+	struct daxfs_cx *cx = &world.cx[0], *other = &world.cx[1];
+	struct daxfs_lock want = { .type = DAXFS_LOCK_EX, .kind = DAXFS_RANGE,
+				   .owner = 1, .start = 0, .end = 9 }, found;
+	struct daxfs_file f, g;
+	u32 slot;
+
+	setup();
+	slot = world.rg[0].host;
+	lock_and_stop(NULL);
+	SETUP(daxfs_host_mark_dead(&world.rg[1], slot, world.rg[0].incarnation));
+	world.rg[0].joined = 0;
+	SETUP(daxfs_host_take_over(&world.rg[0], cx, &id, slot));
+	SETUP(w_open(cx, "f", &f));
+	SETUP(w_open(other, "f", &g));
+	if (daxfs_lock_test(other, &g, &want, &found) || found.type)
+		return FAIL("a dead host's lock is in the way");
+	if (daxfs_lock_test(cx, &f, &want, &found) || found.type || found.mine)
+		return FAIL("a dead host's lock is that of the next in its slot");
+	SETUP(daxfs_lock(other, &g, &want, &found));
+	if (daxfs_lock(cx, &f, &want, &found) != -EAGAIN || found.mine ||
+	    found.host != world.rg[1].host)
+		return FAIL("two have the lock");
+	want.type = DAXFS_UNLOCK;
+	SETUP(daxfs_lock(other, &g, &want, &found));
+	SETUP(daxfs_close(other, g.ino));
+	SETUP(daxfs_close(cx, f.ino));
+	dead = 0;
+	host[0].end = SIM_DONE;
+	(void)arg;
+	if (account(0))
+		return -1;
+	world_free(&world);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct kind all = { 0, 0, 600 }, stopped = { 1, 0, 600 },
@@ -247,7 +297,8 @@ int main(int argc, char **argv)
 		{ "three hosts, one lock", test_runs, &all },
 		{ "one of them stops anywhere", test_runs, &stopped },
 		{ "loads that may be old", test_runs, &weak },
+		{ "a slot that is used again", test_reused, NULL },
 	};
 
-	return harness_main(argc, argv, tests, 3);
+	return harness_main(argc, argv, tests, 4);
 }
