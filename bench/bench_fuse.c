@@ -7,7 +7,9 @@
  * and the peer, round by round; a cell is the median of the rounds, the ratio
  * that of the rounds' ratios. This process and all servers run on one CPU:
  * across CPUs the time is that of waking each other up. INIT flags, timeouts,
- * threads and mount options are the same on both sides. --quick runs for about
+ * threads and mount options are the same on both sides, and so are the requests
+ * of each system call: at a close the null server gets a FLUSH, too, which ours
+ * needs for the locks of files. --quick runs for about
  * a second: it shows that the program works, its numbers mean nothing.
  *
  * Parameters: an empty region of 256 MiB in /dev/shm; one directory; a file of
