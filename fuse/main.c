@@ -169,7 +169,8 @@ static int mount_region(struct daxfs_server *s, struct daxfs_options *o,
 		return DAXFS_EXIT_SYSTEM;
 	}
 	s->session.max_threads = o->max_threads;
-	s->session.can = DAXFS_RAW_STATX | DAXFS_RAW_TMPFILE;
+	s->session.can = DAXFS_RAW_STATX | DAXFS_RAW_TMPFILE |
+			 DAXFS_RAW_SETXATTR;
 	s->session.ready = ready;
 	s->session.stopping = stopping;
 	s->session.fault = fault;

@@ -21,6 +21,16 @@ struct statx_in {		/* begins as struct fuse_getattr_in */
 	uint32_t sx_mask;
 };
 
+struct setxattr_in {		/* protocol 7.33, Linux 5.13 */
+	uint32_t size;
+	uint32_t flags;
+	uint32_t more_flags;
+	uint32_t padding;
+};
+
+#define SHORT_SETXATTR_IN	8	/* what libfuse takes: without the latter */
+#define SETXATTR_DROP_SGID	1u
+
 _Static_assert(sizeof(struct daxfs_raw_statx_out) == 288, "as the kernel's");
 _Static_assert(sizeof(struct statx_in) == 24 &&
 	       offsetof(struct statx_in, fh) ==
@@ -82,6 +92,23 @@ static ssize_t from_statx(struct fuse_in_header *head, ssize_t len)
 	return len - cut;
 }
 
+/* What follows the flags of ours moves up to those of libfuse. */
+static ssize_t from_setxattr(struct fuse_in_header *head, char *buf, ssize_t len)
+{
+	const size_t cut = sizeof(struct setxattr_in) - SHORT_SETXATTR_IN;
+	char *to = buf + sizeof(*head) + SHORT_SETXATTR_IN;
+	struct setxattr_in in;
+
+	if (len < (ssize_t)(sizeof(*head) + sizeof(in)))
+		return len;
+	get_arg(&in, sizeof(in), buf, (size_t)len);
+	request.drop_sgid = !!(in.more_flags & SETXATTR_DROP_SGID);
+	len -= (ssize_t)cut;
+	memmove(to, to + cut, (size_t)(buf + len - to));
+	head->len -= (uint32_t)cut;
+	return len;
+}
+
 ssize_t daxfs_raw_note(unsigned int can, void *buf, ssize_t len)
 {
 	struct fuse_in_header head;
@@ -96,6 +123,8 @@ ssize_t daxfs_raw_note(unsigned int can, void *buf, ssize_t len)
 	} else if (head.opcode == OP_TMPFILE && (can & DAXFS_RAW_TMPFILE)) {
 		request.tmpfile = 1;
 		head.opcode = FUSE_CREATE;
+	} else if (head.opcode == FUSE_SETXATTR && (can & DAXFS_RAW_SETXATTR)) {
+		len = from_setxattr(&head, buf, len);
 	} else {
 		request.drop_ids = drops_ids(head.opcode, buf, (size_t)len);
 		return len;

@@ -20,6 +20,7 @@ struct daxfs_request {
 	int statx;		/* a STATX: the reply is a daxfs_raw_statx_out */
 	int tmpfile;		/* a TMPFILE: the name means nothing */
 	int drop_ids;		/* its writer may not keep set-id bits */
+	int drop_sgid;		/* SETXATTR: its caller may not keep that bit */
 };
 
 /* The request that this thread has read last. */
@@ -28,6 +29,7 @@ const struct daxfs_request *daxfs_request(void);
 enum daxfs_raw {		/* what the handlers can do */
 	DAXFS_RAW_STATX		= 1,
 	DAXFS_RAW_TMPFILE	= 2,
+	DAXFS_RAW_SETXATTR	= 4,	/* with flags: only if the kernel has them */
 };
 
 /* A request of len bytes was read to buf: note it; may change it. New len. */

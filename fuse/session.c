@@ -40,6 +40,8 @@ static void note_init(const struct fuse_in_header *head, const char *arg,
 	memcpy(&in, arg, len < sizeof(in) ? len : sizeof(in));
 	current->offers = in.flags;
 	current->offers2 = in.flags & FUSE_INIT_EXT ? in.flags2 : 0;
+	if (!(in.flags & FUSE_SETXATTR_EXT))
+		current->can &= ~(unsigned int)DAXFS_RAW_SETXATTR;
 	__atomic_store_n(&current->init_unique, head->unique, __ATOMIC_RELAXED);
 }
 
@@ -64,6 +66,8 @@ static void add_flags(struct fuse_init_out *out, int has_flags2)
 {
 	out->flags |= FUSE_PARALLEL_DIROPS;
 	out->flags |= current->offers & FUSE_HANDLE_KILLPRIV_V2;
+	if (current->can & DAXFS_RAW_SETXATTR)
+		out->flags |= FUSE_SETXATTR_EXT;
 	if (has_flags2 && (current->offers2 & INIT2_DIRECT_IO_ALLOW_MMAP)) {
 		out->flags |= FUSE_INIT_EXT;
 		out->flags2 |= INIT2_DIRECT_IO_ALLOW_MMAP;

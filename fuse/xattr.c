@@ -3,16 +3,12 @@
  * Handlers of extended attributes.
  *
  * Notes: the kernel checks who may do it, and enforces access control lists that
- * it gets from here. It does not tell in which groups a caller is, nor its
- * capabilities: for the rule that setfacl(1) by somebody outside the group
- * clears the set-group-ID bit, groups are looked up, and root may keep it.
+ * it gets from here. It says if setfacl(1) is to clear the set-group-ID bit,
+ * because its caller is outside the group (raw.c).
  */
 #include <stdlib.h>
 
 #include "server.h"
-
-#define GROUPS_MAX	1024
-#define ACCESS_LIST	"system.posix_acl_access"
 
 struct answer {			/* to a request that wants bytes, or their number */
 	void *buf;
@@ -77,33 +73,6 @@ void daxfs_op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	answer_end(req, &a, ino, daxfs_end(s, cx, r));
 }
 
-static int is_in_group(fuse_req_t req, u32 gid)
-{
-	const struct fuse_ctx *who = fuse_req_ctx(req);
-	gid_t list[GROUPS_MAX];
-	int n;
-
-	if (!who->uid || who->gid == gid)
-		return 1;
-	n = fuse_req_getgroups(req, GROUPS_MAX, list);
-	for (int i = 0; i < n && i < GROUPS_MAX; i++)
-		if (list[i] == gid)
-			return 1;
-	return 0;
-}
-
-/* Must the set-group-ID bit go? */
-static u32 kill_sgid(fuse_req_t req, struct daxfs_cx *cx, u64 ino,
-		     const char *name)
-{
-	struct daxfs_stat st;
-
-	if (strcmp(name, ACCESS_LIST) || daxfs_getattr(cx, ino, &st) ||
-	    !(st.mode & S_ISGID) || is_in_group(req, st.gid))
-		return 0;
-	return DAXFS_XATTR_KILL_SGID;
-}
-
 void daxfs_op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		       const char *value, size_t size, int flags)
 {
@@ -113,7 +82,8 @@ void daxfs_op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	s64 r = -EINVAL;
 
 	if (how == (u32)flags) {
-		how |= kill_sgid(req, cx, daxfs_ino_of(ino), name);
+		if (daxfs_request()->drop_sgid)
+			how |= DAXFS_XATTR_KILL_SGID;
 		r = daxfs_setxattr(cx, daxfs_ino_of(ino), name,
 				   (u32)strlen(name), value, size, how);
 	}
