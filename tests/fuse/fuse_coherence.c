@@ -139,6 +139,38 @@ static void case_same_mtime_mapped(void)
 	same_mtime(1);
 }
 
+/* The request that asks for the birth as well, first in each round. */
+static void case_same_mtime_statx(void)
+{
+	unsigned int mask = STATX_BASIC_STATS | STATX_BTIME;
+	struct statx at_a, at_b;
+	struct stat st;
+	uint64_t v;
+	int a, b;
+
+	new_file(PAGE);
+	a = open_at(path_a, O_RDWR);
+	b = open_at(path_b, O_RDONLY);
+	check(!fstat(a, &st), "fstat");
+	check(!statx(a, "", AT_EMPTY_PATH, mask, &at_a), "statx");
+	for (v = 1; v <= 300; v++) {
+		if (v % 3 == 0)		/* another size as well */
+			put_number(a, (off_t)(v * PAGE), v);
+		put_number(a, 8, v);
+		set_mtime_back(a, &st);
+		check(!statx(b, "", AT_EMPTY_PATH, mask, &at_b), "statx");
+		if (get_number(b, 8) != v)
+			fail("round %llu: stale", (unsigned long long)v);
+		if (at_b.stx_size != (v < 3 ? PAGE : v / 3 * 3 * PAGE + 8) ||
+		    at_b.stx_mtime.tv_nsec != st.st_mtim.tv_nsec)
+			fail("round %llu: size %llu", (unsigned long long)v,
+			     (unsigned long long)at_b.stx_size);
+		if (memcmp(&at_a.stx_btime, &at_b.stx_btime,
+			   sizeof(at_a.stx_btime)))
+			fail("another time of birth");
+	}
+}
+
 /* A chmod on the reading side tells its kernel the new mtime. */
 static void case_mtime_by_setattr(void)
 {
@@ -485,6 +517,7 @@ static const struct {
 } cases[] = {
 	{ "same_mtime", case_same_mtime },
 	{ "same_mtime_mapped", case_same_mtime_mapped },
+	{ "same_mtime_statx", case_same_mtime_statx },
 	{ "mtime_by_setattr", case_mtime_by_setattr },
 	{ "append_seen", case_append_seen },
 	{ "append_seen_mapped", case_append_seen_mapped },
