@@ -35,7 +35,9 @@
  *
  * Permissions. None are checked but those of the region itself: who may write
  * to the region may do anything with what is in it. Modes and owners are kept
- * for front ends that do check.
+ * for front ends that do check. Nor does the library do what such a front end
+ * owes: set-id bits stay when content or owner change, and reading sets no
+ * access time.
  *
  * Paths. A path names something below dir, or below the root of the region if
  * dir is NULL or the path begins with '/'. Symbolic links are followed inside
