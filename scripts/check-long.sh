@@ -57,8 +57,7 @@ share() { # PERCENT: sets $part
 once() {
 	local g
 
-	export DAXFS_DEBIAN=${DAXFS_DEBIAN:-debootstrap}	# tests/scenario/debian.sh
-	heading "once each" 300
+	heading "once each" 240
 	for g in lint arm64 unit unit-asan unit-tsan tools tools-asan install \
 		fuzz posix fuse scenario bench demo mutations-long; do
 		group "$g"

@@ -4,9 +4,9 @@
 #
 # Notes: docs/dependencies.md says what each is for, and is the list: its
 # table rows "| `package` | group | why |". Groups: build, demo, test, fuzz,
-# bench, programs. Nothing is asked; apt-get update runs only when apt knows no candidate or the first
-# try fails. Exit: 0 all there, 1 something is missing and could not be
-# installed, 2 usage.
+# bench, programs. Nothing is asked; apt-get update runs only when apt knows no
+# candidate or the first try fails. Exit: 0 all there, 1 something is missing
+# and could not be installed, 2 usage.
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -77,6 +77,12 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# The test cannot run here.
+give_up() { # WHY
+	echo "$1"
+	exit 77
+}
+
 finish() {
 	echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
 	[ "$FAILED" -eq 0 ]
@@ -144,6 +150,37 @@ only() { # DIR NAME...
 same() { # A B: two texts
 	[ "$1" = "$2" ] && return 0
 	printf '"%s"\nis not\n"%s"\n' "$1" "$2"
+	return 1
+}
+
+# ---- a Debian to work with ----
+
+# Where this machine's apt takes packages from: sets mirror, suite and the proxy.
+# The test is skipped where that, root or debootstrap is not there.
+find_debian() {
+	local program PROXY=
+
+	[ "$(id -u)" -eq 0 ] || give_up "debootstrap needs root"
+	for program in debootstrap rsync wget apt-get; do
+		command -v "$program" >/dev/null || give_up "$program is missing"
+	done
+	# shellcheck disable=SC2016 # apt expands those
+	read -r mirror suite < <(apt-get indextargets --format \
+		'$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+		awk '$3 == "main" && $2 !~ /-|\// { print $1, $2; exit }')
+	[ -n "${mirror:-}" ] || give_up "apt knows no source of packages"
+	eval "$(apt-config shell PROXY Acquire::http::Proxy)"
+	[ -z "$PROXY" ] || export http_proxy=$PROXY
+	wget -q -T 20 -t 2 -O /dev/null "${mirror%/}/dists/$suite/InRelease" ||
+		give_up "the source of packages that apt knows cannot be reached"
+}
+
+# A minimal system; find_debian comes before.
+install_debian() { # DIR
+	debootstrap --variant=minbase "$suite" "$1" "$mirror" >"$WORK/log" 2>&1 && return
+	tail -n 20 "$WORK/log" | sed "s,${mirror%/},MIRROR,g"
+	[ ! -e "$1/debootstrap/debootstrap.log" ] ||
+		tail -n 20 "$1/debootstrap/debootstrap.log"
 	return 1
 }
 

@@ -9,40 +9,11 @@
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../lib.sh"
 
-give_up() {
-	echo "$1"
-	exit 77
-}
-
-[ "$(id -u)" -eq 0 ] || give_up "debootstrap needs root"
-for program in debootstrap rsync wget apt-get; do
-	command -v "$program" >/dev/null || give_up "$program is missing"
-done
-
-# The first source of main packages, and the proxy that apt would use for it.
-# shellcheck disable=SC2016 # apt expands those
-read -r mirror suite < <(apt-get indextargets --format \
-	'$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-	awk '$3 == "main" && $2 !~ /-|\// { print $1, $2; exit }')
-[ -n "${mirror:-}" ] || give_up "apt knows no source of packages"
-PROXY=
-eval "$(apt-config shell PROXY Acquire::http::Proxy)"
-[ -z "$PROXY" ] || export http_proxy=$PROXY
-wget -q -T 20 -t 2 -O /dev/null "${mirror%/}/dists/$suite/InRelease" ||
-	give_up "the source of packages that apt knows cannot be reached"
+find_debian
 
 A=$WORK/a
 B=$WORK/b
 OUT=$SHM/out
-
-install() {
-	debootstrap --variant=minbase "$suite" "$A/root" "$mirror" \
-		>"$WORK/log" 2>&1 && return
-	tail -n 20 "$WORK/log" | sed "s,${mirror%/},MIRROR,g"
-	[ ! -e "$A/root/debootstrap/debootstrap.log" ] ||
-		tail -n 20 "$A/root/debootstrap/debootstrap.log"
-	return 1
-}
 
 equal() { # DIR DIR
 	local out
@@ -76,7 +47,7 @@ image() {
 need "a region" empty_region r 1536M
 need "first mount" mount_region r a allow_other,dev,suid
 need "second mount" mount_region r b allow_other,dev,suid
-need "debootstrap" install
+need "debootstrap" install_debian "$A/root"
 t "apt-get in it" chroot "$A/root" apt-get --version
 t "apt-get by the other mount" chroot "$B/root" apt-get --version
 t "dpkg finds it whole" whole "$A/root"

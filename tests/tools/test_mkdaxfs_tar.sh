@@ -189,7 +189,7 @@ t "--json" counted
 mounted() {
 	mkdir -p "$WORK/m" && mkdaxfs -q -r "$SHM/r" -s 96M -t - -m "$WORK/m" \
 		<"$WORK/all.gzip" &&
-		same "$(rsync -aHnc --modify-window=-1 --delete -i --devices \
+		same "$(rsync -aHAXnc --modify-window=-1 --delete -i --devices \
 			--specials "$SRC/" "$WORK/m/")" ""
 }
 if [ -w /dev/fuse ]; then
