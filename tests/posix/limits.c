@@ -270,6 +270,107 @@ CASE(full_of_a_nameless_file, NEEDS_SMALL)
 	wipe("../full");
 }
 
+#define NAMES	5000	/* more than fit in what a full one has left */
+
+/* Make empty files until there is no room for one; how many names there are. */
+static int fill_with_names(void)
+{
+	char name[32];
+	int i, fd;
+
+	for (i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof(name), "names/name-%d", i);
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+		if (fd < 0)
+			break;
+		OK(close(fd));
+	}
+	if (i == NAMES || errno != ENOSPC)
+		FAIL("after %d names: %s, not ENOSPC", i,
+		     i == NAMES ? "success" : strerror(errno));
+	CHECK(!exists(name));
+	EQ(count_entries("names"), i + 1);
+	return i + 1;
+}
+
+/* Succeeds or has no room, and has made its name or not. */
+#define ALL_OR_NOTHING(call, path)					\
+	do {								\
+		label("%s", #call);					\
+		done = call;						\
+		if (done)						\
+			WANT_EQ(errno, ENOSPC);				\
+		WANT_EQ(exists(path), !done);				\
+	} while (0)
+
+CASE(full_of_names, NEEDS_SMALL)
+{
+	int fd, nr, done;
+	char target[1000];
+
+	go_to_small();
+	memset(target, 't', sizeof(target));
+	target[sizeof(target) - 1] = 0;
+	make_tree("names");
+	make_file("names/first", "x");
+	make_tree("d");
+	make_file("f", "x");
+	fd = OK(open("data", O_RDWR | O_CREAT, 0600));
+	fill(fd, 1);
+	nr = fill_with_names();
+	ALL_OR_NOTHING(mkdir("d/dir", 0700), "d/dir");
+	ALL_OR_NOTHING(symlink(target, "d/long"), "d/long");
+	ALL_OR_NOTHING(symlink("x", "d/short"), "d/short");
+	ALL_OR_NOTHING(mkfifo("d/fifo", 0600), "d/fifo");
+	ALL_OR_NOTHING(link("f", "d/hard"), "d/hard");
+	WANT_EQ(stat_of("f").st_nlink, exists("d/hard") ? 2 : 1);
+	ALL_OR_NOTHING(rename("f", "d/moved"), "d/moved");
+	WANT_EQ(exists("f"), !exists("d/moved"));
+	label(NULL);
+	/* removing goes on, and makes room */
+	WANT(0, unlink("names/first"));
+	WANT_EQ(count_entries("names"), nr - 1);
+	OK(ftruncate(fd, 0));
+	WANT(0, mkdir("names/again", 0700));
+	WANT_EQ(count_entries("names"), nr);
+	OK(close(fd));
+	wipe("../full");
+}
+
+/*
+ * A store through a mapping that there is no room for: the process gets SIGBUS,
+ * or, where the kernel writes pages back later, msync(2) an error.
+ */
+CASE(full_under_a_mapping, NEEDS_SMALL)
+{
+	unsigned char *at;
+	int fd, hole, status;
+	pid_t pid;
+
+	go_to_small();
+	hole = OK(open("hole", O_RDWR | O_CREAT, 0600));
+	OK(ftruncate(hole, 64 * PAGE));
+	at = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, hole, 0);
+	CHECK(at != MAP_FAILED);
+	fd = OK(open("data", O_RDWR | O_CREAT, 0600));
+	fill(fd, 1);
+	pid = child_begin();
+	if (!pid) {
+		memset(at, 'x', 64 * PAGE);
+		_exit(msync(at, 64 * PAGE, MS_SYNC) ? errno : 0);
+	}
+	EQ(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		WANT_EQ(WTERMSIG(status), SIGBUS);
+	else
+		WANT2(ENOSPC, EIO, (errno = WEXITSTATUS(status)) ? -1 : 0);
+	OK(unlink("data"));
+	OK(close(fd));
+	OK(munmap(at, 64 * PAGE));
+	OK(close(hole));
+	wipe("../full");
+}
+
 /* ---- what is a mountpoint is busy ---- */
 
 CASE(busy_mountpoint, NEEDS_ROOT)

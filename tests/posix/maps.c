@@ -256,6 +256,74 @@ CASE(map_as_buffer, 0)
 	WANT_EQ(memcmp(at + PAGE, at + 3 * PAGE, PAGE), 0);
 }
 
+/* Stores into a hole, at the seams of pages and chunks, and far behind. */
+CASE(map_holes_and_seams, 0)
+{
+	static const off_t at[] = { 0, PAGE - 1, PAGE, CHUNK - 1, CHUNK,
+		2 * CHUNK - PAGE, 3 * CHUNK - 1 };
+	int fd = create("f", 0);
+	unsigned char *m;
+	size_t i;
+
+	OK(ftruncate(fd, 3 * CHUNK));
+	m = map(fd, RW, MAP_SHARED, 3 * CHUNK, 0);
+	for (i = 0; i < COUNT_OF(at); i++) {
+		label("at %lld", (long long)at[i]);
+		WANT_EQ(m[at[i]], 0);
+		pattern(m + at[i], 1, at[i], 1);
+	}
+	OK(msync(m, 3 * CHUNK, MS_SYNC));
+	for (i = 0; i < COUNT_OF(at); i++) {
+		label("at %lld", (long long)at[i]);
+		expect_pattern(fd, at[i], 1, 1);
+		if (i + 1 < COUNT_OF(at))
+			expect_zero(fd, at[i] + 1, at[i + 1] - at[i] - 1);
+	}
+	label(NULL);
+	WANT_EQ(stat_of("f").st_blocks < 3 * CHUNK / 512, 1);
+}
+
+CASE(map_far_behind, 0)
+{
+	off_t far = 3 * (TIB / 1024) + CHUNK;
+	int fd = create("f", 10);
+	unsigned char *m;
+
+	OK(ftruncate(fd, far + 2 * PAGE));
+	m = map(fd, RW, MAP_SHARED, 2 * PAGE, far);
+	WANT_EQ(m[0], 0);
+	m[0] = 'a';
+	m[2 * PAGE - 1] = 'z';
+	OK(msync(m, 2 * PAGE, MS_SYNC));
+	OK(munmap(m, 2 * PAGE));
+	expect_zero(fd, far - PAGE, PAGE);
+	expect_zero(fd, far + 1, 2 * PAGE - 2);
+	m = map(fd, PROT_READ, MAP_SHARED, PAGE, far + PAGE);
+	WANT_EQ(m[PAGE - 1], 'z');
+	expect_pattern(fd, 0, 10, 1);
+}
+
+/* A file that is replaced by rename stays what is mapped. */
+CASE(map_of_a_replaced_file, 0)
+{
+	int fd = create("f", PAGE), g = create("g", 0);
+	unsigned char *m = map(fd, RW, MAP_SHARED, PAGE, 0), before = m[0], c;
+
+	EQ(write(g, "new", 3), 3);
+	OK(rename("g", "f"));
+	WANT_EQ(m[0], before);
+	m[1] = 'm';
+	WANT_EQ(pread(fd, &c, 1, 1), 1);
+	WANT_EQ(c, 'm');
+	OK(close(fd));
+	m[2] = 'n';
+	WANT_EQ(m[2], 'n');
+	WANT_EQ(m[0], before);
+	expect_text("f", "new");
+	OK(munmap(m, PAGE));
+	expect_text("f", "new");
+}
+
 CASE(map_msync_arguments, 0)
 {
 	int fd = create("f", 2 * PAGE);

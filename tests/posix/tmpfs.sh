@@ -15,7 +15,7 @@ tmpfs() { # NAME OPTIONS
 }
 
 mounts() {
-	tmpfs m size=256m && tmpfs small size=8m && tmpfs ro size=8m &&
+	tmpfs m size=256m && tmpfs small size=8m,nr_inodes=2000 && tmpfs ro size=8m &&
 		tree_for_read_only "$WORK/ro" &&
 		mount -o remount,ro "$WORK/ro" && chmod 777 "$WORK/small"
 }
