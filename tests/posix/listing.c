@@ -177,6 +177,9 @@ CASE(getdents_position_after_removal, 0)
 	OK(unlink(path));
 	OK(lseek(fd, after[10], SEEK_SET));
 	CHECK(getdents(fd, sizeof(dents)) > 0);
+	if (!strcmp(dirent_at(0)->d_name, name[12]) &&
+	    deviates(POSITIONS_ARE_COUNTS))
+		return;
 	WANT_EQ(strcmp(dirent_at(0)->d_name, name[11]), 0);
 	snprintf(path, sizeof(path), "d/%s", name[11]);
 	OK(unlink(path));

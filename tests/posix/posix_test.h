@@ -196,6 +196,7 @@ int want_eq_at(const char *file, int line, const char *what, long long have,
 
 enum deviation {
 	HELD_BY_OPEN_ALONE,
+	POSITIONS_ARE_COUNTS,
 	DEVIATIONS_END
 };
 

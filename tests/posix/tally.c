@@ -34,6 +34,12 @@ static const struct {
 		"for an O_PATH descriptor or a working directory",
 		FUSE_SUPER_MAGIC
 	},
+	[POSITIONS_ARE_COUNTS] = {
+		"positions are counts",
+		"tmpfs before Linux 6.6 counts the names before a position of "
+		"a listing, so it moves when one of them goes",
+		TMPFS_MAGIC
+	},
 };
 
 unsigned int label_nr = 1;
