@@ -34,6 +34,7 @@ struct daxfs_region {
 	struct daxfs_span area[DAXFS_AREA_TYPES];
 	u64 pool_base;		/* chunk that holds the first pool page */
 	u64 pool_end;		/* end for ordinary allocation */
+	u64 probes_max;		/* buckets that a section looks at: a bound */
 	u32 host;		/* own slot, if joined */
 	u32 incarnation;
 	int joined;
@@ -79,6 +80,7 @@ static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
 #define DAXFS_CX_OBJECTS	64
 #define DAXFS_CX_RETIRED	1024
 #define DAXFS_CX_SLOTS		32
+#define DAXFS_CX_INODES		64
 
 struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 	u64 off;
@@ -120,6 +122,9 @@ struct daxfs_cx {
 	u32 retire_count;
 	u64 slab_cursor;
 	/* hints of the index and of directories */
+	u64 inode_off[DAXFS_CX_INODES];	/* of inodes found lately, by number */
+	u64 root_off;			/* root of the index in this section; 0: not seen */
+	u32 root_shift;			/* log2 of its buckets */
 	u64 table;			/* table that the counts below are of */
 	u32 used_add;
 	u32 buried;			/* since we looked whether it is too large */
@@ -280,7 +285,10 @@ struct daxfs_new {		/* what is made */
 /* -ENOENT: no such name, or dir is gone. "." and ".." are understood. */
 int daxfs_lookup(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 		 struct daxfs_stat *st);
-/* -EEXIST, -ENOSPC, -ENAMETOOLONG, -ENOENT (dir is gone), -ENOTDIR. */
+/*
+ * -EEXIST (st is of what is there, but for "." and ".."), -ENOSPC,
+ * -ENAMETOOLONG, -ENOENT (dir is gone), -ENOTDIR.
+ */
 int daxfs_create(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 		 const struct daxfs_new *what, struct daxfs_stat *st);
 /* -EPERM for directories, -EMLINK, -ENOENT: it has no name any more. */

@@ -362,9 +362,21 @@ static int is_dots(const char *name, u32 len)
 	return (len == 1 || len == 2) && name[0] == '.' && name[len - 1] == '.';
 }
 
+int daxfs_name_stat(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		    const struct daxfs_name *n, struct daxfs_stat *st)
+{
+	struct daxfs_iref ref;
+	int r = daxfs_iget(cx, n->ino, n->hint, &ref);
+
+	if (!r)
+		r = daxfs_ref_stat(cx, &ref, st);
+	/* Unlinked in between? */
+	return r == -ENOENT ? daxfs_name_dangles(cx, dir, n) : r;
+}
+
 static int lookup_once(struct daxfs_cx *cx, struct lookup_arg *a)
 {
-	struct daxfs_iref dir, ref;
+	struct daxfs_iref dir;
 	struct daxfs_name n;
 	int r = daxfs_dir_get(cx, a->dir, &dir);
 
@@ -375,11 +387,7 @@ static int lookup_once(struct daxfs_cx *cx, struct lookup_arg *a)
 	r = daxfs_name_find(cx, &dir, a->name, a->len, &n);
 	if (r || !n.found)
 		return r ? r : -ENOENT;
-	r = daxfs_iget(cx, n.ino, n.hint, &ref);
-	if (!r)
-		r = daxfs_ref_stat(cx, &ref, a->st);
-	/* Unlinked in between? */
-	return r == -ENOENT ? daxfs_name_dangles(cx, &dir, &n) : r;
+	return daxfs_name_stat(cx, &dir, &n, a->st);
 }
 
 static int lookup_fn(struct daxfs_cx *cx, void *p)

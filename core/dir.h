@@ -31,6 +31,9 @@ int daxfs_name_find(struct daxfs_cx *cx, const struct daxfs_iref *dir,
  */
 int daxfs_name_dangles(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 		       const struct daxfs_name *n);
+/* Attributes of what a name that was found refers to. -EAGAIN: as above. */
+int daxfs_name_stat(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+		    const struct daxfs_name *n, struct daxfs_stat *st);
 /*
  * The directory dir named that parent, and there is none of that number. As
  * above: directories leave a parent, or go, before it goes.

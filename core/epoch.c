@@ -28,6 +28,7 @@ int daxfs_enter(struct daxfs_cx *cx)
 	if (cx->depth++)
 		return 0;
 	cx->probes = 0;
+	cx->root_off = 0;
 	if (!cx->sh)
 		return 0;
 	r = daxfs_still_host(cx);
@@ -75,9 +76,9 @@ int daxfs_leave(struct daxfs_cx *cx)
 
 u64 daxfs_retire_epoch(struct daxfs_cx *cx)
 {
-	/* The unlinking stores are visible before G is read, so whoever enters
+	/* The unlinking, a CAS, is visible before G is read, so whoever enters
 	 * at a later G cannot find the unit. Pairs with [EPO] in daxfs_enter(). */
-	full_fence();
+	full_fence_after_rmw();
 	/* Acquire: after a power cut no unit is of an epoch that G was not. */
 	return a64_load_acquire(&daxfs_globals(cx->rg)->epoch.word);
 }

@@ -257,6 +257,7 @@ int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr)
 	a64_store_relaxed(&cx->sh->epoch, 0);
 	a64_store_relaxed(&cx->sh->drop_attr, 0);
 	a64_store_relaxed(&cx->sh->drop_xattr, 0);
+	a64_store_relaxed(&cx->sh->drop_xattr, 0);
 	/* Seen before the first epoch. Pairs with [EPO] in host_shows(). */
 	a64_or(&h->ctx_used, 1ull << nr);
 	full_fence();

@@ -32,8 +32,6 @@
 #include "word.h"
 
 #define CHAIN_MAX	4096u	/* tables behind a root that is long replaced */
-#define PROBES_SHIFT	3u	/* log2 of buckets looked at in a section, by pool byte */
-#define PROBES_MIN	1000000u
 #define LONG_RUN	512u	/* buckets: a table with such runs is too full */
 #define ENDLESS_RUN	8192u	/* and so full that new keys are refused */
 #define MIGRATE_STEP	16u	/* buckets per insert */
@@ -103,6 +101,14 @@ static u32 levels_of(u32 shift)
 	return shift <= SEG_SHIFT + 8 ? 1 : shift <= SEG_SHIFT + 17 ? 2 : 3;
 }
 
+static void table_view(struct table *tb, u64 off, u32 shift)
+{
+	tb->off = off;
+	tb->shift = shift;
+	tb->levels = levels_of(shift);
+	tb->mask = (1ull << shift) - 1;
+}
+
 static int table_open(const struct daxfs_region *rg, u64 off, struct table *tb)
 {
 	u64 shift;
@@ -114,10 +120,7 @@ static int table_open(const struct daxfs_region *rg, u64 off, struct table *tb)
 	if (shift < DAXFS_TABLE_MIN_SHIFT || shift > DAXFS_TABLE_MAX_SHIFT ||
 	    8ull << shift > rg->area[DAXFS_AREA_POOL].len)
 		return -EUCLEAN;
-	tb->off = off;
-	tb->shift = (u32)shift;
-	tb->levels = levels_of(tb->shift);
-	tb->mask = (1ull << shift) - 1;
+	table_view(tb, off, (u32)shift);
 	return 0;
 }
 
@@ -126,13 +129,24 @@ static struct daxfs_a64 *root_word(struct daxfs_cx *cx)
 	return &daxfs_top_layer(cx->rg)->root_off;
 }
 
+/* A table stays what it is while the section lasts in which it was found. */
 static int table_root(struct daxfs_cx *cx, struct table *tb)
 {
-	/* Pairs with [PUB] in replace_root(). */
-	int r = table_open(cx->rg, a64_load_acquire(root_word(cx)), tb);
+	u64 off = a64_load_acquire(root_word(cx)); /* [PUB] in replace_root() */
+	int r;
 
-	tb->total = r ? 0 : tb->mask + 1;
-	return r;
+	if (off && off == cx->root_off) {
+		tb->t = daxfs_at(cx->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+		table_view(tb, off, cx->root_shift);
+	} else {
+		r = table_open(cx->rg, off, tb);
+		if (r)
+			return r;
+		cx->root_off = off;
+		cx->root_shift = tb->shift;
+	}
+	tb->total = tb->mask + 1;
+	return 0;
 }
 
 /*
@@ -216,15 +230,12 @@ static void probe_start(struct probe *p, const struct table *tb, u64 hash)
  * looks at far more buckets than the walks of fsck or recovery need, whose every
  * step is a short run: a hostile table would make each a walk over all of it.
  */
-static struct daxfs_a64 *probe_bucket(struct daxfs_cx *cx, struct probe *p)
+static inline struct daxfs_a64 *probe_bucket(struct daxfs_cx *cx, struct probe *p)
 {
-	const struct daxfs_region *rg = cx->rg;
-
-	if (++cx->probes > PROBES_MIN +
-			   (rg->area[DAXFS_AREA_POOL].len << PROBES_SHIFT))
+	if (++cx->probes > cx->rg->probes_max)
 		return NULL;
 	if (!p->seg) {
-		p->seg = segment(rg, &p->tb, p->i);
+		p->seg = segment(cx->rg, &p->tb, p->i);
 		if (!p->seg)
 			return NULL;
 	}
@@ -458,7 +469,8 @@ static int count_cells(struct daxfs_cx *cx, const struct table *tb, u64 *cells)
 /*
  * Size of the table that replaces tb. The cells are counted, not estimated:
  * the new table must take them all, one insert for each 16 buckets of tb that
- * migrate, and tombs of cells that die meanwhile.
+ * migrate, and tombs of cells that die meanwhile. A small one would be replaced
+ * over and over by a few names that come and go, and hosts would meet in it.
  */
 static int next_shift(struct daxfs_cx *cx, const struct table *tb, u32 *shift)
 {
@@ -468,7 +480,7 @@ static int next_shift(struct daxfs_cx *cx, const struct table *tb, u32 *shift)
 	if (r)
 		return r;
 	need = cells * 2 + (tb->mask + 1) / 8;
-	*shift = DAXFS_TABLE_MIN_SHIFT;
+	*shift = tb->shift < SHRINK_MIN ? DAXFS_TABLE_MIN_SHIFT : SHRINK_MIN;
 	while (*shift < DAXFS_TABLE_MAX_SHIFT && 1ull << *shift < need)
 		++*shift;
 	return 0;
@@ -633,15 +645,10 @@ static int bucket_is_final(u64 b)
 	       bucket_kind(b) == DAXFS_B_GONE;
 }
 
-/* Make bucket i of tb final. */
-static int migrate_one(struct daxfs_cx *cx, const struct table *tb,
-		       const struct table *next, u64 i)
+/* Make a bucket of a table with successor next final. */
+static int migrate_one(struct daxfs_cx *cx, const struct table *next,
+		       struct daxfs_a64 *bucket)
 {
-	struct daxfs_a64 *seg = segment(cx->rg, tb, i), *bucket;
-
-	if (!seg)
-		return -EUCLEAN;
-	bucket = &seg[i & SEG_MASK];
 	/* Who saw no successor may still make a CELL of EMPTY or TOMB, once
 	 * each; then the bucket goes to its final state. */
 	for (u32 k = 0; k < 64; k++) {
@@ -665,11 +672,14 @@ static int migrate_one(struct daxfs_cx *cx, const struct table *tb,
 static int migrate_range(struct daxfs_cx *cx, const struct table *tb,
 			 const struct table *next, u64 from)
 {
+	struct daxfs_a64 *seg = segment(cx->rg, tb, from);
+	u64 i = from & SEG_MASK, end = i + MIGRATE_STEP;
 	int r = daxfs_still_host(cx);	/* once: each step is idempotent */
 
-	for (u64 i = from; i < from + MIGRATE_STEP && i <= tb->mask && !r; i++)
-		r = migrate_one(cx, tb, next, i);
-	return r;
+	/* Steps are of one segment each, and so is the table's end. */
+	for (; seg && i < end && i <= SEG_MASK && !r; i++)
+		r = migrate_one(cx, next, &seg[i]);
+	return seg ? r : -EUCLEAN;
 }
 
 static void replace_root(struct daxfs_cx *cx, const struct table *tb,
@@ -692,7 +702,7 @@ static int migrate_step(struct daxfs_cx *cx, const struct table *tb,
 
 	/* next before the values: a death that is not seen here comes with a
 	 * burial that sees next. Pairs with [BUR] in daxfs_index_bury(). */
-	full_fence();
+	full_fence_after_rmw();
 	if (from <= tb->mask)
 		r = migrate_range(cx, tb, next, from);
 	for (u32 k = 0; k < 2 && !r; k++) {
@@ -740,8 +750,7 @@ void daxfs_index_compact(struct daxfs_cx *cx)
 	u64 rounds = cx->rg->area[DAXFS_AREA_POOL].nr / 4 + 64, probes = 0;
 
 	/* An error means that it stays as it is; who needs it will meet it. */
-	for (u64 i = 0; i < rounds && probes <= PROBES_MIN +
-	     (cx->rg->area[DAXFS_AREA_POOL].len << PROBES_SHIFT); i++) {
+	for (u64 i = 0; i < rounds && probes <= cx->rg->probes_max; i++) {
 		if (compact_some(cx) <= 0)
 			return;
 		probes += cx->probes;
@@ -978,7 +987,9 @@ int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off)
 	if (!c)
 		return -EUCLEAN;
 	hash = a64_load_relaxed(&c->hash);
-	full_fence();	/* DEAD before the tables; pairs with [BUR] in migrate_cell() */
+	/* DEAD (by the commit, or a CAS) before the tables. Pairs with [BUR] in
+	 * migrate_cell(). */
+	full_fence_after_rmw();
 	r = table_root(cx, &tb);
 	/* Counting a table is paid by an eighth as many burials. */
 	if (!r && ++cx->buried > tb.mask / 8) {

@@ -92,19 +92,28 @@ static int overlay_find(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *ref)
 	return ref->in ? 0 : -EUCLEAN;
 }
 
+/* Where this context found it last, if the number's place was not taken since. */
+static u64 *found_lately(struct daxfs_cx *cx, u64 ino)
+{
+	return &cx->inode_off[ino % DAXFS_CX_INODES];
+}
+
 int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
 {
+	u64 *lately = found_lately(cx, ino);
 	int r = -ENOENT;
 
 	ref->ino = ino;
 	ref->off = 0;
 	ref->in = NULL;
 	ref->has_base = ino && ino <= cx->rg->super.base_inode_nr;
-	if (daxfs_has_overlay(cx->rg) && !hint_is_right(cx, ino, hint, ref)) {
+	if (daxfs_has_overlay(cx->rg) && !hint_is_right(cx, ino, hint, ref) &&
+	    !hint_is_right(cx, ino, *lately, ref)) {
 		r = overlay_find(cx, ino, ref);
 		if (r && r != -ENOENT)
 			return r == -ESTALE ? -ENOENT : r;
 	}
+	*lately = ref->off;
 	if (ref->has_base)
 		return daxfs_base_inode(cx->rg, ino, &ref->base);
 	return ref->in ? 0 : -ENOENT;
@@ -402,14 +411,20 @@ int daxfs_ref_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 	return overlay_stat(cx, ref, st);
 }
 
-/* Strictly later than it was, so that whoever compares sees a change. */
-static void touch_time(struct daxfs_a64 *word, u64 now)
+/*
+ * Of a change of content strictly later than it was, so that whoever compares
+ * sees it; of one of names the clock's, which ticks every few milliseconds.
+ */
+static void touch_time(struct daxfs_a64 *word, u64 now, int strictly)
 {
 	u64 old = a64_load_relaxed(word);
 
 	/* A time far ahead was set by somebody: take the clock's. */
-	if (old >= now && old - now < SECOND_NS)
+	if (old >= now && old - now < SECOND_NS) {
+		if (!strictly)
+			return;
 		now = old + 1;
+	}
 	a64_cas(word, old, now);	/* who set it meanwhile knows better */
 }
 
@@ -435,8 +450,8 @@ void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what)
 	if (daxfs_still_host(cx))
 		return;
 	if (what & DAXFS_TOUCH_MTIME)
-		touch_time(&in->mtime_ns, now);
-	touch_time(&in->ctime_ns, now);
+		touch_time(&in->mtime_ns, now, what & DAXFS_TOUCH_CONTENT);
+	touch_time(&in->ctime_ns, now, what & DAXFS_TOUCH_CONTENT);
 	if (!(what & DAXFS_TOUCH_CONTENT))
 		return;
 	change_raise(in);
@@ -680,7 +695,7 @@ static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	a64_or(opens, host_bit(cx));
 	/* The bit before the count. Pairs with [OPN] in
 	 * daxfs_drop_if_unused(). */
-	full_fence();
+	full_fence_after_rmw();
 	r = daxfs_iget(cx, ref->ino, ref->off, ref);	/* copied up meanwhile? */
 	if (!r && ref->in)
 		r = is_unlinked(cx, ref->in, &unlinked);
@@ -732,7 +747,7 @@ static int close_fn(struct daxfs_cx *cx, void *p)
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	a64_and(daxfs_opens_word(cx, &ref), ~host_bit(cx));
-	full_fence();	/* the bit before a later copy up; [OPN] */
+	full_fence_after_rmw();	/* the bit before a later copy up; [OPN] */
 	r = daxfs_iget(cx, ref.ino, ref.off, &ref);
 	if (r || !ref.in)
 		return r == -ENOENT ? 0 : r;
@@ -845,13 +860,15 @@ int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	u64 nlink;
 	int r;
 
-	full_fence();	/* count or bit before the other; pairs with [OPN] in hold() */
+	/* Count (of a record: its commit) or bit before the other. Pairs with
+	 * [OPN] in hold(). */
+	full_fence_after_rmw();
 	r = is_unused(cx, ref, &nlink);
 	if (r <= 0)
 		return r;
 	a64_store_relaxed(&cx->sh->drop_ino, ref->ino);
 	a64_store_relaxed(&cx->sh->drop_off, ref->off);
-	full_fence();	/* the note before the CAS; pairs with [OPN] in recovery */
+	full_fence_before_rmw();	/* the note before the CAS; [OPN] in recovery */
 	r = drop_claim(cx, ref);
 	if (r == -ESTALE)
 		return r;

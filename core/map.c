@@ -222,8 +222,9 @@ int daxfs_inode_mapped(struct daxfs_cx *cx, struct daxfs_inode *in)
 	u64 ino = DAXFS_KEY_INO(a64_load_relaxed(&in->cell.key));
 	struct daxfs_a64 *opens = daxfs_base_opens(cx->rg, ino);
 
-	full_fence();	/* the slot is cleared before; pairs with [MAP] in
-			 * daxfs_map_begin() */
+	/* The slot is cleared before (by a commit, or not any more after
+	 * "dropping" was set). Pairs with [MAP] in daxfs_map_begin(). */
+	full_fence_after_rmw();
 	/* A pin may have begun when the base inode had no copy to note it on;
 	 * whoever pins a file holds it, too. */
 	return a64_load_relaxed(&in->mapped) ||
@@ -284,6 +285,11 @@ int daxfs_map_retire(struct daxfs_cx *cx, struct daxfs_inode *in)
 	u64 root;
 	int r;
 
+	/* Dropping, or dead, before the words. Pairs with [OPN] in recover.c,
+	 * [SLT] in slot_page_add(). */
+	full_fence_after_rmw();
+	if (!a64_load_acquire(&in->page0) && !a64_load_acquire(&in->map)) /* [PUB] */
+		return 0;
 	how.mapped = daxfs_inode_mapped(cx, in);
 	how.g = daxfs_retire_epoch(cx);
 	r = retire_word(cx, &in->page0, &how);

@@ -387,6 +387,15 @@ static int make_inode(struct daxfs_cx *cx, struct name_arg *a,
 	return 0;
 }
 
+/* The caller may want what is there instead. */
+static int is_there(struct daxfs_cx *cx, struct name_arg *a,
+		    const struct daxfs_iref *dir, const struct daxfs_name *n)
+{
+	int r = a->st ? daxfs_name_stat(cx, dir, n, a->st) : 0;
+
+	return r ? r : -EEXIST;
+}
+
 static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 {
 	struct names_op op = { .born_nr = 0 };
@@ -398,7 +407,7 @@ static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 	if (!r)
 		r = daxfs_name_find(cx, &dir, a->name, a->len, &n);
 	if (!r && n.found)
-		r = -EEXIST;
+		r = is_there(cx, a, &dir, &n);
 	if (!r)
 		r = dir_counts(cx, &dir, &ds);
 	if (!r && !a->made.in)

@@ -105,9 +105,9 @@ static void chunk_has_room(struct daxfs_cx *cx, u64 off)
 {
 	struct daxfs_a64 *hint = daxfs_chunk_hint(cx->rg, chunk_of(cx->rg, off));
 
-	/* Info before hints. Pairs with [HNT] in chunk_mark_full() and
-	 * daxfs_reclaim(). */
-	full_fence();
+	/* Info (the CAS of our callers) before hints. Pairs with [HNT] in
+	 * chunk_mark_full() and daxfs_reclaim(). */
+	full_fence_after_rmw();
 	if (a64_load_relaxed(hint) == DAXFS_CH_FULL)
 		a64_cas(hint, DAXFS_CH_FULL, 0);
 	starving_ends(cx);

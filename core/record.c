@@ -254,7 +254,7 @@ void daxfs_op_begin(struct daxfs_cx *cx)
 	a64_keep(&cx->sh->epoch);
 	/* Readers of older references see the new seq before any entry changes.
 	 * Pairs with [REC] in ref_look(). */
-	full_fence();
+	release_fence();
 }
 
 /* The page of further entries; kept for the life of the context. */
@@ -313,7 +313,7 @@ int daxfs_op_activate(struct daxfs_cx *cx)
 	a64_store_volatile(&cx->sh->patience_ns, cx->patience);
 	/* Entries before status. Pairs with [REC] in daxfs_op_recover(). */
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_ACTIVE));
-	full_fence();	/* pairs with [FRZ]: status before the words are claimed */
+	full_fence_before_rmw();	/* status before the words are claimed; [FRZ] */
 	return 0;
 }
 

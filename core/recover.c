@@ -526,6 +526,7 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 		/* First forget, then retire: if we die in between, the page
 		 * is one that nothing refers to. */
 		a64_store_relaxed(&sh->more_off, 0);
+		full_fence();	/* no CAS: before G, as in daxfs_retire_epoch(); [EPO] */
 		if (more)
 			daxfs_page_retire(cx, more, daxfs_retire_epoch(cx), 0);
 		a64_store_relaxed(&sh->write_ino, 0);

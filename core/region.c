@@ -10,6 +10,9 @@
 #include "region.h"
 #include "word.h"
 
+#define PROBES_SHIFT	3u	/* log2 of buckets looked at in a section, by pool byte */
+#define PROBES_MIN	1000000u
+
 struct why {
 	char *buf;
 	size_t len;
@@ -113,6 +116,7 @@ static int check_pool(struct daxfs_region *rg)
 	if (reserve >= pool->nr || pool->len != pool->nr * DAXFS_PAGE_SIZE)
 		return -EUCLEAN;
 	rg->pool_end = end - reserve * DAXFS_PAGE_SIZE;
+	rg->probes_max = PROBES_MIN + (pool->len << PROBES_SHIFT);
 	if (rg->area[DAXFS_AREA_PAGE_INFO].nr <
 	    (end - rg->pool_base) / DAXFS_PAGE_SIZE)
 		return -EUCLEAN;
@@ -192,70 +196,4 @@ int daxfs_has_overlay(const struct daxfs_region *rg)
 int daxfs_is_persistent(const struct daxfs_region *rg)
 {
 	return !!(rg->super.incompat & DAXFS_INCOMPAT_PERSIST);
-}
-
-static void *entry_at(const struct daxfs_region *rg, u32 type, u64 i, u64 size)
-{
-	if (i >= rg->area[type].nr)
-		return NULL;
-	return daxfs_at(rg, rg->area[type].off + i * size, size, 8);
-}
-
-struct daxfs_globals *daxfs_globals(const struct daxfs_region *rg)
-{
-	return entry_at(rg, DAXFS_AREA_GLOBALS, 0, sizeof(struct daxfs_globals));
-}
-
-static struct daxfs_host_slot *host_slot(const struct daxfs_region *rg, u32 host)
-{
-	return entry_at(rg, DAXFS_AREA_HOSTS, host,
-			sizeof(struct daxfs_host_slot));
-}
-
-struct daxfs_host *daxfs_host(const struct daxfs_region *rg, u32 host)
-{
-	return &host_slot(rg, host)->host;
-}
-
-struct daxfs_shared_ctx *daxfs_shared_ctx(const struct daxfs_region *rg, u32 id)
-{
-	if (id >= DAXFS_HOSTS * DAXFS_CTXS)
-		return NULL;
-	return &host_slot(rg, id / DAXFS_CTXS)->ctx[id % DAXFS_CTXS];
-}
-
-struct daxfs_layer *daxfs_top_layer(const struct daxfs_region *rg)
-{
-	/* Without branches there is one layer, and it is entry 1. */
-	return entry_at(rg, DAXFS_AREA_LAYERS, 1, sizeof(struct daxfs_layer));
-}
-
-struct daxfs_a64 *daxfs_page_info(const struct daxfs_region *rg, u64 off)
-{
-	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
-
-	if (off < pool->off || off - pool->off >= pool->len)
-		return NULL;
-	return entry_at(rg, DAXFS_AREA_PAGE_INFO,
-			(off - rg->pool_base) >> DAXFS_PAGE_SHIFT,
-			sizeof(struct daxfs_a64));
-}
-
-struct daxfs_a64 *daxfs_base_opens(const struct daxfs_region *rg, u64 ino)
-{
-	if (!ino || ino > rg->super.base_inode_nr)
-		return NULL;
-	return entry_at(rg, DAXFS_AREA_BASE_OPENS, ino - 1,
-			sizeof(struct daxfs_a64));
-}
-
-struct daxfs_a64 *daxfs_chunk_hint(const struct daxfs_region *rg, u64 chunk)
-{
-	return entry_at(rg, DAXFS_AREA_CHUNK_HINT, chunk,
-			sizeof(struct daxfs_a64));
-}
-
-struct daxfs_a64 *daxfs_word_page(const struct daxfs_region *rg, u64 off)
-{
-	return daxfs_at(rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
 }

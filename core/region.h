@@ -10,13 +10,46 @@
 
 #include "core.h"
 
-struct daxfs_globals *daxfs_globals(const struct daxfs_region *rg);
+/* Entry i of an area; NULL beyond its end. */
+static inline void *daxfs_entry_at(const struct daxfs_region *rg, u32 type, u64 i,
+				   u64 size)
+{
+	if (i >= rg->area[type].nr)
+		return NULL;
+	return daxfs_at(rg, rg->area[type].off + i * size, size, 8);
+}
+
+static inline struct daxfs_globals *daxfs_globals(const struct daxfs_region *rg)
+{
+	return daxfs_entry_at(rg, DAXFS_AREA_GLOBALS, 0,
+			      sizeof(struct daxfs_globals));
+}
+
+static inline struct daxfs_host_slot *daxfs_host_slot(const struct daxfs_region *rg,
+						      u32 host)
+{
+	return daxfs_entry_at(rg, DAXFS_AREA_HOSTS, host,
+			      sizeof(struct daxfs_host_slot));
+}
+
 /* host < DAXFS_HOSTS */
-struct daxfs_host *daxfs_host(const struct daxfs_region *rg, u32 host);
+static inline struct daxfs_host *daxfs_host(const struct daxfs_region *rg, u32 host)
+{
+	return &daxfs_host_slot(rg, host)->host;
+}
+
 /* Who the owner of a slot is; published by the state, later. */
 void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id);
+
 /* id = host * DAXFS_CTXS + context; NULL beyond the table */
-struct daxfs_shared_ctx *daxfs_shared_ctx(const struct daxfs_region *rg, u32 id);
+static inline struct daxfs_shared_ctx *daxfs_shared_ctx(const struct daxfs_region *rg,
+							u32 id)
+{
+	if (id >= DAXFS_HOSTS * DAXFS_CTXS)
+		return NULL;
+	return &daxfs_host_slot(rg, id / DAXFS_CTXS)->ctx[id % DAXFS_CTXS];
+}
+
 /*
  * What a look finds that is not what it was: -ESTALE, and what cx stores to its
  * context goes nowhere from here on; or 0 if we have changed the state ourselves.
@@ -35,15 +68,48 @@ static inline int daxfs_still_host(struct daxfs_cx *cx)
 	       daxfs_host_recheck(cx);
 }
 
-/* The layer that is written to. */
-struct daxfs_layer *daxfs_top_layer(const struct daxfs_region *rg);
+/* The layer that is written to: without branches there is one, entry 1. */
+static inline struct daxfs_layer *daxfs_top_layer(const struct daxfs_region *rg)
+{
+	return daxfs_entry_at(rg, DAXFS_AREA_LAYERS, 1, sizeof(struct daxfs_layer));
+}
+
 /* Info word of the pool page at off; NULL outside the pool. */
-struct daxfs_a64 *daxfs_page_info(const struct daxfs_region *rg, u64 off);
+static inline struct daxfs_a64 *daxfs_page_info(const struct daxfs_region *rg,
+						u64 off)
+{
+	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
+
+	if (off < pool->off || off - pool->off >= pool->len)
+		return NULL;
+	return daxfs_entry_at(rg, DAXFS_AREA_PAGE_INFO,
+			      (off - rg->pool_base) >> DAXFS_PAGE_SHIFT,
+			      sizeof(struct daxfs_a64));
+}
+
 /* Bitmap of the hosts that hold base inode ino; NULL if it is none. */
-struct daxfs_a64 *daxfs_base_opens(const struct daxfs_region *rg, u64 ino);
+static inline struct daxfs_a64 *daxfs_base_opens(const struct daxfs_region *rg,
+						 u64 ino)
+{
+	if (!ino || ino > rg->super.base_inode_nr)
+		return NULL;
+	return daxfs_entry_at(rg, DAXFS_AREA_BASE_OPENS, ino - 1,
+			      sizeof(struct daxfs_a64));
+}
+
 /* Hint of the chunk with that index; NULL outside the pool. */
-struct daxfs_a64 *daxfs_chunk_hint(const struct daxfs_region *rg, u64 chunk);
+static inline struct daxfs_a64 *daxfs_chunk_hint(const struct daxfs_region *rg,
+						 u64 chunk)
+{
+	return daxfs_entry_at(rg, DAXFS_AREA_CHUNK_HINT, chunk,
+			      sizeof(struct daxfs_a64));
+}
+
 /* An array of 512 words that fills the page at off; NULL if bad. */
-struct daxfs_a64 *daxfs_word_page(const struct daxfs_region *rg, u64 off);
+static inline struct daxfs_a64 *daxfs_word_page(const struct daxfs_region *rg,
+						u64 off)
+{
+	return daxfs_at(rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+}
 
 #endif

@@ -649,7 +649,7 @@ static int append_once(struct daxfs_cx *cx, struct daxfs_write *w)
 		r = daxfs_op_activate(cx);
 	if (!r)
 		r = daxfs_op_claim(cx, 0, 1);
-	full_fence();	/* the claim before the copies; pairs with [CUT] in still_uncut() */
+	full_fence_after_rmw();	/* the claim before the copies; [CUT] in still_uncut() */
 	if (!r)
 		r = daxfs_size_read(cx, in, &w->off);
 	if (!r && w->len > DAXFS_MAX_FILE - w->off)

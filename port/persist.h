@@ -145,6 +145,33 @@ static inline void full_fence(void)
 		persist_complete();
 }
 
+/*
+ * The same for what the last RMW of this thread stored and what came before
+ * it; stores since that RMW are not ordered.
+ */
+static inline void full_fence_after_rmw(void)
+{
+	raw_full_fence_after_rmw();
+	if (port_is_persistent())
+		persist_complete();
+}
+
+/* The same for what comes from the next RMW of this thread on. */
+static inline void full_fence_before_rmw(void)
+{
+	raw_full_fence_before_rmw();
+	if (port_is_persistent())
+		persist_complete();
+}
+
+/* Earlier accesses before later stores. */
+static inline void release_fence(void)
+{
+	raw_release_fence();
+	if (port_is_persistent())
+		persist_complete();
+}
+
 static inline void acquire_fence(void)
 {
 	raw_acquire_fence();

@@ -48,7 +48,7 @@ FNR == 1 { settle(); last_tag = -99 }
 		settle()
 }
 FILENAME != doc && \
-/(a64_((load_acquire|store_release)(_volatile)?|cas|or|and)|full_fence|acquire_fence)\(/ {
+/(a64_((load_acquire|store_release)(_volatile)?|cas|or|and)|_fence(_after_rmw|_before_rmw)?)\(/ {
 	pending = FNR
 	pending_kind = /a64_(cas|or|and)\(/ ? "cas" : "untagged"
 	where = FILENAME ":" FNR

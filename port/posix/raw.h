@@ -80,6 +80,37 @@ static inline void raw_acquire_fence(void)
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
+static inline void raw_release_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+/*
+ * Full fences that stand right behind, or right before, a read-modify-write:
+ * on x86 its lock prefix is one already (as smp_mb__after_atomic() of Linux).
+ */
+#ifdef __x86_64__
+static inline void raw_full_fence_after_rmw(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+static inline void raw_full_fence_before_rmw(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+#else
+static inline void raw_full_fence_after_rmw(void)
+{
+	raw_full_fence();
+}
+
+static inline void raw_full_fence_before_rmw(void)
+{
+	raw_full_fence();
+}
+#endif
+
 /*
  * Content of the region that other hosts may change meanwhile: bytes, not
  * values. The copy is what is looked at. Never both ends shared and

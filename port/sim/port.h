@@ -50,6 +50,9 @@ void sim_weak_store(struct daxfs_a64 *w, u64 v, int release);
 /* *w held found and has, if stored, its new value now. */
 void sim_weak_rmw(const struct daxfs_a64 *w, u64 found, int stored, int ordered);
 void sim_weak_fence(int full);
+void sim_weak_release_fence(void);
+void sim_weak_fence_after_rmw(void);
+void sim_weak_fence_before_rmw(void);
 
 /* Memory changes by itself, most where it was looked at (noise.c). */
 extern int sim_noisy;
@@ -152,6 +155,27 @@ static inline void raw_acquire_fence(void)
 	sim_step();
 	if (sim_weak)
 		sim_weak_fence(0);
+}
+
+static inline void raw_release_fence(void)
+{
+	sim_step();
+	if (sim_weak)
+		sim_weak_release_fence();
+}
+
+static inline void raw_full_fence_after_rmw(void)
+{
+	sim_step();
+	if (sim_weak)
+		sim_weak_fence_after_rmw();
+}
+
+static inline void raw_full_fence_before_rmw(void)
+{
+	sim_step();
+	if (sim_weak)
+		sim_weak_fence_before_rmw();
 }
 
 /* In pieces, a step each, so that a copy can be cut off and overtaken. */

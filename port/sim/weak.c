@@ -15,6 +15,9 @@
  * host's last full fence. An acquire load takes it over, a relaxed one at the
  * host's next fence. A read-modify-write acts on the newest message and adds
  * its clock to it (release sequence). Full fences go through one clock of all.
+ * One behind an RMW does not give it the host's own stores since that RMW; one
+ * before an RMW acts there, without the own stores since the fence: what both an
+ * x86, where the RMW is the fence, and another machine, which has one, promise.
  *
  * Less than C11 allows, so a program may be wrong and yet never fail here:
  * no load sees a store that comes later (no load buffering), stores of two
@@ -70,6 +73,9 @@ struct host {
 	struct clock pending;	/* of relaxed loads: comes with a fence */
 	struct clock released;	/* what relaxed stores carry */
 	u32 released_at;	/* the same as an entry of clock[], or 0 */
+	u32 rmw;		/* own stores up to the last read-modify-write */
+	u32 owed;		/* and up to a fence before the next one */
+	int owes;
 };
 
 int sim_weak;
@@ -284,9 +290,36 @@ void sim_weak_store(struct daxfs_a64 *w, u64 v, int release)
 	w->raw = v;
 }
 
-void sim_weak_rmw(const struct daxfs_a64 *w, u64 found, int stored, int ordered)
+static void release_all(struct host *h)
 {
-	struct host *h = self();
+	h->released = h->now;
+	h->released_at = 0;
+}
+
+/* A full fence, but for the stores of the host itself from number own on. */
+static void fence_for(struct host *h, u32 own)
+{
+	u32 me = sim_self();
+	struct clock given;
+
+	join(&h->now, &h->pending);
+	join(&h->now, &weak.fences);
+	given = h->now;
+	given.seq[me] = own;
+	join(&weak.fences, &given);
+	release_all(h);
+}
+
+static void pay_fence(struct host *h)
+{
+	if (h->owes)
+		fence_for(h, h->owed);
+	h->owes = 0;
+}
+
+static void rmw(struct host *h, const struct daxfs_a64 *w, u64 found, int stored,
+		int ordered)
+{
 	u32 me = sim_self();
 	struct clock c;
 	struct word *x;
@@ -307,24 +340,45 @@ void sim_weak_rmw(const struct daxfs_a64 *w, u64 found, int stored, int ordered)
 	message_add(x, w->raw, me, h->now.seq[me], keep_clock(&c));
 }
 
-/* ---- fences ---- */
-
-static void release_all(struct host *h)
+void sim_weak_rmw(const struct daxfs_a64 *w, u64 found, int stored, int ordered)
 {
-	h->released = h->now;
-	h->released_at = 0;
+	struct host *h = self();
+
+	pay_fence(h);
+	rmw(h, w, found, stored, ordered);
+	h->rmw = h->now.seq[sim_self()];
 }
+
+/* ---- fences ---- */
 
 void sim_weak_fence(int full)
 {
 	struct host *h = self();
 
-	join(&h->now, &h->pending);
-	if (!full)
-		return;
-	join(&h->now, &weak.fences);
-	weak.fences = h->now;
-	release_all(h);
+	if (full)
+		fence_for(h, h->now.seq[sim_self()]);
+	else
+		join(&h->now, &h->pending);
+}
+
+void sim_weak_release_fence(void)
+{
+	release_all(self());
+}
+
+void sim_weak_fence_after_rmw(void)
+{
+	struct host *h = self();
+
+	fence_for(h, h->rmw);
+}
+
+void sim_weak_fence_before_rmw(void)
+{
+	struct host *h = self();
+
+	h->owed = h->now.seq[sim_self()];
+	h->owes = 1;
 }
 
 void sim_tell(void)

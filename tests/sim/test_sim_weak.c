@@ -51,6 +51,8 @@ THREAD(x_then_y, a64_store_relaxed(&x, 1); a64_store_relaxed(&y, 1);)
 THREAD(x_then_y_rel, a64_store_relaxed(&x, 1); a64_store_release(&y, 1);)
 THREAD(x_fence_y, a64_store_relaxed(&x, 1); full_fence();
        a64_store_relaxed(&y, 1);)
+THREAD(x_rfence_y, a64_store_relaxed(&x, 1); release_fence();
+       a64_store_relaxed(&y, 1);)
 THREAD(x_then_y_cas, a64_store_relaxed(&x, 1); a64_cas(&y, 0, 1);)
 THREAD(x_then_y_add, a64_store_relaxed(&x, 1); a64_add_relaxed(&y, 1);)
 THREAD(x_fence_y_add, a64_store_relaxed(&x, 1); full_fence();
@@ -94,6 +96,15 @@ THREAD(sb_x_fence, a64_store_relaxed(&x, 1); full_fence(); r[0] = rlx(&y);)
 THREAD(sb_y_fence, a64_store_relaxed(&y, 1); full_fence(); r[1] = rlx(&x);)
 THREAD(sb_x_cas, a64_cas(&x, 0, 1); r[0] = acq(&y);)
 THREAD(sb_y_cas, a64_cas(&y, 0, 1); r[1] = acq(&x);)
+
+THREAD(sb_x_after, a64_cas(&x, 0, 1); full_fence_after_rmw(); r[0] = rlx(&y);)
+THREAD(sb_y_after, a64_cas(&y, 0, 1); full_fence_after_rmw(); r[1] = rlx(&x);)
+THREAD(sb_y_too_late, a64_cas(&z, 0, 1); a64_store_relaxed(&y, 1);
+       full_fence_after_rmw(); r[1] = rlx(&x);)
+THREAD(sb_y_before, a64_store_relaxed(&y, 1); full_fence_before_rmw();
+       a64_cas(&z, 0, 1); r[1] = rlx(&x);)
+THREAD(sb_y_too_early, full_fence_before_rmw(); a64_store_relaxed(&y, 1);
+       a64_add_relaxed(&z, 1); r[1] = rlx(&x);)
 
 static int sb(void)
 {
@@ -249,6 +260,9 @@ static const struct litmus litmus[] = {
 	{ "MP, full fences", NEVER, mp, { x_fence_y, y_full_x } },
 	{ "MP, fence of the writer alone", SEEN, mp, { x_fence_y, y_then_x } },
 	{ "MP, fence of the reader alone", SEEN, mp, { x_then_y, y_fence_x } },
+	{ "MP, release fence and acquire", NEVER, mp, { x_rfence_y, y_acq_x } },
+	{ "MP, release fence and acquire fence", NEVER, mp,
+	  { x_rfence_y, y_fence_x } },
 	{ "MP, release and acquire fence", NEVER, mp, { x_then_y_rel, y_fence_x } },
 	{ "MP, tell and listen", NEVER, mp, { x_tell_y, y_listen_x } },
 	{ "MP, tell without listen", SEEN, mp, { x_tell_y, y_then_x } },
@@ -261,6 +275,13 @@ static const struct litmus litmus[] = {
 	{ "SB, CAS and acquire", SEEN, sb, { sb_x_cas, sb_y_cas } },
 	{ "SB, one fence", SEEN, sb, { sb_x_fence, sb_y } },
 	{ "SB, full fences", NEVER, sb, { sb_x_fence, sb_y_fence } },
+	{ "SB, fences behind a CAS", NEVER, sb, { sb_x_after, sb_y_after } },
+	{ "SB, one behind a CAS", NEVER, sb, { sb_x_after, sb_y_fence } },
+	{ "SB, a store between CAS and fence", SEEN, sb,
+	  { sb_x_after, sb_y_too_late } },
+	{ "SB, a fence before a CAS", NEVER, sb, { sb_x_fence, sb_y_before } },
+	{ "SB, a store behind a fence before an add", SEEN, sb,
+	  { sb_x_fence, sb_y_too_early } },
 	{ "LB (left out)", NEVER, lb, { lb_x, lb_y } },
 	{ "IRIW, acquire", SEEN, iriw, { x_one_rel, y_one_rel, iriw_xy, iriw_yx } },
 	{ "IRIW, full fences", NEVER, iriw,
