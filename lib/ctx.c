@@ -4,11 +4,16 @@
  *
  * Notes: a thread comes back to the context that it had last, so that the
  * context's hints and its line in shared memory stay on one processor. No
- * lock in the common case; when all are busy, threads wait for a put.
+ * lock in the common case; when all are busy, threads wait for a put. A put
+ * looks for them without a fence, which each call would pay, so it may miss one
+ * that has just come: nobody waits longer than a millisecond without a look.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "mount_priv.h"
+
+#define WAIT_NS		1000000
 
 static u32 next_pref;
 static __thread u32 pref;	/* 1 + the context taken last, 0: none yet */
@@ -77,6 +82,19 @@ struct daxfs_cx *daxfs_cx_try(struct daxfs_mount *m)
 	return NULL;
 }
 
+static void wait_for_put(struct daxfs_mount *m)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_nsec += WAIT_NS;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	pthread_cond_timedwait(&m->cx_free, &m->cx_lock, &t);
+}
+
 struct daxfs_cx *daxfs_cx_get(struct daxfs_mount *m)
 {
 	struct daxfs_cx *cx = daxfs_cx_try(m);
@@ -84,11 +102,9 @@ struct daxfs_cx *daxfs_cx_get(struct daxfs_mount *m)
 	if (cx)
 		return cx;
 	pthread_mutex_lock(&m->cx_lock);
-	/* Announced before the look: see the other side in daxfs_cx_put(). */
-	__atomic_fetch_add(&m->cx_waiters, 1, __ATOMIC_SEQ_CST);
-	full_fence();
+	__atomic_fetch_add(&m->cx_waiters, 1, __ATOMIC_RELAXED);
 	while (!(cx = daxfs_cx_try(m)))
-		pthread_cond_wait(&m->cx_free, &m->cx_lock);
+		wait_for_put(m);
 	__atomic_fetch_sub(&m->cx_waiters, 1, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&m->cx_lock);
 	return cx;
@@ -98,9 +114,8 @@ void daxfs_cx_put(struct daxfs_mount *m, struct daxfs_cx *cx)
 {
 	struct daxfs_cx_slot *s = &m->slot[cx - m->cx];
 
-	/* Free before looking for waiters: one of us sees the other. */
-	__atomic_exchange_n(&s->busy, 0, __ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&m->cx_waiters, __ATOMIC_SEQ_CST))
+	__atomic_store_n(&s->busy, 0, __ATOMIC_RELEASE);
+	if (!__atomic_load_n(&m->cx_waiters, __ATOMIC_RELAXED))
 		return;
 	pthread_mutex_lock(&m->cx_lock);
 	pthread_cond_signal(&m->cx_free);

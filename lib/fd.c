@@ -50,25 +50,54 @@ static int create_last(struct daxfs *fs, struct daxfs_cx *cx,
 	return daxfs_create(cx, w->dir, w->name, w->len, &what, &w->st);
 }
 
-/* Find or make it. *made: it is new, as we want it. -EAGAIN: try again. */
+/*
+ * Look first, for what a symbolic link at the end may lead to. *made: it is
+ * new. -EAGAIN: try again.
+ */
+static int find_then_make(struct daxfs *fs, struct daxfs_cx *cx, u64 start,
+			  const char *path, int flags, mode_t mode,
+			  struct daxfs_walk *w, int *made)
+{
+	u32 how = flags & O_NOFOLLOW ? 0 : DAXFS_WALK_FOLLOW;
+	int r = daxfs_walk(cx, start, path, how, w);
+
+	if (r != -ENOENT || !w->len || !(flags & O_CREAT))
+		return r;
+	r = create_last(fs, cx, w, mode);
+	*made = !r;
+	return r == -EEXIST ? -EAGAIN : r;
+}
+
+/*
+ * Find or make it. Making says what is there if that fails, so that the name
+ * is looked for once.
+ */
 static int find_or_make(struct daxfs *fs, struct daxfs_cx *cx, u64 start,
 			const char *path, int flags, mode_t mode,
 			struct daxfs_walk *w, int *made)
 {
-	int excl = (flags & O_CREAT) && (flags & O_EXCL), r;
-	u32 how = flags & O_NOFOLLOW ? 0 : DAXFS_WALK_FOLLOW;
+	int r;
 
 	*made = 0;
-	r = daxfs_walk(cx, start, path, excl ? DAXFS_WALK_PARENT : how, w);
-	if (excl && !r && daxfs_walk_is_dots(w))
-		return -EEXIST;
-	if (!excl && (r != -ENOENT || !w->len || !(flags & O_CREAT)))
+	if (!(flags & O_CREAT))
+		return find_then_make(fs, cx, start, path, flags, mode, w, made);
+	r = daxfs_walk(cx, start, path, DAXFS_WALK_PARENT, w);
+	if (r)
 		return r;
-	if (excl && r)
+	if (flags & O_EXCL) {
+		r = daxfs_walk_is_dots(w) ? -EEXIST :
+		    create_last(fs, cx, w, mode);
+		*made = !r;
 		return r;
-	r = create_last(fs, cx, w, mode);
+	}
+	r = w->slash || daxfs_walk_is_dots(w) ? -EEXIST :
+	    create_last(fs, cx, w, mode);
 	*made = !r;
-	return r == -EEXIST && !excl ? -EAGAIN : r;
+	if (r != -EEXIST)
+		return r;
+	if (!w->slash && !daxfs_walk_is_dots(w) && !S_ISLNK(w->st.mode))
+		return 0;
+	return find_then_make(fs, cx, start, path, flags, mode, w, made);
 }
 
 static int truncate_now(struct daxfs_cx *cx, struct daxfs_held *held)

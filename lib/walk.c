@@ -137,10 +137,23 @@ static int whole(struct walker *wk, u32 how, struct daxfs_walk *w)
 	return daxfs_getattr(wk->cx, wk->dir, &w->st);
 }
 
+/* A name in the directory itself, whose parent is asked for: nothing to look up. */
+static int parent_alone(u64 start, const char *path, u32 how, struct daxfs_walk *w)
+{
+	size_t len = strcspn(path, "/");
+
+	if (!(how & DAXFS_WALK_PARENT) || path[len] || len > DAXFS_NAME_MAX)
+		return 0;
+	w->dir = start;
+	w->len = (u32)len;
+	memcpy(w->name, path, len + 1);
+	return 1;
+}
+
 int daxfs_walk(struct daxfs_cx *cx, u64 start, const char *path, u32 how,
 	       struct daxfs_walk *w)
 {
-	struct walker wk = { .cx = cx, .depth = 1, .dir = start };
+	struct walker wk;	/* most of its frames are never looked at */
 	const char *name;
 	size_t len;
 	int r;
@@ -149,8 +162,12 @@ int daxfs_walk(struct daxfs_cx *cx, u64 start, const char *path, u32 how,
 	w->slash = 0;
 	if (!*path)
 		return -ENOENT;
-	if (*path == '/')
-		wk.dir = DAXFS_ROOT_INO;
+	if (parent_alone(start, path, how, w))
+		return 0;
+	wk.cx = cx;
+	wk.depth = 1;
+	wk.links = 0;
+	wk.dir = *path == '/' ? DAXFS_ROOT_INO : start;
 	wk.frame[0] = (struct frame){ .buf = NULL, .at = path };
 	r = daxfs_enter(cx);	/* one section for all lookups: one fence */
 	if (r)
