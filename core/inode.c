@@ -817,15 +817,15 @@ int daxfs_drop_finish(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	return ref->has_base ? 0 : daxfs_cell_dispose(cx, ref->off);
 }
 
-/* Without links and holders? Then *nlink is the word to drop it by. */
+/*
+ * Without links and holders? Then *nlink is the word to drop it by. That is
+ * settled before the look: a file that had no name yet may get one.
+ */
 static int is_unused(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *nlink)
 {
-	int unlinked, r = is_unlinked(cx, ref->in, &unlinked);
+	int unlinked = 1, r = daxfs_word_settle(cx, &ref->in->nlink, nlink);
 
-	if (r || !unlinked)
-		return r;
-	r = daxfs_word_settle(cx, &ref->in->nlink, nlink);
-	if (!r)		/* a file that had no name yet may have got one */
+	if (!r)
 		r = is_unlinked(cx, ref->in, &unlinked);
 	if (r)
 		return r;
@@ -857,14 +857,13 @@ static int drop_claim(struct daxfs_cx *cx, struct daxfs_iref *ref)
 
 int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
-	u64 nlink;
-	int r;
+	int unlinked, r;
 
 	/* Count (of a record: its commit) or bit before the other. Pairs with
 	 * [OPN] in hold(). */
 	full_fence_after_rmw();
-	r = is_unused(cx, ref, &nlink);
-	if (r <= 0)
+	r = is_unlinked(cx, ref->in, &unlinked);
+	if (r || !unlinked)
 		return r;
 	a64_store_relaxed(&cx->sh->drop_ino, ref->ino);
 	a64_store_relaxed(&cx->sh->drop_off, ref->off);
