@@ -300,7 +300,7 @@ static int punch_once(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 		r = daxfs_op_activate(cx);
 	if (!r)
 		r = daxfs_op_claim(cx, 0, 1);
-	full_fence();	/* the claim before the copies; pairs with [CUT] in still_uncut() */
+	full_fence_after_rmw();	/* the claim before the copies; [CUT] in still_uncut() */
 	if (!r)
 		r = punch_pages(cx, w, done);
 	r = punch_end(cx, w, r);
