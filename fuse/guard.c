@@ -63,7 +63,7 @@ static int abort_by_file(dev_t dev)
 /* As root: it aborts first, whether it can be unmounted then or not. */
 static void abort_by_unmount(const char *mountpoint, dev_t dev)
 {
-	dev_t now;
+	dev_t now = 0;
 
 	if (!device_of(mountpoint, &now) && now == dev)
 		umount2(mountpoint, MNT_FORCE);
@@ -117,6 +117,7 @@ int daxfs_guard_main(int argc, char **argv)
 {
 	if (argc != 4)
 		return 1;
+	prctl(PR_SET_NAME, DAXFS_GUARD_NAME);	/* as programs list it */
 	return guard((pid_t)strtol(argv[1], NULL, 10), argv[3],
 		     (dev_t)strtoull(argv[2], NULL, 10));
 }
@@ -149,7 +150,7 @@ static _Noreturn void become_guard(pid_t parent, const char *mountpoint,
 pid_t daxfs_guard_start(const char *mountpoint)
 {
 	pid_t parent = getpid(), pid;
-	dev_t dev;
+	dev_t dev = 0;
 	int r = device_of(mountpoint, &dev);
 
 	if (r)

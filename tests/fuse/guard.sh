@@ -15,7 +15,7 @@ guarded() { # [none]
 }
 
 guard_of() { # PID: its child of that name
-	grep -lz "^daxfs-guard$" /proc/[0-9]*/cmdline 2>/dev/null |
+	grep -l "^daxfs-guard$" /proc/[0-9]*/comm 2>/dev/null |
 		while IFS=/ read -r _ _ pid _; do
 			grep -q "^PPid:[[:space:]]*$1$" "/proc/$pid/status" &&
 				echo "$pid"
