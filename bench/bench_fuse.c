@@ -412,6 +412,7 @@ int main(int argc, char **argv)
 		die("no memory");
 	atexit(clean);
 	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGPIPE, &sa, NULL);	/* nobody reads the rows */
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	find_programs();
