@@ -579,7 +579,7 @@ static int format(const struct daxfs_target *t, struct daxfs_geometry *g)
 
 static int write_region(const struct options *o, struct daxfs_target *t,
 			struct daxfs_geometry *g, struct daxfs_image *image,
-			struct bar *bar)
+			struct tar_source *src, struct bar *bar)
 {
 	if (daxfs_target_create(t, g->region_len))
 		return -1;
@@ -593,6 +593,8 @@ static int write_region(const struct options *o, struct daxfs_target *t,
 	if (image && daxfs_image_write(image, t->base, t->device ? -1 : t->fd,
 				       &g->super))
 		return image_failed(image, bar);
+	if (src && tar_source_unchanged(src))
+		return -1;
 	if (format(t, g) || (o->validate && validate(t)))
 		return -1;
 	return daxfs_target_commit(t);
@@ -761,7 +763,7 @@ static int make(const struct options *o, struct daxfs_target *t)
 	if (!err)
 		err = plan(&m.g, o, t, image);
 	if (!err)
-		err = write_region(o, t, &m.g, image, &bar);
+		err = write_region(o, t, &m.g, image, src, &bar);
 	daxfs_tool_progress_end(&bar.p);
 	if (!err && image)
 		daxfs_image_totals(image, &m.totals);

@@ -624,6 +624,32 @@ garbage_behind() {
 }
 t "garbage behind gzip" garbage_behind
 
+# Content of a plain archive stays there until the image is written; the layer
+# over it, in a pipe, says when the first was read.
+changes_meanwhile() { # COMMAND...
+	cp "$WORK/all.tar" "$WORK/t.tar" && rm -f "$WORK/pipe" "$SHM"/* && mkfifo "$WORK/pipe" ||
+		return 1
+	mkdaxfs -q -o "$SHM/new" -t "$WORK/t.tar" -t "$WORK/pipe" 2>"$WORK/.said" &
+	STARTED+=($!)
+	exec 7>"$WORK/pipe"	# it has come to the second archive
+	"$@"
+	cat "$WORK/all.tar" >&7
+	exec 7>&-
+	wait "${STARTED[-1]}"
+	same "$?" 1 && grep -q 't.tar.* changed while it was read' "$WORK/.said" && only "$SHM"
+}
+other_bytes() {
+	printf X | dd of="$WORK/t.tar" bs=1 seek=1000000 conv=notrunc status=none
+}
+t "an archive that becomes longer" changes_meanwhile truncate -s +1 "$WORK/t.tar"
+t "an archive that becomes shorter" changes_meanwhile truncate -s 1000 "$WORK/t.tar"
+t "an archive of other bytes" changes_meanwhile other_bytes
+unchanged() {
+	cp "$WORK/all.tar" "$WORK/t.tar" &&
+		says "$SRC" -t "$WORK/t.tar" -t "$WORK/all.tar"
+}
+t "the same without a change" unchanged
+
 # Each is an image that passes its check, or an error: nothing else.
 mutations() { # ARCHIVE SEED NR
 	local seed rc images=0

@@ -6,22 +6,29 @@
  * the character set of the locale and warns where it cannot, keeping the bytes;
  * in the C locale, which these tools never leave, that means: it
  * keeps all bytes. Its other warnings are errors: something would be lost.
+ * Content is copied to the spool only if it is compressed, comes from a pipe, or
+ * has holes.
  */
 #define _GNU_SOURCE
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common.h"
 #include "stream.h"
 #include "tar.h"
 
+#define TAR_BLOCK 512u
+
 struct reading {
 	struct tar_archive *a;
 	struct tar_stream stream;
 	struct archive *ar;
+	int holes;		/* the entry says that it has some */
 };
 
 int tar_entry_error(const struct tar_archive *a, const char *path,
@@ -65,6 +72,67 @@ static la_ssize_t give(struct archive *ar, void *arg, const void **buf)
 	return n;
 }
 
+static la_int64_t skip(struct archive *ar, void *arg, la_int64_t len)
+{
+	struct reading *r = arg;
+
+	(void)ar;
+	return (la_int64_t)tar_stream_skip(&r->stream, (u64)len);
+}
+
+/* ---- content that stays where it is ---- */
+
+/* Is that the header of an entry, by its checksum? */
+static int is_header(const u8 block[TAR_BLOCK])
+{
+	u32 sum = 0, i;
+	char text[9] = { 0 };
+
+	memcpy(text, block + 148, 8);
+	for (i = 0; i < TAR_BLOCK; i++)
+		sum += i >= 148 && i < 156 ? ' ' : block[i];
+	return strtoul(text, NULL, 8) == sum;
+}
+
+/*
+ * libarchive says how far it has read, but not in so many words where the
+ * content of an entry begins. It does behind a header; if there is none, or
+ * other bytes follow, the content goes to the spool.
+ */
+static int is_place(const struct reading *r, u64 place, const void *data,
+		    size_t len)
+{
+	u8 block[2 * TAR_BLOCK];
+	size_t want = TAR_BLOCK + (len < TAR_BLOCK ? len : TAR_BLOCK);
+
+	return place >= TAR_BLOCK &&
+	       pread(r->stream.fd, block, want, (off_t)(place - TAR_BLOCK)) ==
+	       (ssize_t)want && is_header(block) &&
+	       !memcmp(block + TAR_BLOCK, data, want - TAR_BLOCK);
+}
+
+/* The first bytes of a file without holes were read. */
+static int keep_place(struct reading *r, struct tar_entry *e, const void *data,
+		      size_t len)
+{
+	struct daxfs_tree_extent *x;
+	u64 place;
+
+	if (tar_stream_place(&r->stream,
+			     (u64)archive_filter_bytes(r->ar, 0), e->file.size,
+			     &place) || !is_place(r, place, data, len))
+		return 1;
+	x = daxfs_arena_alloc(&r->a->arena, sizeof(*x));
+	if (!x)
+		return tar_no_memory(r->a);
+	*x = (struct daxfs_tree_extent){ .len = e->file.size, .from = place };
+	e->file.fd = r->stream.file ? r->stream.file->fd : r->a->fd;
+	e->file.extent = x;
+	e->file.extent_nr = 1;
+	r->a->placed = 1;
+	return archive_read_data_skip(r->ar) ? unreadable(r) : 0;
+}
+
 /* ---- content ---- */
 
 static int keep_content(struct tar_archive *a, struct tar_entry *e,
@@ -84,7 +152,7 @@ static int keep_content(struct tar_archive *a, struct tar_entry *e,
 	return 0;
 }
 
-static int spool_blocks(struct reading *r, const struct tar_entry *e,
+static int spool_blocks(struct reading *r, struct tar_entry *e,
 			struct tar_content *c)
 {
 	struct tar_archive *a = r->a;
@@ -96,6 +164,11 @@ static int spool_blocks(struct reading *r, const struct tar_entry *e,
 	while (!(got = archive_read_data_block(r->ar, &buf, &len, &off))) {
 		if (!len)
 			continue;
+		if (!off && !c->data_end && !r->holes) {
+			got = keep_place(r, e, buf, len);
+			if (got <= 0)
+				return got;
+		}
 		if ((u64)off < c->data_end || (u64)off > e->file.size ||
 		    len > e->file.size - (u64)off)
 			return tar_entry_error(a, e->path, "its list of holes "
@@ -118,7 +191,7 @@ static int read_content(struct reading *r, struct tar_entry *e)
 		return tar_entry_error(r->a, e->path, "is larger than 16 TiB; "
 				       "make the archive without it");
 	err = spool_blocks(r, e, &c);
-	if (!err)
+	if (!err && !e->file.extent)
 		err = keep_content(r->a, e, &c);
 	free(c.extent);
 	return err;
@@ -174,6 +247,7 @@ static int read_entry(struct reading *r, struct archive_entry *ae)
 		return 0;
 	if (tar_attr_read(r->a, ae, e))
 		return -1;
+	r->holes = archive_entry_sparse_reset(ae) > 0;
 	return S_ISREG(e->file.mode) ? read_content(r, e) : 0;
 }
 
@@ -195,6 +269,36 @@ static int read_entries(struct reading *r)
 	return tar_spool_finish(&r->a->spool);
 }
 
+/* Content that stays in its file is read when the image is written. */
+static int keep_open(struct tar_archive *a, int fd)
+{
+	if (fd < 0 || fstat(fd, &a->st) || !S_ISREG(a->st.st_mode))
+		return 0;
+	a->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (a->fd >= 0)
+		return 0;
+	daxfs_tool_error("%s: cannot be kept open: %s; raise the limit of open "
+			 "files", a->name, strerror(errno));
+	return -1;
+}
+
+int tar_archive_unchanged(const struct tar_archive *a)
+{
+	struct stat st;
+
+	if (a->fd < 0 || !a->placed)
+		return 0;
+	if (!fstat(a->fd, &st) && st.st_size == a->st.st_size &&
+	    st.st_mtim.tv_sec == a->st.st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == a->st.st_mtim.tv_nsec &&
+	    st.st_ctim.tv_sec == a->st.st_ctim.tv_sec &&
+	    st.st_ctim.tv_nsec == a->st.st_ctim.tv_nsec)
+		return 0;
+	daxfs_tool_error("%s: changed while it was read; try again when nobody "
+			 "writes to it", a->name);
+	return -1;
+}
+
 int tar_archive_read(struct tar_archive *a, const char *name, int fd,
 		     const struct daxfs_tree_file *file)
 {
@@ -203,15 +307,15 @@ int tar_archive_read(struct tar_archive *a, const char *name, int fd,
 
 	memset(a, 0, sizeof(*a));
 	a->name = name;
-	a->spool.fd = -1;
-	if (tar_spool_open(&a->spool))
+	a->spool.fd = a->fd = -1;
+	if (keep_open(a, fd) || tar_spool_open(&a->spool))
 		return -1;
 	r.ar = archive_read_new();
 	if (!r.ar)
 		return tar_no_memory(a);
 	if (tar_stream_open(&r.stream, fd, file) ||
 	    archive_read_support_format_tar(r.ar) ||
-	    archive_read_open2(r.ar, &r, NULL, give, NULL, NULL))
+	    archive_read_open2(r.ar, &r, NULL, give, skip, NULL))
 		err = unreadable(&r);
 	else
 		err = read_entries(&r);
@@ -223,6 +327,9 @@ int tar_archive_read(struct tar_archive *a, const char *name, int fd,
 void tar_archive_free(struct tar_archive *a)
 {
 	tar_spool_close(&a->spool);
+	if (a->fd >= 0)
+		close(a->fd);
+	a->fd = -1;
 	daxfs_arena_free(&a->arena);
 	free(a->entry);
 	a->entry = NULL;

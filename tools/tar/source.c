@@ -3,8 +3,8 @@
  * The archives that mkdaxfs is given, one over the other.
  *
  * Notes: an archive stays as long as the tree, because content and names are
- * its own; an archive of container images is given back when its layers are
- * read.
+ * its own. One of container images is given back when its layers are read, if
+ * none of their content stays in it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -75,7 +75,7 @@ static struct held *hold(struct tar_source *src)
 		no_memory();
 		return NULL;
 	}
-	h->a.spool.fd = -1;
+	h->a.spool.fd = h->a.fd = -1;
 	h->next = src->held;
 	src->held = h;
 	return h;
@@ -83,9 +83,11 @@ static struct held *hold(struct tar_source *src)
 
 /* ---- images of containers ---- */
 
+/* 1: all of it is copied, and nothing refers to the archive of the image. */
 static int add_layers(struct tar_source *src, const char *name,
 		      const struct daxfs_tree *t, const struct tar_image *image)
 {
+	int placed = 0;
 	u32 i;
 
 	for (i = 0; i < image->nr; i++) {
@@ -95,8 +97,9 @@ static int add_layers(struct tar_source *src, const char *name,
 					   &t->file[image->layer[i]]) ||
 		    put_layer(src, &h->a))
 			return -1;
+		placed |= h->a.placed;
 	}
-	return 0;
+	return !placed;
 }
 
 /* 0, -1, or 1: it only looked like one. */
@@ -108,10 +111,15 @@ static int add_container(struct tar_source *src, struct tar_archive *a)
 
 	if (!r)
 		r = tar_container_pick(a, t, src->image, &image);
-	if (!r)
-		r = add_layers(src, a->name, t, &image);
 	if (r <= 0)
 		src->image_used = 1;
+	if (!r) {
+		r = add_layers(src, a->name, t, &image);
+		/* Else its file is compared at the end, and its spool needed. */
+		if (r == 1)
+			tar_archive_free(a);
+		r = r < 0 ? r : 0;
+	}
 	free(image.layer);
 	daxfs_tree_free(t);
 	return r;
@@ -147,10 +155,17 @@ int tar_source_add(struct tar_source *src, const char *arg)
 	if (r)
 		return -1;
 	r = tar_is_container(&h->a) ? add_container(src, &h->a) : 1;
-	if (r == 1)
-		return put_layer(src, &h->a);
-	tar_archive_free(&h->a);
-	return r;
+	return r == 1 ? put_layer(src, &h->a) : r;
+}
+
+int tar_source_unchanged(const struct tar_source *src)
+{
+	const struct held *h;
+
+	for (h = src->held; h; h = h->next)
+		if (tar_archive_unchanged(&h->a))
+			return -1;
+	return 0;
 }
 
 int tar_source_tree(struct tar_source *src, const struct daxfs_tree **tree)

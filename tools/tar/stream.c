@@ -10,6 +10,7 @@
 #include <archive_entry.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "stream.h"
@@ -57,12 +58,51 @@ static ssize_t fill_from_file(struct tar_stream *s, u8 *to, size_t len)
 	return n;
 }
 
+static ssize_t fill_from_range(struct tar_stream *s, u8 *to, size_t len)
+{
+	ssize_t n;
+
+	if (len > s->len - s->pos)
+		len = (size_t)(s->len - s->pos);
+	n = len ? retry_read(s->fd, to, len, (off_t)(s->base + s->pos), 1) : 0;
+	if (n > 0)
+		s->pos += (u64)n;
+	return n;
+}
+
 static ssize_t fill_some(struct tar_stream *s, u8 *to, size_t len)
 {
-	ssize_t n = s->file ? fill_from_file(s, to, len) :
+	ssize_t n = s->in_file ? fill_from_range(s, to, len) :
+		    s->file ? fill_from_file(s, to, len) :
 		    retry_read(s->fd, to, len, 0, 0);
 
 	return n < 0 ? failed(s, strerror(errno)) : n;
+}
+
+/* Is it one range of a file that can be read anywhere? */
+static void find_range(struct tar_stream *s)
+{
+	const struct daxfs_tree_file *f = s->file;
+	struct stat st;
+	off_t at;
+
+	if (f) {
+		s->fd = f->fd;
+		s->in_file = f->extent_nr == 1 && !f->extent->file_off &&
+			     f->extent->len == f->size;
+		if (!s->in_file)
+			return;
+		s->base = f->extent->from;
+		s->len = f->size;
+		return;
+	}
+	at = lseek(s->fd, 0, SEEK_CUR);
+	if (at < 0 || fstat(s->fd, &st) || !S_ISREG(st.st_mode) ||
+	    st.st_size < at)
+		return;
+	s->in_file = 1;
+	s->base = (u64)at;
+	s->len = (u64)(st.st_size - at);
 }
 
 /* Fill the buffer s->in. Short only at the end. */
@@ -227,6 +267,7 @@ int tar_stream_open(struct tar_stream *s, int fd,
 	s->in = malloc(TAR_STREAM_LEN);
 	if (!s->in)
 		return failed(s, "not enough memory");
+	find_range(s);
 	n = fill(s);
 	if (n < 0)
 		return -1;
@@ -259,11 +300,32 @@ ssize_t tar_stream_read(struct tar_stream *s, const void **buf)
 	}
 }
 
+u64 tar_stream_skip(struct tar_stream *s, u64 len)
+{
+	if (s->kind != PLAIN || !s->in_file || s->peeked)
+		return 0;
+	if (len > s->len - s->pos)
+		len = s->len - s->pos;
+	s->pos += len;
+	return len;
+}
+
+int tar_stream_place(const struct tar_stream *s, u64 off, u64 len, u64 *place)
+{
+	if (s->kind != PLAIN || !s->in_file || off > s->len ||
+	    len > s->len - off)
+		return -1;
+	*place = s->base + off;
+	return 0;
+}
+
 int tar_stream_drain(struct tar_stream *s)
 {
 	const void *buf;
 	ssize_t n;
 
+	if (s->kind == PLAIN && s->in_file)
+		return 0;
 	do
 		n = tar_stream_read(s, &buf);
 	while (n > 0);

@@ -3,12 +3,15 @@
  * Tar archives as the source of an image: layers, and images of containers.
  *
  * Notes: each archive is read once, from its beginning to its end, into a list
- * of its entries and a spool of their content. Then the list is put into the
+ * of its entries and a spool of their content; what is plain and in a file
+ * stays there. Then the list is put into the
  * tree of all layers, or, if it is an image of docker or OCI, its layers are.
  * Each call that fails has printed why and returns -1.
  */
 #ifndef DAXFS_TOOLS_TAR_TAR_H
 #define DAXFS_TOOLS_TAR_TAR_H
+
+#include <sys/stat.h>
 
 #include "arena.h"
 #include "spool.h"
@@ -24,6 +27,8 @@ int tar_source_new(struct tar_source **src, const char *image);
 int tar_source_add(struct tar_source *src, const char *arg);
 /* All were added. The tree lives as long as src does. */
 int tar_source_tree(struct tar_source *src, const struct daxfs_tree **tree);
+/* The image is written: no archive has changed since it was read. */
+int tar_source_unchanged(const struct tar_source *src);
 void tar_source_free(struct tar_source *src);
 
 /* ---- archive.c: one archive ---- */
@@ -38,6 +43,9 @@ struct tar_archive {
 	const char *name;	/* for messages */
 	struct daxfs_arena arena;
 	struct tar_spool spool;
+	int fd;			/* of a file that it is in, or -1 */
+	int placed;		/* content stays in the file that it is in */
+	struct stat st;		/* of fd */
 	struct tar_entry *entry;
 	u64 nr, room;
 };
@@ -46,6 +54,8 @@ struct tar_archive {
 int tar_archive_read(struct tar_archive *a, const char *name, int fd,
 		     const struct daxfs_tree_file *file);
 void tar_archive_free(struct tar_archive *a);
+/* 0 if what was read is what the archive still holds. */
+int tar_archive_unchanged(const struct tar_archive *a);
 /* "ARCHIVE: PATH: what is wrong". -1. */
 int tar_entry_error(const struct tar_archive *a, const char *path,
 		    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
