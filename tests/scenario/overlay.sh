@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # A static mount as the lower layer of overlayfs, and as the root of containers.
 #
-# Notes: the layer above is a tmpfs. What is changed goes there; the image stays
-# as it was, for the containers beside it too. Needs root, for overlayfs.
+# Notes: the layer above is a tmpfs, then a mount of a region, which another host
+# looks at. What is changed goes there; the image stays as it was, for the
+# containers beside it too. Needs root, for overlayfs.
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../lib.sh"
 
@@ -11,17 +12,19 @@
 	echo "overlayfs needs root"
 	exit 77
 }
-command -v bwrap >/dev/null || {
-	echo "bwrap is missing (package bubblewrap)"
-	exit 77
-}
+for program in bwrap getfattr rsync unshare; do
+	command -v "$program" >/dev/null || {
+		echo "$program is missing (docs/dependencies.md)"
+		exit 77
+	}
+done
 grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || {
 	echo "this kernel has no overlayfs"
 	exit 77
 }
 
 LOW=$WORK/low
-ONE=$WORK/one/root
+ONE=
 TWO=$WORK/two/root
 
 # ---- a root file system: some programs, and the libraries that they need ----
@@ -55,16 +58,29 @@ make_tree() {
 	done
 }
 
-stack() { # NAME
-	mkdir -p "$WORK/$1" && mount -t tmpfs -o size=64m none "$WORK/$1" &&
-		mkdir "$WORK/$1/up" "$WORK/$1/work" "$WORK/$1/root" &&
-		mount -t overlay -o \
+overlay() { # NAME
+	mount -t overlay -o \
 		"lowerdir=$LOW,upperdir=$WORK/$1/up,workdir=$WORK/$1/work" \
 		none "$WORK/$1/root"
 }
 
+stack() { # NAME: on what is mounted at $WORK/NAME
+	mkdir "$WORK/$1/up" "$WORK/$1/work" "$WORK/$1/root" &&
+		touch -r "$LOW" "$WORK/$1/up" && overlay "$1"
+}
+
+on_tmpfs() { # NAME
+	mkdir "$WORK/$1" && mount -t tmpfs -o size=64m none "$WORK/$1" &&
+		stack "$1"
+}
+
+on_region() { # NAME
+	empty_region r 128M && mount_region r "$1" dev && mount_region r other &&
+		stack "$1"
+}
+
 unstack() { # NAME
-	umount "$WORK/$1/root" && umount "$WORK/$1"
+	umount "$WORK/$1/root" && unmount "$WORK/$1"
 }
 
 equal() { # DIR DIR
@@ -89,9 +105,9 @@ copy_up() {
 		same "$(stat -c %a "$LOW/data/deep/file")" 600
 }
 
-whiteouts() {
+whiteouts() { # NAME
 	rm "$ONE/data/f1" && [ ! -e "$ONE/data/f1" ] &&
-		same "$(stat -c '%F %t:%T' "$WORK/one/up/data/f1")" \
+		same "$(stat -c '%F %t:%T' "$WORK/$1/up/data/f1")" \
 			"character special file 0:0" &&
 		echo again >"$ONE/data/f1" && same "$(cat "$ONE/data/f1")" again &&
 		rm -r "$ONE/data/deep" && mkdir "$ONE/data/deep" &&
@@ -114,11 +130,31 @@ listed() {
 		same "$(readlink "$ONE/data/link")" ../etc/motd
 }
 
-remounted() {
-	umount "$ONE" && mount -t overlay -o \
-		"lowerdir=$LOW,upperdir=$WORK/one/up,workdir=$WORK/one/work" \
-		none "$ONE" && listed && same "$(cat "$ONE/data/f1")" again &&
-		same "$(cat "$ONE/moved")" 2
+remounted() { # NAME
+	umount "$ONE" && overlay "$1" && listed &&
+		same "$(cat "$ONE/data/f1")" again && same "$(cat "$ONE/moved")" 2
+}
+
+changes() { # NAME
+	ONE=$WORK/$1/root
+	t "everything is there on $1" equal "$WORK/tree" "$ONE"
+	t "copied up" copy_up
+	t "removed: whiteouts, opaque directories" whiteouts "$1"
+	t "renamed" renames
+	t "listed" listed
+	t "the same after a new mount" remounted "$1"
+	t "random operations on a file" fsx -n 1000 -s 1 -x zero -x zero_keep "$ONE"
+}
+
+# What overlayfs left in the region, as another host finds it.
+other_host() {
+	local up=$WORK/other/up
+
+	same "$(stat -c '%F %t:%T' "$up/data/f2")" \
+		"character special file 0:0" &&
+		same "$(getfattr --only-values -n trusted.overlay.opaque \
+			"$up/data/deep")" y &&
+		same "$(cat "$up/moved")" 2
 }
 
 # ---- a root ----
@@ -148,7 +184,7 @@ bubble() {
 }
 
 side_by_side() {
-	[ ! -e "$ONE/made" ] && [ ! -e "$TWO/moved" ] &&
+	[ ! -e "$WORK/one/root/made" ] && [ ! -e "$TWO/moved" ] &&
 		same "$(cat "$TWO/etc/motd")" "from the image" &&
 		same "$(cat "$TWO/data/f1")" 1
 }
@@ -156,14 +192,12 @@ side_by_side() {
 need "a tree" make_tree
 need "an image" mkdaxfs -q -d "$WORK/tree" -o "$SHM/image"
 need "a mount" mount_region image low
-need "two stacks on it" stack one
-need "the other" stack two
-t "everything is there" equal "$WORK/tree" "$ONE"
-t "copied up" copy_up
-t "removed: whiteouts, opaque directories" whiteouts
-t "renamed" renames
-t "listed" listed
-t "the same after a new mount" remounted
+need "a tmpfs on it" on_tmpfs one
+need "another" on_tmpfs two
+need "a region on it" on_region daxfs
+changes one
+changes daxfs
+t "another host sees what overlayfs made" other_host
 t "a container on the other" container
 t "a container on the image itself" read_only_root
 t "bubblewrap" bubble
@@ -171,6 +205,9 @@ t "neither sees the other's changes" side_by_side
 t "the image is as it was" equal "$WORK/tree" "$LOW"
 t "unmounted" unstack one
 t "the other as well" unstack two
+t "and that on the region" unstack daxfs
+t "and the other host" unmount "$WORK/other"
 t "the image, too" unmount "$LOW"
 t "the image is clean" clean_region image
+t "the region is clean" clean_region r
 finish
