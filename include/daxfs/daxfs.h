@@ -343,6 +343,8 @@ ssize_t daxfs_fs_getxattr(struct daxfs *fs, struct daxfs_fd *dir,
  * Others see the old value or the new one. An access control list changes the
  * permissions of the file in the same instant, as daxfs_fs_chmod() changes the
  * list.
+ * What is made in a directory begins with its default list, and has no more
+ * permissions than that and the mode asked for.
  *
  * Return: 0; -EEXIST and -ENODATA by @how; -EPERM "user." on something else than
  * a file or directory; -E2BIG; -ENOSPC, also if all attributes of the file

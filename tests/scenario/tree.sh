@@ -75,6 +75,20 @@ make_times() {
 		touch -d '1999-12-31 23:59:59.999999999' "$SRC"
 }
 
+# Values of each length that is stored in its own way, and lists.
+make_attributes() {
+	local len
+
+	for len in 1 100 1000 3000; do
+		setfattr -n "user.len$len" \
+			-v "$(head -c "$len" /dev/zero | tr '\0' v)" \
+			"$SRC/dir/sub/$len" || return 1
+	done
+	setfattr -n user.a -v one "$SRC/dir" && setfattr -n user.b "$SRC/dir" &&
+		setfacl -m u:1234:rwx,g:5678:r "$SRC/file" "$SRC/dir/sub" &&
+		setfacl -d -m u:4321:rx,o::- "$SRC/dir/sub"
+}
+
 no_difference() { # SOURCE MOUNT
 	local out
 
@@ -91,6 +105,30 @@ listing() { # DIR
 same_listing() { # A B
 	listing "$1" >"$WORK/list-a" && listing "$2" >"$WORK/list-b" &&
 		[ -s "$WORK/list-a" ] && cmp "$WORK/list-a" "$WORK/list-b"
+}
+
+# All of it, with the lists, as people's tools tell it, in an order of its own.
+attributes() { # DIR
+	(cd "$1" && getfattr -R -P -h -d -m - -e hex . && getfacl -R -P -n -p .) |
+		awk '/^# file: / { f = $0 } NF { print f "|" $0 }' | sort
+}
+
+same_attributes() { # A B
+	attributes "$1" >"$WORK/attr-a" && attributes "$2" >"$WORK/attr-b" &&
+		grep -q user.len3000 "$WORK/attr-a" &&
+		grep -q default:user:4321 "$WORK/attr-a" || return 1
+	cmp "$WORK/attr-a" "$WORK/attr-b"
+}
+
+# What is written to a mount by cp and tar is what they read.
+copies_keep_attributes() {
+	cp -a "$SRC/dir" "$M/copy" && mkdir "$M/tar" &&
+		tar --xattrs --xattrs-include='*' --acls -C "$SRC/dir" -cf - . |
+		tar --xattrs --xattrs-include='*' --acls -C "$M/tar" -xpf - &&
+		same_attributes "$SRC/dir" "$M/copy" &&
+		same_attributes "$SRC/dir" "$M/tar"
+	local rc=$?
+	rm -rf "$M/copy" "$M/tar" && touch -r "$SRC" "$M" && return "$rc"
 }
 
 hard_links_are_kept() {
@@ -120,6 +158,16 @@ need "a tree: links" make_links
 need "a tree: sparse files" make_sparse
 need "a tree: special files and modes" make_special
 need "a tree: deep" make_deep
+attrs=1
+if setfattr -n user.probe -v x "$SRC/file" 2>/dev/null &&
+	setfacl -m u:1:r "$SRC/empty" 2>/dev/null; then
+	setfattr -x user.probe "$SRC/file"
+	setfacl -b "$SRC/empty"
+	need "a tree: extended attributes" make_attributes
+else
+	skip "a tree: extended attributes" "$WORK has none"
+	attrs=
+fi
 need "a tree: times" make_times
 
 # ---- with an overlay ----
@@ -128,6 +176,9 @@ need "region with overlay" mkdaxfs -q -V -d "$SRC" -r "$SHM/r" -s 256M -O 128M
 need "mount" mount_region r m
 t "rsync finds no difference" no_difference "$SRC" "$M"
 t "find finds no difference" same_listing "$SRC" "$M"
+[ -z "$attrs" ] || t "getfattr and getfacl find no difference" \
+	same_attributes "$SRC" "$M"
+[ -z "$attrs" ] || t "copies keep attributes" copies_keep_attributes
 t "hard links are one file" hard_links_are_kept
 t "holes are holes" holes_are_kept
 [ "$(id -u)" -ne 0 ] || t "device numbers" devices_are_kept
@@ -173,6 +224,8 @@ refuses_writing() {
 need "image" mkdaxfs -q -d "$SRC" -o "$SHM/image"
 need "mount the image" mount_region image m
 t "image: rsync finds no difference" no_difference "$SRC" "$M"
+[ -z "$attrs" ] || t "image: getfattr and getfacl find no difference" \
+	same_attributes "$SRC" "$M"
 t "image: writing is refused" refuses_writing
 t "image: unmount" unmount "$M"
 t "image: clean" clean_region image
