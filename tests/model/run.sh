@@ -77,8 +77,18 @@ ok  hosts   -DOVER
 bug hosts   -DOVER -DBUG4
 big slab
 bug slab    -DBUG3
+ok  lock    -DTWICE
+big lock    -DCRASH -DALONE
+bug lock    -DCRASH -DALONE -DBUG1
+bug lock    -DCRASH -DBUG2
+bug lock    -DTWICE -DBUG3
+bug lock    -DCRASH -DALONE -DBUG4
+bug lock    -DTWICE -DBUG5
+bug lock    -DTWICE -DBUG6
+bug lock    -DCRASH -DALONE -DBUG7
 '
 slow='
+big lock    -DCRASH
 bug change  -DBUG1
 bug change  -DBUG3
 bug change  -DBUG4
