@@ -67,7 +67,7 @@ static int is_known(s64 r)
 	case EINVAL: case ENOTDIR: case EISDIR: case ENAMETOOLONG: case ENOENT:
 	case EEXIST: case ENOTEMPTY: case EFBIG: case EMLINK: case EPERM:
 	case EUCLEAN: case EPROTONOSUPPORT: case ENODATA: case EROFS:
-	case ENOSPC: case EUSERS: case EBUSY: case ESTALE: case ENXIO:
+	case ENOSPC: case EUSERS: case EBUSY: case ESTALE: case ENXIO: case ENOLCK:
 	case ENODEV: case EOPNOTSUPP: case ERANGE: case E2BIG: case EACCES:
 		return 1;
 	}
@@ -533,6 +533,24 @@ static void op_xattr(struct daxfs_cx *cx, const u8 *a)
 	look_at_xattrs(cx, ino);
 }
 
+/* Of three owners and few places, so that they meet, split and join. */
+static void op_lock(struct daxfs_cx *cx, const u8 *a)
+{
+	struct daxfs_file *f = file_of(cx, a);
+	struct daxfs_lock want = {
+		.type = a[3] % 3, .kind = a[3] >> 2 & 1, .owner = a[3] >> 4 & 3,
+		.start = a[2] & 15, .end = (a[2] & 15) + (a[2] >> 4) * 3,
+	}, found;
+	s64 r;
+
+	if (!f)
+		return;
+	CALL(cx, 0, "lock test", daxfs_lock_test(cx, f, &want, &found));
+	begin(cx);
+	r = daxfs_lock(cx, f, &want, &found);
+	done("lock", r == -EAGAIN ? 0 : r, 0);
+}
+
 static void op_setattr(struct daxfs_cx *cx, const u8 *a)
 {
 	struct daxfs_setattr sa = { .set = a[2] & 63, .mode = a[3], .uid = a[3] };
@@ -647,7 +665,7 @@ static void (*const ops[32])(struct daxfs_cx *, const u8 *) = {
 	op_look, op_patch, op_host, op_create, op_remove, op_rename,
 	/* what was added later leaves the numbers of the rest */
 	op_create, op_remove, op_rename, op_link, op_lookup, op_write, op_copy,
-	op_space, op_seek, op_close, op_pin, op_setattr,
+	op_space, op_seek, op_close, op_lock, op_setattr,
 };
 
 static struct daxfs_cx *context_of(u32 n)

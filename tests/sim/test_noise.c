@@ -332,6 +332,23 @@ static s64 c_seek(struct caller *c)
 	return w_seek(c->cx, path(c), any_size(c), (int)any(c, 2));
 }
 
+static s64 c_lock(struct caller *c)
+{
+	struct daxfs_lock want = { .type = (u32)any(c, 3), .kind = DAXFS_RANGE,
+				   .owner = any(c, 2), .start = any(c, 30) }, found;
+	struct daxfs_file f;
+	s64 r = w_open(c->cx, path(c), &f), e;
+
+	if (r)
+		return r;
+	want.end = want.start + any(c, 30);
+	r = daxfs_lock(c->cx, &f, &want, &found);
+	if (r == -EAGAIN)
+		r = daxfs_lock_test(c->cx, &f, &want, &found);
+	e = daxfs_close(c->cx, f.ino);
+	return r ? r : e;
+}
+
 static s64 c_setattr(struct caller *c)
 {
 	struct daxfs_setattr sa = { .set = (u32)any(c, 64), .mode = 0600 };
@@ -496,6 +513,7 @@ static const struct {
 	{ "append", c_append }, { "truncate", c_truncate },
 	{ "space", c_space }, { "copy", c_copy }, { "seek", c_seek },
 	{ "setattr", c_setattr }, { "readlink", c_readlink },
+	{ "lock", c_lock }, { "setattr", c_setattr }, { "readlink", c_readlink },
 	{ "handle", c_handle }, { "map", c_map }, { "figures", c_figures },
 	{ "check_index", c_check_index }, { "check_base", c_check_base },
 	{ "compact", c_compact }, { "hosts", c_hosts }, { "recover", c_recover },
@@ -511,6 +529,7 @@ static int is_listed(s64 r)
 		EINVAL, ENOTDIR, EISDIR, ENAMETOOLONG, ENOENT, EEXIST, ENOTEMPTY,
 		EFBIG, EMLINK, EPERM, EUCLEAN, EPROTONOSUPPORT, ENODATA, EROFS,
 		ENOSPC, EUSERS, EBUSY, ESTALE, EIO, ENXIO, ENODEV, EOPNOTSUPP,
+		ENOSPC, EUSERS, EBUSY, ESTALE, EIO, ENOLCK,
 	};
 	u32 i;
 
