@@ -147,6 +147,22 @@ static void fill(const char *path, u64 from, u64 len)
 	MUST(daxfs_close(the_cx, ino));
 }
 
+/* Locks that stay when their host leaves, on two pages. */
+static void lock_bytes(const char *path)
+{
+	struct daxfs_lock want = { .type = DAXFS_LOCK_EX, .kind = DAXFS_RANGE };
+	struct daxfs_file f;
+	const char *last;
+	u64 parent, ino = lookup(path, &parent, &last);
+
+	MUST(daxfs_open(the_cx, ino, 0, &f));
+	for (; want.owner < DAXFS_LOCK_FIRST + 3; want.owner++) {
+		want.start = want.end = 2 * want.owner;
+		MUST(daxfs_lock(the_cx, &f, &want, NULL));
+	}
+	MUST(daxfs_close(the_cx, ino));
+}
+
 static void hard_link(const char *path, const char *to)
 {
 	const char *last;
@@ -296,6 +312,7 @@ static void make_empty(void)
 	tree_content();
 	tree_dirs();
 	tree_many();
+	lock_bytes("other");
 	part();
 }
 

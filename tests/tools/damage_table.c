@@ -30,6 +30,7 @@
 #define INODE(f)	AT(daxfs_inode, f)
 #define CELL(f)		AT(daxfs_cell, f)
 #define NAME(f)		AT(daxfs_dirent_cell, f)
+#define LOCKS(f)	AT(daxfs_lock_list, f)
 #define ATTR(f)		AT(daxfs_attr, f)
 #define XATTRS(f)	AT(daxfs_xattrs, f)
 #define XATTRS_BYTES	sizeof(struct daxfs_xattrs)
@@ -314,6 +315,16 @@ static u64 info_further(const char *path, u64 n)
 static u64 info_map(const char *path, u64 n)
 {
 	return info(map_word(path, n));
+}
+
+static u64 lock_list(const char *path, u64 n)
+{
+	return word_at(inode(path, INODE(lock_off))) + n;
+}
+
+static u64 info_locks(const char *path, u64 n)
+{
+	return info(lock_list(path, n));
 }
 
 static u64 info_table(const char *path, u64 n)
