@@ -104,9 +104,36 @@ for ((i = 0; ; i++)); do
 done
 t "clean, and nothing is left in use" gave_back r
 
-need "a small region" empty_region small 4M
-need "two mounts of it" both small
-part fsstress -f -s "$seed" -n 1000 "$A" "$B"
+# ---- over an image: each change is a change of what lies below ----
+
+# A tree as fsstress leaves it, but for files that each process makes anew; and
+# a file with holes.
+make_image() {
+	local base=$SHM/base
+
+	mkdir "$base" && fsstress -e tree -k -s "$seed" -n 600 -x zero "$base" &&
+		rm -r "$base"/tree/own* "$base"/tree/count* &&
+		head -c 3000000 /dev/urandom >"$base/file" &&
+		fallocate -p -o 100000 -l 300000 "$base/file" &&
+		truncate -s 4000001 "$base/file" &&
+		mkdaxfs -q -d "$base" -r "$SHM/image" -s 128M
+}
+
+find_base() { # MOUNT
+	[ "$(find "$1/tree" | wc -l)" -gt 50 ] && cmp "$1/file" "$SHM/base/file"
+}
+
+need "an image of a tree" make_image
+need "two mounts of it" both image
+t "the tree is in it" find_base "$B"
+part fsx -R -e file -s "$seed" -n 1500 "$A" "$B"
+part fsstress -R -e tree -s "$seed" -n 500 "$A" "$B"
 t "both unmounted from it" apart
+t "clean after all was changed" clean_region image
+
+need "a small region" empty_region small 4M
+need "two mounts of that" both small
+part fsstress -f -s "$seed" -n 1000 "$A" "$B"
+t "both unmounted from that" apart
 t "clean after it was full, and nothing is left in use" gave_back small
 finish

@@ -35,6 +35,7 @@ static const char *const features[FSS_FEATURES] = {
 static char top[FSS_SIDES][FSS_PATH / 2];
 static u32 processes = 4;
 static u64 ops_wanted = 2000, seed;
+static const char *existing;
 static int all_required, keep, left_out[FSS_FEATURES];
 
 /* ---- what there is ---- */
@@ -192,13 +193,14 @@ static void run(void)
 static int usage(void)
 {
 	fputs("usage: fsstress [-p PROCESSES] [-n OPERATIONS] [-s SEED] [-x FEATURE]... "
-	      "[-fkR] DIR1 [DIR2]\n"
+	      "[-e DIR] [-fkR] DIR1 [DIR2]\n"
 	      "Processes that change a tree in DIR1 at random.\n"
 	      "DIR2: the same directory on another mount.\n"
 	      "  -p  processes (default 4)\n"
 	      "  -n  operations of each (default 2000)\n"
 	      "  -s  seed (default: by the clock; it is printed)\n"
 	      "  -x  leave out a feature, as named in messages\n"
+	      "  -e  in this directory, where a tree may be, as -k leaves it\n"
 	      "  -f  it may get full: ENOSPC is no failure, and no process\n"
 	      "      has files of its own\n"
 	      "  -k  keep the tree\n"
@@ -235,6 +237,8 @@ static int option(int c)
 		keep = 1;
 	else if (c == 'R')
 		all_required = 1;
+	else if (c == 'e')
+		existing = optarg;
 	else if (c == 'x')
 		return leave_out(optarg);
 	else
@@ -248,7 +252,7 @@ static int options(int argc, char **argv)
 	u32 i;
 
 	seed = (u64)time(NULL) * 1000 + now_ms() % 1000;
-	while ((c = getopt(argc, argv, "p:n:s:x:fkR")) >= 0)
+	while ((c = getopt(argc, argv, "p:n:s:x:e:fkR")) >= 0)
 		r |= option(c);
 	if (r || optind >= argc || argc - optind > (int)FSS_SIDES ||
 	    !processes || processes > PROCESSES_MAX)
@@ -257,9 +261,12 @@ static int options(int argc, char **argv)
 	for (i = 0; i < fss_sides; i++) {
 		if (strlen(argv[optind + (int)i]) > FSS_PATH / 4)
 			return 2;
+		fss_top[i] = top[i];
 		snprintf(top[i], sizeof(top[i]), "%s/fsstress-%d",
 			 argv[optind + (int)i], (int)getpid());
-		fss_top[i] = top[i];
+		if (existing)
+			snprintf(top[i], sizeof(top[i]), "%s/%.90s",
+				 argv[optind + (int)i], existing);
 	}
 	return 0;
 }
@@ -272,13 +279,14 @@ static void prepare(void)
 	signal(SIGPIPE, SIG_IGN);
 	fss_board = mmap(NULL, sizeof(*fss_board), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (fss_board == MAP_FAILED || mkdir(fss_top[0], 0755)) {
+	if (fss_board == MAP_FAILED ||
+	    (mkdir(fss_top[0], 0755) && !(existing && errno == EEXIST))) {
 		perror(fss_top[0]);
 		exit(2);
 	}
 	find_out();
 	snprintf(path, sizeof(path), "%s/shared", fss_top[0]);
-	if (mkdir(path, 0755))
+	if (mkdir(path, 0755) && !(existing && errno == EEXIST))
 		WRONG("%s: %s", path, strerror(errno));
 }
 

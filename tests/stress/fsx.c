@@ -72,6 +72,7 @@ static int fd[SIDES] = { -1, -1 }, append_fd[SIDES] = { -1, -1 };
 static u32 sides = 1;
 static u64 ops_wanted = 20000, max_len = 5 * MIB + 12345, seed, check_every = 500;
 static int verbose, all_required;
+static const char *existing;
 
 static u8 *good, *seen;	/* max_len and a page more each */
 static u64 size;
@@ -635,7 +636,7 @@ static void find_out(void)
 static int usage(void)
 {
 	fputs("usage: fsx [-n OPERATIONS] [-s SEED] [-l LENGTH] [-c OPERATIONS] "
-	      "[-x KIND]... [-R] [-v] DIR1 [DIR2]\n"
+	      "[-x KIND]... [-e FILE] [-R] [-v] DIR1 [DIR2]\n"
 	      "Random operations on a file in DIR1, compared with memory.\n"
 	      "DIR2: the same directory on another mount.\n"
 	      "  -n  operations (default 20000)\n"
@@ -643,6 +644,7 @@ static int usage(void)
 	      "  -l  the longest that the file gets (default about 5 MiB)\n"
 	      "  -c  compare the whole file after so many (default 500)\n"
 	      "  -x  leave out a kind, as named in messages\n"
+	      "  -e  work on this file, which is there and is kept\n"
 	      "  -R  what is refused is a failure\n"
 	      "  -v  print each operation\n"
 	      "Exit status: 0 all is well, 1 something is wrong, 2 not run.\n",
@@ -673,6 +675,8 @@ static int option(int c)
 		max_len = strtoull(optarg, NULL, 0);
 	else if (c == 'c')
 		check_every = strtoull(optarg, NULL, 0);
+	else if (c == 'e')
+		existing = optarg;
 	else if (c == 'R')
 		all_required = 1;
 	else if (c == 'v')
@@ -689,7 +693,7 @@ static int options(int argc, char **argv)
 	int c, r = 0;
 
 	seed = (u64)time(NULL) * 1000 + now_ms() % 1000;
-	while ((c = getopt(argc, argv, "n:s:l:c:x:Rv")) >= 0)
+	while ((c = getopt(argc, argv, "n:s:l:c:x:e:Rv")) >= 0)
 		r |= option(c);
 	if (r || optind >= argc || argc - optind > (int)SIDES || !max_len ||
 	    max_len > 1ull << 32 || !check_every)
@@ -721,6 +725,37 @@ static void prepare(void)
 	}
 }
 
+static void close_all(void)
+{
+	u32 i;
+
+	for (i = 0; i < sides; i++) {
+		OK(close(fd[i]));
+		OK(close(append_fd[i]));
+	}
+}
+
+/* What is in it is taken from the first side; the second has to agree. */
+static void take_existing(void)
+{
+	struct stat st;
+	u32 i;
+
+	close_all();
+	OK(unlink(path[0]));
+	for (i = 0; i < sides; i++) {
+		snprintf(path[i], sizeof(path[i]), "%s/%s", dir[i], existing);
+		open_side(i, 0);
+	}
+	OK(fstat(fd[0], &st));
+	if ((u64)st.st_size > max_len)
+		fail(0, 0, "%s is too long: -l", path[0]);
+	size = (u64)st.st_size;
+	if ((u64)OK(pread(fd[0], good, size, 0)) != size)
+		fail(0, size, "%s could not be read at once", path[0]);
+	check_all();
+}
+
 static void say_what_was_done(void)
 {
 	u32 k;
@@ -743,10 +778,14 @@ int main(int argc, char **argv)
 	random_seed(seed);
 	prepare();
 	find_out();
+	if (existing)
+		take_existing();
 	while (nr_ops < ops_wanted)
 		one_operation();
 	check_all();
-	OK(unlink(path[0]));
+	close_all();
+	if (!existing)
+		OK(unlink(path[0]));
 	say_what_was_done();
 	return report_total();
 }
