@@ -512,7 +512,6 @@ static const struct {
 	{ "rename", c_rename }, { "read", c_read }, { "write", c_write },
 	{ "append", c_append }, { "truncate", c_truncate },
 	{ "space", c_space }, { "copy", c_copy }, { "seek", c_seek },
-	{ "setattr", c_setattr }, { "readlink", c_readlink },
 	{ "lock", c_lock }, { "setattr", c_setattr }, { "readlink", c_readlink },
 	{ "handle", c_handle }, { "map", c_map }, { "figures", c_figures },
 	{ "check_index", c_check_index }, { "check_base", c_check_base },
@@ -529,7 +528,7 @@ static int is_listed(s64 r)
 		EINVAL, ENOTDIR, EISDIR, ENAMETOOLONG, ENOENT, EEXIST, ENOTEMPTY,
 		EFBIG, EMLINK, EPERM, EUCLEAN, EPROTONOSUPPORT, ENODATA, EROFS,
 		ENOSPC, EUSERS, EBUSY, ESTALE, EIO, ENXIO, ENODEV, EOPNOTSUPP,
-		ENOSPC, EUSERS, EBUSY, ESTALE, EIO, ENOLCK,
+		ENOLCK,
 	};
 	u32 i;
 
