@@ -341,6 +341,12 @@ static void use_file(int fd)
 	}
 }
 
+/* It may be gone for fstat(), because no server hears that it is open. */
+static int is_fifo(int fd)
+{
+	return lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE;
+}
+
 /* A regular file, or -1 and errno 0 if it is something else. */
 static int only_file(int fd)
 {
@@ -348,9 +354,11 @@ static int only_file(int fd)
 
 	if (fd < 0)
 		return fd;
-	must("stat", fstat(fd, &st));
-	if (S_ISREG(st.st_mode))
-		return fd;
+	if (!is_fifo(fd)) {
+		must("stat", fstat(fd, &st));
+		if (S_ISREG(st.st_mode))
+			return fd;
+	}
 	close(fd);
 	errno = 0;
 	return -1;
