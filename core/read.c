@@ -24,6 +24,8 @@
 #include "region.h"
 #include "word.h"
 
+#define FETCH_LEN	512u	/* bytes of content that a read asks for early */
+
 int daxfs_regular(struct daxfs_cx *cx, const struct daxfs_iref *ref)
 {
 	u32 mode;
@@ -245,10 +247,36 @@ static int read_fn(struct daxfs_cx *cx, void *p)
 	return 0;
 }
 
+/*
+ * Let the processor fetch what will be copied while it still waits for the fence
+ * at the beginning of the section; the rest follows by itself. What is found
+ * outside of a section may be anything, and is not looked at.
+ */
+static void fetch_early(struct daxfs_cx *cx, struct daxfs_file *f, u64 off)
+{
+	u64 in_page = off & (DAXFS_PAGE_SIZE - 1), v;
+	struct daxfs_inode *in;
+	struct daxfs_a64 *word;
+	void *at;
+
+	in = daxfs_at(cx->rg, a64_load_relaxed(&f->inode_off), sizeof(*in), 64);
+	if (!in || daxfs_map_word(cx, in, off >> DAXFS_PAGE_SHIFT, 0, &word) ||
+	    !word)
+		return;
+	v = a64_load_relaxed(word);
+	at = pslot_is_page(v) ? daxfs_at(cx->rg, pslot_off(v), DAXFS_PAGE_SIZE,
+					 DAXFS_PAGE_SIZE) : NULL;
+	if (at)
+		port_prefetch((u8 *)at + in_page, FETCH_LEN);
+}
+
 s64 daxfs_read(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, void *buf,
 	       u64 len)
 {
 	u64 done = 0;
+
+	if (len >= FETCH_LEN)
+		fetch_early(cx, f, off);
 
 	/* Long copies renew the section, so that they hold nothing back. */
 	while (done < len) {

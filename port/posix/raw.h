@@ -121,6 +121,13 @@ void raw_copy_to(void *shared, const void *from, size_t len);
 void raw_copy_within(void *shared_to, const void *shared_from, size_t len);
 void raw_zero(void *shared, size_t len);
 
+/* Tell the processor that [p, p+len) is wanted soon; no access. */
+static inline void port_prefetch(const void *p, size_t len)
+{
+	for (size_t i = 0; i < len; i += 64)
+		__builtin_prefetch((const u8 *)p + i);
+}
+
 /* Wall clock in ns since 1970, cheap, a few ms coarse. */
 u64 port_now_ns(void);
 /* Wait about ns, giving the processor away if that is longer than a few us. */

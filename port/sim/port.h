@@ -184,6 +184,12 @@ void raw_copy_to(void *shared, const void *from, size_t len);
 void raw_copy_within(void *shared_to, const void *shared_from, size_t len);
 void raw_zero(void *shared, size_t len);
 
+static inline void port_prefetch(const void *p, size_t len)
+{
+	(void)p;
+	(void)len;
+}
+
 /* Virtual time: it passes with steps and pauses alone. */
 u64 port_now_ns(void);
 /* Lets all others run until that much virtual time has passed. */
