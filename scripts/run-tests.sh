@@ -71,7 +71,11 @@ cleanup() {
 trap cleanup EXIT
 
 interrupted() {
-	[ -n "$job" ] && kill -TERM "$job" 2>/dev/null && wait "$job"
+	local jobs
+	jobs=$(jobs -rp)
+
+	# shellcheck disable=SC2086 # a list of numbers
+	[ -z "$jobs" ] || { kill -TERM $jobs 2>/dev/null; wait; }
 	echo "interrupted" >&2
 	exit 130
 }
@@ -192,6 +196,51 @@ each() { # GROUP SECONDS FILE...
 	done
 }
 
+# A program that mounts nothing; what it says and how it ends is left for told().
+aside() { # NAME SECONDS PROGRAM
+	local id=${1//[\/ ]/_} start rc
+
+	mkdir "$scratch/$id"
+	start=$(date +%s%N)
+	TMPDIR=$scratch/$id timeout -k 15 "$2" "$3" </dev/null >"$logs/$id.log" 2>&1 &
+	# shellcheck disable=SC2064 # this process
+	trap "kill -TERM $!" TERM
+	wait "$!"
+	rc=$?
+	rm -rf --one-file-system "${scratch:?}/$id"
+	echo "$rc $(seconds_since "$start")" >"$scratch/$id.end"
+}
+
+told() { # NAME SECONDS
+	local id=${1//[\/ ]/_} rc took
+
+	read -r rc took <"$scratch/$id.end" || { missing "$1" "no end"; return; }
+	ran+=("$logs/$id.log")
+	verdict "$1" "$rc" "$logs/$id.log" "$took" "$2"
+}
+
+# As each(), for programs that run beside each other: one for each processor.
+several() { # GROUP SECONDS PROGRAM...
+	local group=$1 limit=$2 f
+	shift 2
+
+	[ $# -gt 0 ] || missing "$group" "no test found"
+	for f in "$@"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+			wait -n
+		done
+		[ ! -x "$f" ] || aside "$group/$(basename "$f")" "$limit" "$f" &
+	done
+	wait
+	for f in "$@"; do
+		if [ -x "$f" ]; then
+			told "$group/$(basename "$f")" "$limit"
+		else
+			missing "$group/$(basename "$f")" "not built, or not executable"
+		fi
+	done
+}
+
 programs() { # FOLDER-OF-SOURCES FOLDER-OF-PROGRAMS
 	local f
 
@@ -224,7 +273,7 @@ group() {
 		BUILD=$asan each unit-asan 300 $(programs tests/unit "$asan")
 		;;
 	sim)
-		each sim 300 $(programs tests/sim "$BUILD/sim")
+		several sim 600 $(programs tests/sim "$BUILD/sim")
 		run sim/noise-asan 300 "$asan/sim/test_noise" "some noise"
 		;;
 	fuzz)
@@ -240,7 +289,7 @@ group() {
 			tests/fuzz/corpus
 		;;
 	sim-long)
-		SIM_LONG=1 each sim-long 3600 $(programs tests/sim "$BUILD/sim")
+		SIM_LONG=1 several sim-long 3600 $(programs tests/sim "$BUILD/sim")
 		;;
 	model)
 		each model 500 tests/model/run.sh

@@ -301,7 +301,11 @@ done
 need "a mount" mountpoint -q "$WORK/one"
 need "another mount" mount_region fuse two
 echo hello >"$WORK/one/file"
-exec {held}<"$WORK/one/file"
+# In a process of its own: each one that has the file open asks the server when
+# it ends, and waits for it while it is stopped.
+sleep 1000 3<"$WORK/one/file" &
+holder=$!
+STARTED+=("$holder")
 slot=$(daxfs-inspect hosts -r "$region" | awk -v p="$server" '$3 == p { print $1 }')
 need "the server stops" stopped "$server"
 t "the server is shown as stopped" shows "$slot" state stopped
@@ -314,7 +318,8 @@ t "it unmounts by itself" gone one "$server"
 wait "$server"
 t "its exit status says so" same "$?" 3
 t "and it says why" grep -q "this host was evicted" "$WORK/server.out"
-exec {held}<&-
+kill "$holder"
+wait "$holder"
 t "the other mount is as it was" same "$(cat "$WORK/two/file")" "hello
 more"
 t "the other unmounts" unmount "$WORK/two"
