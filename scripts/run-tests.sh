@@ -310,7 +310,7 @@ group() {
 		each install 120 tests/install/*.sh
 		;;
 	posix)
-		each posix 300 tests/posix/*.sh
+		each posix 600 tests/posix/*.sh
 		;;
 	fuse)
 		each fuse 300 tests/fuse/*.sh

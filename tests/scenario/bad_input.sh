@@ -350,7 +350,7 @@ usage() {
 not_yet() {
 	local opt
 
-	for opt in "-t x.tar" "-H /dev/x" "-p 0x1000" "-C 1024"; do
+	for opt in "-H /dev/x" "-p 0x1000" "-C 1024"; do
 		# shellcheck disable=SC2086 # two words
 		refuses 2 'release|not yet|later|support' mkdaxfs --empty \
 			-r "$SHM/u2" -s 16M $opt || return 1
