@@ -15,7 +15,8 @@
 
 struct daxfs {
 	struct daxfs_mount *m;
-	u64 handles;		/* files, listings and pins; atomic */
+	s64 handles;		/* files, listings and pins that a child of fork()
+				 * closed; the others count in the contexts' slots */
 	dev_t dev;
 	u32 uid, gid;		/* of what is made */
 };
@@ -57,11 +58,10 @@ static inline u64 daxfs_api_start(const struct daxfs_fd *dir)
 /* fs.c */
 void daxfs_api_stat(const struct daxfs *fs, const struct daxfs_stat *from,
 		    struct stat *st);
-void daxfs_api_count(struct daxfs *fs);
-void daxfs_api_uncount(struct daxfs *fs);
-/* Give a hold back at the end of a handle. */
+/* n more handles are open; cx: the caller's, NULL in a child of fork(). */
+void daxfs_api_count(struct daxfs *fs, struct daxfs_cx *cx, int n);
+/* Give a hold back at the end of a handle, which counts no more. */
 void daxfs_api_unhold(struct daxfs *fs, struct daxfs_held *held);
-
 /* lock.c: the handle ends, and its locks with it. */
 void daxfs_api_unlock(struct daxfs_fd *fd);
 

@@ -94,11 +94,21 @@ int daxfs_fs_open(struct daxfs **fsp, const char *region, unsigned int flags,
 	return 0;
 }
 
+static s64 open_handles(const struct daxfs *fs)
+{
+	s64 nr = __atomic_load_n(&fs->handles, __ATOMIC_ACQUIRE);
+	u32 i;
+
+	for (i = 0; i < DAXFS_CTXS; i++)
+		nr += __atomic_load_n(&fs->m->slot[i].handles, __ATOMIC_ACQUIRE);
+	return nr;
+}
+
 int daxfs_fs_close(struct daxfs *fs)
 {
 	if (!fs)
 		return 0;
-	if (__atomic_load_n(&fs->handles, __ATOMIC_ACQUIRE))
+	if (open_handles(fs))
 		return -EBUSY;
 	daxfs_mount_close(fs->m);
 	free(fs);
@@ -176,14 +186,17 @@ void daxfs_api_stat(const struct daxfs *fs, const struct daxfs_stat *from,
 	st->st_ctim = time_of(from->ctime_ns);
 }
 
-void daxfs_api_count(struct daxfs *fs)
+/* Who has a context is the only one to change its slot: no locked instruction. */
+void daxfs_api_count(struct daxfs *fs, struct daxfs_cx *cx, int n)
 {
-	__atomic_fetch_add(&fs->handles, 1, __ATOMIC_RELAXED);
-}
+	s64 *slot;
 
-void daxfs_api_uncount(struct daxfs *fs)
-{
-	__atomic_fetch_sub(&fs->handles, 1, __ATOMIC_RELEASE);
+	if (!cx) {
+		__atomic_fetch_add(&fs->handles, n, __ATOMIC_RELEASE);
+		return;
+	}
+	slot = &fs->m->slot[cx - fs->m->cx].handles;
+	__atomic_store_n(slot, *slot + n, __ATOMIC_RELEASE);
 }
 
 void daxfs_api_unhold(struct daxfs *fs, struct daxfs_held *held)
@@ -191,9 +204,12 @@ void daxfs_api_unhold(struct daxfs *fs, struct daxfs_held *held)
 	struct daxfs_cx *cx;
 
 	/* In a child of fork() holds and contexts are the parent's. */
-	if (fs->m->forked)
+	if (fs->m->forked) {
+		daxfs_api_count(fs, NULL, -1);
 		return;
+	}
 	cx = daxfs_cx_get(fs->m);
 	daxfs_unhold(fs->m, cx, held);
+	daxfs_api_count(fs, cx, -1);
 	daxfs_cx_put(fs->m, cx);
 }

@@ -110,9 +110,10 @@ static int hold_first(struct daxfs_hold_stripe *s, struct daxfs_cx *cx, u64 ino,
 
 	if (s->held_nr >= s->bucket_nr && grow(s))
 		return -ENOMEM;
-	h = calloc(1, sizeof(*h));
+	h = malloc(sizeof(*h));	/* which is much faster than calloc() */
 	if (!h)
 		return -ENOMEM;
+	memset(h, 0, sizeof(*h));
 	r = file ? 0 : daxfs_open(cx, ino, 0, &h->file);
 	if (file)
 		h->file = *file;

@@ -82,13 +82,13 @@ int daxfs_list_open(struct daxfs_fd *dir, uint64_t cookie,
 	r = daxfs_api_begin(dir->fs, &cx);
 	if (!r) {
 		r = daxfs_hold(dir->fs->m, cx, dir->held->file.ino, &list->held);
+		daxfs_api_count(dir->fs, cx, !r);
 		daxfs_cx_put(dir->fs->m, cx);
 	}
 	if (r) {
 		free(list);
 		return r;
 	}
-	daxfs_api_count(dir->fs);
 	*listp = list;
 	return 0;
 }
@@ -118,6 +118,5 @@ void daxfs_list_close(struct daxfs_list *list)
 	if (!list)
 		return;
 	daxfs_api_unhold(list->fs, list->held);
-	daxfs_api_uncount(list->fs);
 	free(list);
 }

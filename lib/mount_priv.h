@@ -35,6 +35,7 @@ struct daxfs_cx_slot {		/* own cache line: taken by any thread */
 	int busy;
 	int ready;		/* cx is initialised */
 	struct daxfs_cx *cx;
+	s64 handles;		/* opened minus closed with this context */
 } __attribute__((aligned(64)));
 
 struct daxfs_trap;		/* sigbus.c */

@@ -48,13 +48,13 @@ int daxfs_pin_begin(struct daxfs_fd *fd, struct daxfs_pin **pinp)
 	r = daxfs_api_begin(fd->fs, &cx);
 	if (!r) {
 		r = pin_held(fd->fs, cx, fd->held->file.ino, &pin->pinned);
+		daxfs_api_count(fd->fs, cx, !r);
 		daxfs_cx_put(fd->fs->m, cx);
 	}
 	if (r) {
 		free(pin);
 		return r;
 	}
-	daxfs_api_count(fd->fs);
 	*pinp = pin;
 	return 0;
 }
@@ -73,9 +73,11 @@ void daxfs_pin_end(struct daxfs_pin *pin)
 		cx = daxfs_cx_get(fs->m);
 		daxfs_unpin(fs->m, cx, &pin->pinned);
 		daxfs_unhold(fs->m, cx, held);
+		daxfs_api_count(fs, cx, -1);
 		daxfs_cx_put(fs->m, cx);
+	} else {
+		daxfs_api_count(fs, NULL, -1);
 	}
-	daxfs_api_uncount(fs);
 	free(pin);
 }
 
