@@ -33,7 +33,7 @@ facts() {
 	fact "processors" "$(nproc) of $(first sed -n 's/^model name[^:]*: //p' /proc/cpuinfo)"
 	fact "a virtual machine" "$(grep -qw hypervisor /proc/cpuinfo && echo yes || echo no)"
 	fact "memory" "$(awk '/^MemTotal/ { printf "%.1f GiB", $2 / 1048576 }' /proc/meminfo)"
-	fact "kernel" "$(uname -sr)"
+	fact "kernel" "$(uname -s) $(uname -r | sed 's/-.*//')"
 	fact "huge pages of shmem" "$(huge)"
 	fact "system" "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
 	fact "compiler" "$(first "${CC:-gcc}" --version)"

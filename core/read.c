@@ -66,7 +66,7 @@ int daxfs_ref_size(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *size)
 	}
 	r = daxfs_word_read(cx->rg, &ref->in->size, size);
 	*size = size_bytes(*size);
-	return r;
+	return !r && *size > DAXFS_MAX_FILE ? -EUCLEAN : r;
 }
 
 /* What shows where the overlay has no page: base content or a hole. */
