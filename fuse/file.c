@@ -18,14 +18,15 @@
 
 static const char zeros[READ_MAX];	/* what holes read as */
 
-struct handle {			/* one for each open file of the kernel's */
+struct daxfs_handle {		/* one for each open file of the kernel's */
 	struct daxfs_node *node;
 	int direct;		/* open for direct_io */
+	struct daxfs_handle *next, **prev;	/* of the server's list */
 };
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
+static struct daxfs_handle *handle_of(const struct fuse_file_info *fi)
 {
-	return (struct handle *)(uintptr_t)fi->fh;
+	return (struct daxfs_handle *)(uintptr_t)fi->fh;
 }
 
 static struct daxfs_node *node_of(const struct fuse_file_info *fi)
@@ -38,13 +39,40 @@ struct daxfs_node *daxfs_handle_node(const struct fuse_file_info *fi)
 	return node_of(fi);
 }
 
+static void list_handle(struct daxfs_server *s, struct daxfs_handle *h)
+{
+	pthread_mutex_lock(&s->handles_lock);
+	h->next = s->handles;
+	h->prev = &s->handles;
+	if (h->next)
+		h->next->prev = &h->next;
+	s->handles = h;
+	pthread_mutex_unlock(&s->handles_lock);
+}
+
+static void free_handle(struct daxfs_server *s, struct daxfs_handle *h)
+{
+	pthread_mutex_lock(&s->handles_lock);
+	*h->prev = h->next;
+	if (h->next)
+		h->next->prev = h->prev;
+	pthread_mutex_unlock(&s->handles_lock);
+	free(h);
+}
+
+void daxfs_handles_fini(struct daxfs_server *s)
+{
+	while (s->handles)
+		free_handle(s, s->handles);
+}
+
 static void close_handle(struct daxfs_server *s, struct fuse_file_info *fi)
 {
 	struct daxfs_cx *cx = daxfs_begin(s);
 
 	daxfs_node_close(&s->nodes, cx, node_of(fi));
 	daxfs_end(s, cx, 0);
-	free(handle_of(fi));
+	free_handle(s, handle_of(fi));
 }
 
 /*
@@ -55,7 +83,7 @@ static void close_handle(struct daxfs_server *s, struct fuse_file_info *fi)
 static int set_handle(struct daxfs_server *s, struct daxfs_cx *cx,
 		      struct fuse_file_info *fi, struct daxfs_node *node, int keep)
 {
-	struct handle *h = malloc(sizeof(*h));
+	struct daxfs_handle *h = malloc(sizeof(*h));
 
 	if (!h) {
 		daxfs_node_close(&s->nodes, cx, node);
@@ -63,7 +91,8 @@ static int set_handle(struct daxfs_server *s, struct daxfs_cx *cx,
 	}
 	fi->direct_io = s->direct_io || (fi->flags & O_APPEND);
 	fi->keep_cache = keep || s->constant;
-	*h = (struct handle){ .node = node, .direct = fi->direct_io };
+	*h = (struct daxfs_handle){ .node = node, .direct = fi->direct_io };
+	list_handle(s, h);
 	fi->fh = (uintptr_t)h;
 	daxfs_notifier_opened(s);
 	return 0;

@@ -24,7 +24,10 @@
 #include "options.h"
 #include "server.h"
 
-static struct daxfs_server server = { .size_fd = -1 };
+static struct daxfs_server server = {
+	.size_fd = -1,
+	.handles_lock = PTHREAD_MUTEX_INITIALIZER,
+};
 static int ready_fd = -1;	/* of the parent that waits, or -1 */
 
 /* ---- the child: from a region to a mount ---- */
@@ -235,6 +238,7 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 	daxfs_notifier_stop(s);
 	daxfs_session_close(&s->session);
 	daxfs_grace_fini(&s->grace);
+	daxfs_handles_fini(s);
 	daxfs_nodes_fini(&s->nodes);
 	daxfs_mount_close(s->m);
 	daxfs_guard_stop(guard);

@@ -31,6 +31,8 @@ struct daxfs_server {
 	struct daxfs_nodes nodes;
 	struct daxfs_grace grace;
 	struct daxfs_notifier *notifier;
+	pthread_mutex_t handles_lock;
+	struct daxfs_handle *handles;	/* open files: file.c */
 	struct daxfs_locks *locks;	/* NULL: the kernel's, of this mount alone */
 	const char *region;	/* absolute path */
 	int constant;		/* static image: the kernel may keep it all */
@@ -128,6 +130,8 @@ void daxfs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 /* Cut the content of an open node; its own request is the current one. */
 int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
 	      struct daxfs_node *node, u64 size);
+/* What the kernel has not closed when the session is over. */
+void daxfs_handles_fini(struct daxfs_server *s);
 /* The file that is open by fi->fh. */
 struct daxfs_node *daxfs_handle_node(const struct fuse_file_info *fi);
 

@@ -18,7 +18,8 @@ int fss_may_fill;
 
 int fss_is_excused(int err)
 {
-	if (err == ENOSPC && fss_may_fill) {
+	/* a lock takes memory, too, and says so in its own way */
+	if ((err == ENOSPC || err == ENOLCK) && fss_may_fill) {
 		fss_count(&fss_board->full);
 		return 1;
 	}
