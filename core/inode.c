@@ -65,13 +65,13 @@ static int hint_is_right(struct daxfs_cx *cx, u64 ino, u64 hint,
 	struct daxfs_inode *in = hint ? inode_at(cx->rg, hint) : NULL;
 	u64 v;
 
-	if (!in || a64_load_relaxed(&in->cell.key) != (DAXFS_KEY_INODE | ino))
+	/* First: a page of inodes stays one while our section lasts. */
+	if (!in || !is_inode_memory(cx, hint) ||
+	    a64_load_relaxed(&in->cell.key) != (DAXFS_KEY_INODE | ino))
 		return 0;
 	/* A number is never used again, so key and LIVE say enough. */
 	v = a64_load_acquire(&in->cell.value);		/* pairs with [PUB] */
 	if (is_ref(v) || value_state(v) != DAXFS_V_LIVE || value_ino(v) != ino)
-		return 0;
-	if (!is_inode_memory(cx, hint))
 		return 0;
 	ref->off = hint;
 	ref->in = in;
@@ -145,10 +145,11 @@ static u64 embedded_attr(const struct daxfs_region *rg,
 static void inode_init(struct daxfs_cx *cx, struct daxfs_inode *in, u64 ino)
 {
 	struct daxfs_key k = daxfs_key_inode(cx->rg, ino);
-	u8 *body = (u8 *)in + sizeof(in->cell.info);
+	u8 *body = (u8 *)in + sizeof(in->cell);
 
-	/* info is ours and must stay */
-	port_zero(body, sizeof(*in) - sizeof(in->cell.info));
+	/* info is ours and must stay; the words below are set one by one,
+	 * since who has an old hint may look at them: hint_is_right() */
+	port_zero(body, sizeof(*in) - sizeof(in->cell));
 	a64_store_relaxed(&in->cell.value, value_make(DAXFS_V_LIVE, 0, ino));
 	a64_store_relaxed(&in->cell.hash, k.hash);
 	a64_store_relaxed(&in->cell.key, k.key);
