@@ -116,16 +116,18 @@ static void check_dir_counts(struct daxfs_cx *cx, struct daxfs_check *ck,
 {
 	struct recount n = { 0, 0 };
 	u64 before, after;
+	int r;
 
 	if (daxfs_word_read(cx->rg, &ref->in->dirstate, &before) ||
 	    (before & DAXFS_DIR_DEAD))
 		return;
-	if (daxfs_readdir(cx, ref->ino, 0, recount_emit, &n)) {
+	r = daxfs_readdir(cx, ref->ino, 0, recount_emit, &n);
+	if (daxfs_word_read(cx->rg, &ref->in->dirstate, &after) || before != after)
+		return;		/* it may be gone by now */
+	if (r) {
 		say(ck, "directory", ref->ino, "cannot be listed");
 		return;
 	}
-	if (daxfs_word_read(cx->rg, &ref->in->dirstate, &after) || before != after)
-		return;
 	if (n.names != dirstate_names(before))
 		say(ck, "directory", ref->ino, "count of names differs from its listing");
 	if (n.subdirs != dirstate_subdirs(before))
