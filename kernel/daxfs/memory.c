@@ -86,7 +86,7 @@ static void close_phys(struct daxfs_mem *mem)
 /* ---- a block device with direct access ---- */
 
 struct daxfs_pmem {
-	daxfs_bdev_handle handle;
+	struct file *file;
 	struct dax_device *dax;
 };
 
@@ -115,20 +115,20 @@ static int open_pmem(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 
 	if (!pm)
 		return -ENOMEM;
-	r = daxfs_bdev_open(opts->dev, &pm->handle);
+	r = daxfs_bdev_open(opts->dev, &pm->file);
 	if (r) {
 		errorf(fc, "daxfs: %s cannot be opened as a block device (error %d); /dev/daxX.Y is mounted by mount(8) with its helper mount.daxfs",
 		       opts->dev, r);
 		goto out_free;
 	}
 	r = -EOPNOTSUPP;
-	pm->dax = daxfs_dax_get(daxfs_bdev_of(pm->handle), &start);
+	pm->dax = daxfs_dax_get(daxfs_bdev_of(pm->file), &start);
 	if (!pm->dax) {
 		errorf(fc, "daxfs: %s has no direct access", opts->dev);
 		goto out_close;
 	}
 	mem->kind = DAXFS_MEM_PMEM;
-	mem->len = bdev_nr_bytes(daxfs_bdev_of(pm->handle)) & PAGE_MASK;
+	mem->len = bdev_nr_bytes(daxfs_bdev_of(pm->file)) & PAGE_MASK;
 	r = map_dax(mem, pm, start, fc);
 	if (r)
 		goto out_put;
@@ -137,7 +137,7 @@ static int open_pmem(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 out_put:
 	fs_put_dax(pm->dax, NULL);
 out_close:
-	daxfs_bdev_close(pm->handle);
+	daxfs_bdev_close(pm->file);
 out_free:
 	kfree(pm);
 	return r;
@@ -148,7 +148,7 @@ static void close_pmem(struct daxfs_mem *mem)
 	struct daxfs_pmem *pm = mem->priv;
 
 	fs_put_dax(pm->dax, NULL);
-	daxfs_bdev_close(pm->handle);
+	daxfs_bdev_close(pm->file);
 	kfree(pm);
 }
 

@@ -340,10 +340,7 @@ static vm_fault_t daxfs_fault(struct vm_fault *vmf)
 	return fault(vmf, 0);
 }
 
-static vm_fault_t daxfs_huge_fault(struct vm_fault *vmf, daxfs_order_t order)
-{
-	return fault(vmf, daxfs_order(order));
-}
+DAXFS_HUGE_FAULT(daxfs_huge_fault, fault)
 
 /*
  * A store through an entry that is there for reading. It may lead to a page of

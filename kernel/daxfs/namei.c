@@ -38,63 +38,52 @@ static int is_good(struct daxfs_cx *cx, const struct inode *dir, const char *nam
 }
 
 /*
- * In an RCU walk the name may change under us: it is copied, and the copy is of
- * one moment if the sequence of the dentry stayed.
+ * The name of a dentry that may be renamed at this moment, in an RCU walk: the
+ * copy is of one moment if the sequence stayed. Its length, or 0.
  */
-static int revalidate_rcu(struct dentry *dentry)
+static u32 copy_name(struct dentry *dentry, char *to, u32 size)
 {
-	struct dentry *parent = READ_ONCE(dentry->d_parent);
-	struct inode *dir = d_inode_rcu(parent), *inode = d_inode_rcu(dentry);
-	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
-	char name[DAXFS_NAME_MAX];
-	struct daxfs_cx *cx;
-	unsigned int seq;
-	u32 len;
-	int r;
+	unsigned int seq = raw_seqcount_begin(&dentry->d_seq);
+	u32 len = READ_ONCE(dentry->d_name.len);
 
-	seq = raw_seqcount_begin(&dentry->d_seq);
-	len = READ_ONCE(dentry->d_name.len);
-	if (!dir || !len || len > sizeof(name))
-		return -ECHILD;
-	memcpy(name, READ_ONCE(dentry->d_name.name), len);
-	if (read_seqcount_retry(&dentry->d_seq, seq))
-		return -ECHILD;
-	cx = daxfs_begin_try(sbi);
+	if (len > size)
+		return 0;
+	memcpy(to, READ_ONCE(dentry->d_name.name), len);
+	return read_seqcount_retry(&dentry->d_seq, seq) ? 0 : len;
+}
+
+static int revalidate_rcu(struct inode *dir, const struct qstr *name,
+			  struct dentry *dentry)
+{
+	struct inode *inode = d_inode_rcu(dentry);
+	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
+	char copy[DAXFS_NAME_MAX];
+	struct daxfs_cx *cx;
+	u32 len = name ? name->len : copy_name(dentry, copy, sizeof(copy));
+	s64 r;
+
+	cx = len ? daxfs_begin_try(sbi) : NULL;
 	if (!cx)
 		return -ECHILD;
-	r = is_good(cx, dir, name, len, inode);
+	r = is_good(cx, dir, name ? (const char *)name->name : copy, len, inode);
 	return daxfs_end(sbi, cx, r) == 1 ? 1 : -ECHILD;
 }
 
-static int revalidate_ref(struct dentry *dentry)
+static int revalidate(struct inode *dir, const struct qstr *name,
+		      struct dentry *dentry, unsigned int flags)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
-	struct dentry *parent = dget_parent(dentry);
-	struct name_snapshot name;
 	struct daxfs_cx *cx;
-	s64 r;
 
-	take_dentry_name_snapshot(&name, dentry);
-	cx = daxfs_begin(sbi);
-	r = is_good(cx, d_inode(parent), name.name.name, name.name.len,
-		    d_inode(dentry));
-	r = daxfs_end(sbi, cx, r);
-	release_dentry_name_snapshot(&name);
-	dput(parent);
-	return (int)r;
-}
-
-static int daxfs_revalidate(DAXFS_REVALIDATE_ARGS(dentry, flags))
-{
-	if (daxfs_sbi(dentry->d_sb)->constant || IS_ROOT(dentry))
+	if (sbi->constant || IS_ROOT(dentry))
 		return 1;
 	if (flags & LOOKUP_RCU)
-		return revalidate_rcu(dentry);
-	/* A name that is about to be made is looked up by the VFS itself. */
-	if (d_really_is_negative(dentry) && (flags & LOOKUP_CREATE))
-		return 0;
-	return revalidate_ref(dentry);
+		return revalidate_rcu(dir, name, dentry);
+	cx = daxfs_begin(sbi);
+	return (int)daxfs_end(sbi, cx, is_good(cx, dir, name->name, name->len,
+					       d_inode(dentry)));
 }
+DAXFS_D_REVALIDATE(daxfs_revalidate, revalidate)
 
 const struct dentry_operations daxfs_dentry_ops = {
 	.d_revalidate	= daxfs_revalidate,
@@ -185,8 +174,8 @@ static int daxfs_mknod_op(struct mnt_idmap *idmap, struct inode *dir,
 	return make(dir, dentry, &what);
 }
 
-static daxfs_mkdir_t daxfs_mkdir_op(struct mnt_idmap *idmap, struct inode *dir,
-				    struct dentry *dentry, umode_t mode)
+static int make_dir(struct mnt_idmap *idmap, struct inode *dir,
+		    struct dentry *dentry, umode_t mode)
 {
 	struct daxfs_new what;
 	int r;
@@ -194,9 +183,10 @@ static daxfs_mkdir_t daxfs_mkdir_op(struct mnt_idmap *idmap, struct inode *dir,
 	fill_new(idmap, dir, (mode & 07777) | S_IFDIR, &what);
 	r = make(dir, dentry, &what);
 	if (!r)
-		inc_nlink(dir);		/* a hint, as all the VFS knows */
-	return daxfs_mkdir_result(r);
+		inc_nlink(dir);		/* a hint, as all that the VFS knows */
+	return r;
 }
+DAXFS_MKDIR(daxfs_mkdir_op, make_dir)
 
 static int daxfs_symlink_op(struct mnt_idmap *idmap, struct inode *dir,
 			    struct dentry *dentry, const char *target)
