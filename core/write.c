@@ -32,7 +32,7 @@
 #define BATCH_PAGES	128u		/* per record of new pages */
 #define PURGE_PAGES	160u
 #define TRIES		100000u
-#define PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
+#define IN_PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
 
 /*
  * Bytes [at, at+n) of what is written: from the caller's memory, from the region,
@@ -117,7 +117,7 @@ static int own_byte(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 *at
 	if (!r)
 		r = own_page(cx, word, at);
 	if (*at)
-		*at += off & PAGE_MASK;
+		*at += off & IN_PAGE_MASK;
 	return r;
 }
 
@@ -125,7 +125,7 @@ static int own_byte(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 *at
 static int own_piece(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 len,
 		     u64 *at, u64 *piece)
 {
-	u64 idx = off >> DAXFS_PAGE_SHIFT, in_page = off & PAGE_MASK, more;
+	u64 idx = off >> DAXFS_PAGE_SHIFT, in_page = off & IN_PAGE_MASK, more;
 	struct daxfs_a64 *word;
 	int r = daxfs_map_word(cx, w->ref->in, idx, 0, &word);
 
@@ -209,7 +209,7 @@ int daxfs_fill_lower(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx, u8 *pa
 			from = daxfs_at(cx->rg, run.off, run.len, 1);
 			if (!from)
 				return -EUCLEAN;
-			port_copy_within(page + (off & PAGE_MASK), from, run.len);
+			port_copy_within(page + (off & IN_PAGE_MASK), from, run.len);
 		}
 		off += run.len;
 	}
@@ -330,7 +330,7 @@ static int prepare_batch(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 
 	*done = 0;
 	for (u64 i = 0; i < BATCH_PAGES && *done < w->len && !r; i++) {
-		u64 in_page = (w->off + *done) & PAGE_MASK;
+		u64 in_page = (w->off + *done) & IN_PAGE_MASK;
 		u64 n = DAXFS_PAGE_SIZE - in_page;
 
 		if (n > w->len - *done)
@@ -419,7 +419,7 @@ int daxfs_write_some(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 /* 1: there is a page behind the last, allocated before its bytes. */
 static int page_is_behind(struct daxfs_cx *cx, struct daxfs_write *w)
 {
-	u64 idx = (w->size + PAGE_MASK) >> DAXFS_PAGE_SHIFT;
+	u64 idx = (w->size + IN_PAGE_MASK) >> DAXFS_PAGE_SHIFT;
 	struct daxfs_a64 *word;
 	int r = daxfs_map_next(cx, w->ref->in, &idx, &word);
 
@@ -429,7 +429,7 @@ static int page_is_behind(struct daxfs_cx *cx, struct daxfs_write *w)
 /* 1: the last page holds something behind the end. */
 static int tail_is_used(struct daxfs_cx *cx, struct daxfs_write *w)
 {
-	u64 at, left = DAXFS_PAGE_SIZE - (w->size & PAGE_MASK);
+	u64 at, left = DAXFS_PAGE_SIZE - (w->size & IN_PAGE_MASK);
 	u8 buf[128];
 	int r = own_byte(cx, w, w->size, &at);
 
@@ -635,7 +635,7 @@ static int append_pages(struct daxfs_cx *cx, struct daxfs_write *w)
 	int r = daxfs_guess_next(cx, w, idx);
 
 	while (done < w->len && !r) {
-		u64 in_page = (w->off + done) & PAGE_MASK;
+		u64 in_page = (w->off + done) & IN_PAGE_MASK;
 		u64 n = DAXFS_PAGE_SIZE - in_page;
 
 		if (n > w->len - done)
@@ -788,7 +788,7 @@ static void low_limit_min(struct daxfs_inode *in, u64 size)
 /* Collect words of pages wholly behind the end into the record. */
 static int purge_add(struct daxfs_cx *cx, struct daxfs_write *w, u32 *nr)
 {
-	u64 idx = (w->size + PAGE_MASK) >> DAXFS_PAGE_SHIFT;
+	u64 idx = (w->size + IN_PAGE_MASK) >> DAXFS_PAGE_SHIFT;
 
 	for (*nr = 0; *nr < PURGE_PAGES; idx++) {
 		struct daxfs_a64 *word;
@@ -812,7 +812,7 @@ static int purge_add(struct daxfs_cx *cx, struct daxfs_write *w, u32 *nr)
 /* The last page gets a private copy with zeros behind the end. */
 static int purge_tail(struct daxfs_cx *cx, struct daxfs_write *w)
 {
-	u64 idx = w->size >> DAXFS_PAGE_SHIFT, keep = w->size & PAGE_MASK;
+	u64 idx = w->size >> DAXFS_PAGE_SHIFT, keep = w->size & IN_PAGE_MASK;
 	struct daxfs_a64 *word;
 	u64 v = 0, off;
 	u8 *page, *old;
