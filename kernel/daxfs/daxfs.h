@@ -156,7 +156,7 @@ struct inode *daxfs_alloc_inode(struct super_block *sb);
 void daxfs_free_inode(struct inode *inode);
 void daxfs_evict_inode(struct inode *inode);
 /* The inode that st is of, with a reference; ERR_PTR(). */
-struct inode *daxfs_iget(struct super_block *sb, const struct daxfs_stat *st);
+struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st);
 /* Put fresh attributes into the VFS inode. Any context, RCU walks included. */
 void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st);
 /* Read them from the region, too. 0 or a negative errno. */
@@ -216,14 +216,14 @@ extern const struct xattr_handler *daxfs_xattr_handlers[];
 ssize_t daxfs_listxattr_op(struct dentry *dentry, char *buf, size_t size);
 /* As inode_operations have them: get_acl before 6.2, get_inode_acl after. */
 struct posix_acl *daxfs_get_acl_op(struct inode *inode, int type, bool rcu);
-int daxfs_set_acl_op(struct mnt_idmap *idmap, struct dentry *dentry,
+int daxfs_set_acl_op(struct mnt_idmap *idmap, struct daxfs_acl_of *of,
 		     struct posix_acl *acl, int type);
 
 /* ioctl.c, dmabuf.c */
 long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
-int daxfs_fileattr_get_op(struct dentry *dentry, struct fileattr *fa);
+int daxfs_fileattr_get_op(struct dentry *dentry, struct file_kattr *fa);
 int daxfs_fileattr_set_op(struct mnt_idmap *idmap, struct dentry *dentry,
-			  struct fileattr *fa);
+			  struct file_kattr *fa);
 /* A new descriptor of a dma-buf that is the region; or a negative errno. */
 int daxfs_get_dmabuf(struct super_block *sb, int flags);
 

@@ -9,6 +9,7 @@
  * after the other (i_rwsem), as in other file systems; those of other hosts
  * meet them in the core.
  */
+#include <linux/fs.h>
 #include <linux/falloc.h>
 #include <linux/mount.h>
 #include <linux/pagemap.h>

@@ -12,6 +12,7 @@
  * the VFS never sets one (S_NOATIME, S_NOCMTIME).
  */
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/hash.h>
 #include <linux/posix_acl.h>
@@ -369,7 +370,7 @@ static void set_ops(struct inode *inode, const struct daxfs_stat *st)
 	}
 }
 
-struct inode *daxfs_iget(struct super_block *sb, const struct daxfs_stat *st)
+struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st)
 {
 	struct inode *inode = iget5_locked(sb, (unsigned long)st->ino, is_of, set_of,
 					   (void *)st);
@@ -383,7 +384,6 @@ struct inode *daxfs_iget(struct super_block *sb, const struct daxfs_stat *st)
 	daxfs_i(inode)->file.ino = st->ino;
 	inode->i_mode = (umode_t)st->mode;
 	inode->i_flags |= S_NOATIME | S_NOCMTIME;
-	cache_no_acl(inode);
 	inode->i_acl = inode->i_default_acl = ACL_DONT_CACHE;
 	set_ops(inode, st);
 	daxfs_refresh(inode, st);

@@ -27,7 +27,6 @@
  * own. The counter rises at that and, as long as such entries are there, at each
  * round, for those who keep copies.
  */
-#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
@@ -215,12 +214,11 @@ static vm_fault_t fault_of(int r)
 static vm_fault_t insert(struct vm_fault *vmf, unsigned long addr,
 			 const struct daxfs_sbi *sbi, u64 off, bool store)
 {
-	bool device = sbi->mem.kind != DAXFS_MEM_DMABUF;
+	unsigned long pfn = off ? daxfs_mem_pfn(&sbi->mem, off) : my_zero_pfn(addr);
 
-	if (!off)	/* a hole */
-		return daxfs_insert_pfn(vmf->vma, addr, my_zero_pfn(addr), false, false);
-	return daxfs_insert_pfn(vmf->vma, addr, daxfs_mem_pfn(&sbi->mem, off), device,
-				store);
+	if (store)
+		return vmf_insert_mixed_mkwrite(vmf->vma, addr, daxfs_pfn(pfn));
+	return vmf_insert_mixed(vmf->vma, addr, daxfs_pfn(pfn));
 }
 
 /* The pages behind the one that was asked for: as many as the run has. */
@@ -250,7 +248,7 @@ static vm_fault_t copy_private(struct vm_fault *vmf, const struct daxfs_sbi *sbi
 	else
 		memset(to, 0, PAGE_SIZE);
 	kunmap_local(to);
-	daxfs_cow_uptodate(vmf->cow_page);
+	__SetPageUptodate(vmf->cow_page);
 	r = finish_fault(vmf);
 	return r ? r : VM_FAULT_DONE_COW;
 }
@@ -311,7 +309,7 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	if (!pmd_is_free_for(vmf, pfn))	/* there is one, of what was there */
 		unmap_mapping_range(inode->i_mapping, (loff_t)first << PAGE_SHIFT,
 				    PMD_SIZE, 0);
-	return daxfs_insert_pmd(vmf, pfn, store);
+	return vmf_insert_pfn_pmd(vmf, daxfs_pfn(pfn), store);
 }
 
 static vm_fault_t fault(struct vm_fault *vmf, unsigned int order)
@@ -360,7 +358,8 @@ static vm_fault_t daxfs_pfn_mkwrite(struct vm_fault *vmf)
 	r = find(inode, off, PAGE_SIZE, true, &fd);
 	if (r)
 		ret = fault_of(r);
-	else if (fd.replaced || daxfs_orig_pfn(vmf) != daxfs_mem_pfn(&sbi->mem, fd.run.off)) {
+	else if (fd.replaced ||
+		 pte_pfn(vmf->orig_pte) != daxfs_mem_pfn(&sbi->mem, fd.run.off)) {
 		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
 		ret = VM_FAULT_NOPAGE;		/* it faults again, and finds it */
 	}

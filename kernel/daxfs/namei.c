@@ -107,7 +107,7 @@ static struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
 	if (r && r != -ENOENT)
 		return ERR_PTR(r);
 	if (!r)
-		inode = daxfs_iget(dir->i_sb, &st);
+		inode = daxfs_vfs_inode(dir->i_sb, &st);
 	return d_splice_alias(inode, dentry);
 }
 
@@ -139,7 +139,7 @@ static int make(struct inode *dir, struct dentry *dentry,
 	r = daxfs_end(sbi, cx, r);
 	if (r)
 		return (int)r;
-	inode = daxfs_iget(dir->i_sb, &st);
+	inode = daxfs_vfs_inode(dir->i_sb, &st);
 	if (IS_ERR(inode)) {
 		d_drop(dentry);		/* it is there; the next lookup sees it */
 		return PTR_ERR(inode);
@@ -219,7 +219,7 @@ static int daxfs_tmpfile_op(struct mnt_idmap *idmap, struct inode *dir,
 	r = daxfs_end(sbi, cx, r);
 	if (r)
 		return (int)r;
-	inode = daxfs_iget(dir->i_sb, &st);
+	inode = daxfs_vfs_inode(dir->i_sb, &st);
 	if (IS_ERR(inode)) {
 		cx = daxfs_begin(sbi);
 		daxfs_end(sbi, cx, daxfs_close(cx, st.ino));
@@ -272,7 +272,7 @@ static void lose_link(struct inode *inode, bool all)
  */
 static bool is_had(struct dentry *dentry)
 {
-	return d_count(dentry) > 1 || icount_read(d_inode(dentry)) > 2;
+	return d_count(dentry) > 1 || atomic_read(&d_inode(dentry)->i_count) > 2;
 }
 
 static int daxfs_unlink_op(struct inode *dir, struct dentry *dentry)

@@ -206,7 +206,7 @@ static int make_root(struct daxfs_sbi *sbi, struct super_block *sb)
 		return (int)r;
 	if (!S_ISDIR(st.mode))
 		return -EUCLEAN;
-	root = daxfs_iget(sb, &st);
+	root = daxfs_vfs_inode(sb, &st);
 	if (IS_ERR(root))
 		return PTR_ERR(root);
 	sb->s_root = d_make_root(root);
