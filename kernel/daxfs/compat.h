@@ -116,13 +116,13 @@ static inline struct timespec64 inode_set_mtime_to_ts(struct inode *inode,
 #endif
 
 /* 6.19: i_state is looked at through functions. */
+#ifndef DAXFS_HAS_INODE_STATE
+#define inode_state_read_once(inode)	READ_ONCE((inode)->i_state)
+#endif
+
 static inline bool daxfs_inode_is_new(struct inode *inode)
 {
-#ifdef DAXFS_HAS_INODE_STATE
 	return inode_state_read_once(inode) & I_NEW;
-#else
-	return READ_ONCE(inode->i_state) & I_NEW;
-#endif
 }
 
 /* 6.9: none any more; it never did much. */
@@ -133,15 +133,11 @@ static inline bool daxfs_inode_is_new(struct inode *inode)
 #endif
 
 /* 6.17 */
-static inline void daxfs_set_dentry_ops(struct super_block *sb,
-					const struct dentry_operations *ops)
-{
 #ifdef DAXFS_HAS_DEFAULT_D_OP
-	set_default_d_op(sb, ops);
+#define daxfs_set_dentry_ops(sb, ops)	set_default_d_op(sb, ops)
 #else
-	sb->s_d_op = ops;
+#define daxfs_set_dentry_ops(sb, ops)	((sb)->s_d_op = (ops))
 #endif
-}
 
 /* ---- operations whose form has changed ---- */
 
@@ -238,11 +234,14 @@ static inline struct inode *daxfs_acl_inode(struct inode *of)
  * The value of the attribute that acl is, to be freed by kfree(); NULL: no
  * memory. Newer kernels allocate it themselves.
  */
+#ifdef DAXFS_HAS_ACL_VALUE
 static inline void *daxfs_acl_value(const struct posix_acl *acl, size_t *size)
 {
-#ifdef DAXFS_HAS_ACL_VALUE
 	return posix_acl_to_xattr(&init_user_ns, acl, size, GFP_KERNEL);
+}
 #else
+static inline void *daxfs_acl_value(const struct posix_acl *acl, size_t *size)
+{
 	void *value;
 
 	*size = posix_acl_xattr_size(acl->a_count);
@@ -252,8 +251,8 @@ static inline void *daxfs_acl_value(const struct posix_acl *acl, size_t *size)
 		value = NULL;
 	}
 	return value;
-#endif
 }
+#endif
 
 /* ---- file locks ---- */
 
@@ -362,30 +361,31 @@ static inline struct dax_device *daxfs_dax_get(struct block_device *bdev, u64 *s
 	return fs_dax_get_by_bdev(bdev, start, NULL, NULL);
 }
 
+/* 6.17: the number of the page frame; before, with what is known of it. */
+#ifdef DAXFS_HAS_PFN_T
+typedef pfn_t daxfs_pfn_of_dax;
+#define daxfs_dax_phys(pfn)	pfn_t_to_phys(pfn)
+#define daxfs_dax_pages(pfn)	pfn_t_devmap(pfn)
+#else
+typedef unsigned long daxfs_pfn_of_dax;
+#define daxfs_dax_phys(pfn)	PFN_PHYS(pfn)
+#define daxfs_dax_pages(pfn)	pfn_valid(pfn)
+#endif
+
 /*
  * As dax_direct_access(); phys is what the memory begins at, pages whether each
- * frame has a struct page. 6.17: a number in place of pfn_t.
+ * frame has a struct page.
  */
 static inline long daxfs_dax_access(struct dax_device *dax, pgoff_t pgoff, long nr,
 				    void **base, u64 *phys, bool *pages)
 {
-#ifdef DAXFS_HAS_PFN_T
-	pfn_t pfn;
+	daxfs_pfn_of_dax pfn;
 	long got = dax_direct_access(dax, pgoff, nr, DAX_ACCESS, base, &pfn);
 
 	if (got > 0) {
-		*phys = pfn_t_to_phys(pfn);
-		*pages = pfn_t_devmap(pfn);
+		*phys = daxfs_dax_phys(pfn);
+		*pages = daxfs_dax_pages(pfn);
 	}
-#else
-	unsigned long pfn;
-	long got = dax_direct_access(dax, pgoff, nr, DAX_ACCESS, base, &pfn);
-
-	if (got > 0) {
-		*phys = PFN_PHYS(pfn);
-		*pages = pfn_valid(pfn);
-	}
-#endif
 	return got;
 }
 
