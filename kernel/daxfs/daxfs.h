@@ -38,7 +38,7 @@ struct daxfs_mem_opts {		/* what mount options say */
 	bool has_phys;
 	bool pages;		/* want struct pages for the range */
 	char *dev;
-	struct file *dmabuf;	/* of FSCONFIG_SET_FD */
+	struct dma_buf *dmabuf;	/* of FSCONFIG_SET_FD */
 };
 
 struct daxfs_mem {
@@ -53,13 +53,15 @@ struct daxfs_mem {
 
 /*
  * Map what the options name. 0 or a negative errno, with the reason in the log
- * of fc. rdonly: no store will be made.
+ * of fc.
  */
 int daxfs_mem_open(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 		   struct fs_context *fc);
 void daxfs_mem_close(struct daxfs_mem *mem);
 /* The page frame of byte off of the region; off < len. */
 unsigned long daxfs_mem_pfn(const struct daxfs_mem *mem, u64 off);
+/* Has somebody taken a page, as a transfer does that goes straight into it? */
+bool daxfs_mem_pinned(const struct daxfs_mem *mem);
 
 /* ---- a mount ---- */
 
@@ -77,9 +79,8 @@ struct daxfs_sbi {
 	struct daxfs_mem mem;
 	bool constant;		/* no overlay: nothing ever changes */
 	bool dead;		/* declared dead by another host: all is over */
-	bool pages;		/* mount options, for show_options() */
-	bool validate;
-	char *source;		/* what was mounted, as mount(8) is told */
+	bool validate;		/* mount options, for show_options() */
+	struct daxfs_mem_opts opts;	/* its dev is ours */
 	/* host.c */
 	struct daxfs_cx_slot slot[DAXFS_CTXS];
 	struct daxfs_cx *cx;	/* DAXFS_CTXS of them */
@@ -91,6 +92,7 @@ struct daxfs_sbi {
 	/* mmap.c */
 	struct mutex map_lock;
 	struct list_head mapped;	/* struct daxfs_mapped */
+	bool map_shown;			/* an epoch of mappings is in the region */
 	/* lock.c */
 	wait_queue_head_t lock_wait;	/* tasks that wait for a lock */
 	u64 lock_secret;		/* owners are told mixed with it */
@@ -195,8 +197,11 @@ void daxfs_note_access(struct daxfs_cx *cx, struct file *file);
 int daxfs_mmap(struct file *file, struct vm_area_struct *vma);
 /* Called by the keeper: zap what others took out of mapped files. */
 void daxfs_zap_changed(struct daxfs_sbi *sbi);
-/* This mount has taken [off, off+len) of the content away, or replaced it. */
-void daxfs_zap(struct inode *inode, u64 off, u64 len);
+/*
+ * This mount has taken [off, off+len) of the content away, or replaced it.
+ * cows: the private copies that programs made of it go, too.
+ */
+void daxfs_zap(struct inode *inode, u64 off, u64 len, bool cows);
 /* Everything of every file: this host was declared dead. */
 void daxfs_zap_all(struct daxfs_sbi *sbi);
 /* Stores through mappings so far: others are to notice them, and they are kept. */
