@@ -18,7 +18,6 @@
 #include <linux/file.h>
 #include <linux/fileattr.h>
 #include <linux/fs.h>
-#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/namei.h>
@@ -124,6 +123,14 @@ static inline bool daxfs_inode_is_new(struct inode *inode)
 {
 	return inode_state_read_once(inode) & I_NEW;
 }
+
+/* 6.18 */
+#ifndef DAXFS_HAS_ICOUNT_READ
+static inline int icount_read(const struct inode *inode)
+{
+	return atomic_read(&inode->i_count);
+}
+#endif
 
 /* 6.9: none any more; it never did much. */
 #ifdef SLAB_MEM_SPREAD
@@ -284,19 +291,25 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 #endif
 
 /*
- * What vmf_insert_mixed() and vmf_insert_pfn_pmd() want for a page frame that no
- * transfer may take unless it has a struct page of its own. 6.17: the number.
+ * What vmf_insert_pfn_pmd() wants for 2 MiB of a device, and vmf_insert_mixed()
+ * for a page frame that has a struct page of a device. 6.17: the number.
+ * get_user_pages() takes the struct page of such an entry; where there is none it
+ * says -EFAULT of a huge one, and tries for ever on a small one: those are
+ * daxfs_pfn_special(), which is -EFAULT.
  */
 #ifdef DAXFS_HAS_PFN_T
 static inline pfn_t daxfs_pfn(unsigned long pfn)
 {
 	return __pfn_to_pfn_t(pfn, PFN_DEV | PFN_MAP);
 }
-#else
-static inline unsigned long daxfs_pfn(unsigned long pfn)
+
+static inline pfn_t daxfs_pfn_special(unsigned long pfn)
 {
-	return pfn;
+	return __pfn_to_pfn_t(pfn, PFN_DEV);
 }
+#else
+#define daxfs_pfn(pfn)		(pfn)
+#define daxfs_pfn_special(pfn)	(pfn)
 #endif
 
 /* 6.8 */
