@@ -28,12 +28,14 @@ build | sparse) ;;
 *) fail "'$what' is neither build nor sparse" 2 ;;
 esac
 [ -e "$kdir/Makefile" ] ||
-	fail "no kernel headers in $kdir: install linux-headers-$(uname -r), or say 'make kernel KDIR=FOLDER'"
+	fail "no kernel headers in $kdir: install linux-headers-$(uname -r),\
+ or say 'make kernel KDIR=FOLDER'"
 # As uname -r has it; distributions say something else in kernel.release.
 release=$(sed -n 's/.*UTS_RELEASE "\(.*\)".*/\1/p' \
 	"$kdir/include/generated/utsrelease.h" 2>/dev/null || true)
 [ -n "$release" ] ||
-	fail "$kdir has no include/generated/utsrelease.h: prepare it by 'make modules_prepare' there"
+	fail "$kdir has no include/generated/utsrelease.h:\
+ prepare it by 'make modules_prepare' there"
 [ -n "$kout" ] || kout=build/kernel/$release
 mkdir -p "$kout/src/kernel"
 kout=$(cd "$kout" && pwd)
@@ -64,7 +66,7 @@ kbuild >"$log" 2>&1 || { cat "$log" >&2; fail "does not build against $release";
 grep -E -A8 'warning:' "$log" >&2 || true
 for o in "$src"/core_*.o "$src"/port_*.o; do
 	! readelf -SW "$o" | grep -q '\.smp_locks' ||
-		fail "$(basename "$o") has a lock prefix that may be taken away: see port/linux/raw.h"
+		fail "$(basename "$o"): a lock prefix that may be taken away: see port/linux/raw.h"
 done
 cp "$src/daxfs.ko" "$kout/daxfs.ko"
 echo "$kout/daxfs.ko"

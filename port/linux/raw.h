@@ -19,13 +19,15 @@
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/instrumented.h>
-#include <linux/prefetch.h>
-#include <linux/stat.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
+#include <uapi/linux/stat.h>
 
+/* It has a number under a name of format.h, for the inodes of /dev/dax files. */
+#include <uapi/linux/magic.h>
+#undef DAXFS_MAGIC
 #include <daxfs/format.h>
 
 #ifndef CONFIG_SMP
@@ -186,7 +188,7 @@ void raw_zero(void *shared, size_t len);
 static inline void port_prefetch(const void *p, size_t len)
 {
 	for (size_t i = 0; i < len; i += 64)
-		prefetch((const u8 *)p + i);
+		__builtin_prefetch((const u8 *)p + i);
 }
 
 /* Wall clock in ns since 1970, cheap, a few ms coarse. */
