@@ -132,7 +132,8 @@ static bool is_gone(const struct daxfs_sbi *sbi, const struct daxfs_host_info *i
 	gone = !task;
 	/* While it joins, the start time may still be its predecessor's. */
 	if (task && info->state == DAXFS_H_ALIVE && info->id.start_time)
-		gone = nsec_to_clock_t(task->start_boottime) != info->id.start_time;
+		gone = div_u64(task->start_boottime, NSEC_PER_SEC / USER_HZ) !=
+		       info->id.start_time;
 	/* A zombie stores nothing more; its other threads would. */
 	if (task && task->exit_state && thread_group_empty(task))
 		gone = true;

@@ -18,6 +18,8 @@
 
 #include "daxfs.h"
 
+MODULE_IMPORT_NS("DMA_BUF");
+
 /* ---- a range of physical addresses ---- */
 
 static void *map_pages(struct daxfs_mem *mem, struct fs_context *fc)

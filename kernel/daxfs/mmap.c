@@ -235,24 +235,10 @@ static void insert_around(struct vm_fault *vmf, const struct daxfs_sbi *sbi,
 			break;
 }
 
-/* A private mapping is stored to before it was read: its page gets a copy. */
-static vm_fault_t copy_private(struct vm_fault *vmf, const struct daxfs_sbi *sbi,
-			       const struct daxfs_run *run)
-{
-	void *to = kmap_local_page(vmf->cow_page);
-	const void *from = run->off ? daxfs_at(&sbi->rg, run->off, PAGE_SIZE, 1) : NULL;
-	vm_fault_t r;
-
-	if (from)
-		memcpy(to, from, PAGE_SIZE);
-	else
-		memset(to, 0, PAGE_SIZE);
-	kunmap_local(to);
-	__SetPageUptodate(vmf->cow_page);
-	r = finish_fault(vmf);
-	return r ? r : VM_FAULT_DONE_COW;
-}
-
+/*
+ * A store to a private mapping that was not read before gets an entry for
+ * reading; it faults again, and the kernel makes the copy.
+ */
 static vm_fault_t fault_page(struct vm_fault *vmf, bool store)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
@@ -264,8 +250,6 @@ static vm_fault_t fault_page(struct vm_fault *vmf, bool store)
 
 	if (r)
 		return fault_of(r);
-	if (vmf->cow_page)
-		return copy_private(vmf, sbi, &fd.run);
 	if (fd.replaced)	/* other mappings still lead to what was there */
 		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
 	ret = insert(vmf, vmf->address & PAGE_MASK, sbi, fd.run.off, store);
@@ -292,7 +276,7 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	struct found fd;
 	unsigned long pfn;
 
-	if (vmf->cow_page || sbi->mem.kind == DAXFS_MEM_DMABUF ||
+	if (sbi->mem.kind == DAXFS_MEM_DMABUF ||
 	    addr < vmf->vma->vm_start || addr + PMD_SIZE > vmf->vma->vm_end ||
 	    (first & (PTRS_PER_PMD - 1)) || vmf->pgoff < first)
 		return VM_FAULT_FALLBACK;
