@@ -161,10 +161,10 @@ static int look(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct daxfs_file *f
 }
 
 /*
- * The page at off and what follows it up to len. store: it is one of the file's
- * own.
+ * The page at off and what follows it up to len. own: it is to be one of the
+ * file's own.
  */
-static int find(struct inode *inode, u64 off, u64 len, bool store, struct found *fd)
+static int find(struct inode *inode, u64 off, u64 len, bool own, struct found *fd)
 {
 	struct daxfs_mapped *m = daxfs_i(inode)->mapped;
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
@@ -174,7 +174,7 @@ static int find(struct inode *inode, u64 off, u64 len, bool store, struct found 
 	int r = look(sbi, cx, f, off, len, fd);
 
 	fd->replaced = false;
-	if (!r && store && !fd->own) {
+	if (!r && own && !fd->own) {
 		r = daxfs_fallocate(cx, f, DAXFS_KEEP_SIZE, off, PAGE_SIZE);
 		fd->replaced = true;
 		if (!r)
@@ -183,15 +183,21 @@ static int find(struct inode *inode, u64 off, u64 len, bool store, struct found 
 	if (!r && fd->own && !READ_ONCE(m->marked)) {
 		r = mark(m, cx, &epoch);
 		if (!r)
-			r = look(sbi, cx, f, off, store ? PAGE_SIZE : len, fd);
+			r = look(sbi, cx, f, off, own ? PAGE_SIZE : len, fd);
 	}
-	if (!r && store && !fd->own)
+	if (!r && own && !fd->own)
 		r = -EAGAIN;		/* a hole was made there meanwhile */
-	if (!r && store) {
-		WRITE_ONCE(m->stored, true);
-		r = daxfs_stored(cx, f, 1, NULL);
-	}
 	return (int)daxfs_end(sbi, cx, r);
+}
+
+/* An entry is about to be there that can be stored through. */
+static int note_store(struct inode *inode)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+
+	WRITE_ONCE(daxfs_i(inode)->mapped->stored, true);
+	return (int)daxfs_end(sbi, cx, daxfs_stored(cx, daxfs_file_of(inode), 1, NULL));
 }
 
 static vm_fault_t fault_of(int r)
@@ -211,13 +217,12 @@ static vm_fault_t fault_of(int r)
 
 /* ---- entries ---- */
 
+/* For reading: a store faults once more, see daxfs_pfn_mkwrite(). */
 static vm_fault_t insert(struct vm_fault *vmf, unsigned long addr,
-			 const struct daxfs_sbi *sbi, u64 off, bool store)
+			 const struct daxfs_sbi *sbi, u64 off)
 {
 	unsigned long pfn = off ? daxfs_mem_pfn(&sbi->mem, off) : my_zero_pfn(addr);
 
-	if (store)
-		return vmf_insert_mixed_mkwrite(vmf->vma, addr, daxfs_pfn(pfn));
 	return vmf_insert_mixed(vmf->vma, addr, daxfs_pfn(pfn));
 }
 
@@ -230,7 +235,7 @@ static void insert_around(struct vm_fault *vmf, const struct daxfs_sbi *sbi,
 	u64 at;
 
 	for (at = PAGE_SIZE; at < run->len && addr + at < end; at += PAGE_SIZE)
-		if (insert(vmf, addr + at, sbi, run->off ? run->off + at : 0, false) !=
+		if (insert(vmf, addr + at, sbi, run->off ? run->off + at : 0) !=
 		    VM_FAULT_NOPAGE)
 			break;
 }
@@ -252,7 +257,7 @@ static vm_fault_t fault_page(struct vm_fault *vmf, bool store)
 		return fault_of(r);
 	if (fd.replaced)	/* other mappings still lead to what was there */
 		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
-	ret = insert(vmf, vmf->address & PAGE_MASK, sbi, fd.run.off, store);
+	ret = insert(vmf, vmf->address & PAGE_MASK, sbi, fd.run.off);
 	if (ret == VM_FAULT_NOPAGE && !store)
 		insert_around(vmf, sbi, &fd.run);
 	return ret;
@@ -284,11 +289,7 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	    fd.run.len < PMD_SIZE || !fd.run.off || (store && !fd.own))
 		return VM_FAULT_FALLBACK;
 	pfn = daxfs_mem_pfn(&sbi->mem, fd.run.off);
-	if (pfn & (PTRS_PER_PMD - 1))
-		return VM_FAULT_FALLBACK;
-	if (store && find(inode, (u64)first << PAGE_SHIFT, PMD_SIZE, true, &fd))
-		return VM_FAULT_FALLBACK;
-	if (fd.run.len < PMD_SIZE || pfn != daxfs_mem_pfn(&sbi->mem, fd.run.off))
+	if (pfn & (PTRS_PER_PMD - 1) || (store && note_store(inode)))
 		return VM_FAULT_FALLBACK;
 	if (!pmd_is_free_for(vmf, pfn))	/* there is one, of what was there */
 		unmap_mapping_range(inode->i_mapping, (loff_t)first << PAGE_SHIFT,
@@ -340,6 +341,8 @@ static vm_fault_t daxfs_pfn_mkwrite(struct vm_fault *vmf)
 	sb_start_pagefault(inode->i_sb);
 	filemap_invalidate_lock_shared(inode->i_mapping);
 	r = find(inode, off, PAGE_SIZE, true, &fd);
+	if (!r)
+		r = note_store(inode);
 	if (r)
 		ret = fault_of(r);
 	else if (fd.replaced ||
