@@ -129,6 +129,12 @@ static inline struct daxfs_file *daxfs_file_of(const struct inode *inode)
 	return &daxfs_i(inode)->file;
 }
 
+/* Of an inode, or a few: holding it, and its locks. Never two of them at once. */
+static inline struct mutex *daxfs_hold_lock(const struct inode *inode)
+{
+	return &daxfs_sbi_of(inode)->hold_lock[inode->i_ino % DAXFS_HOLD_LOCKS];
+}
+
 /* ---- host.c: contexts, the heart, other hosts ---- */
 
 int daxfs_host_start(struct daxfs_sbi *sbi);	/* join, contexts, keeper */
