@@ -221,14 +221,20 @@ static int op(struct mnt_idmap *idmap, struct inode *dir,		\
 
 /* ---- access control lists ---- */
 
-/* 6.2: get_acl for RCU walks got that name; set_acl is given a dentry. */
+/*
+ * 6.2: get_acl for RCU walks got that name; set_acl is given a dentry; lists are
+ * no more read and set by handlers of extended attributes.
+ */
 #ifdef DAXFS_HAS_INODE_ACL
+#define DAXFS_ACL_HANDLERS
 #define daxfs_acl_of	dentry		/* struct daxfs_acl_of */
 static inline struct inode *daxfs_acl_inode(struct dentry *of)
 {
 	return d_inode(of);
 }
 #else
+#define DAXFS_ACL_HANDLERS	&posix_acl_access_xattr_handler,		\
+				&posix_acl_default_xattr_handler,
 #define get_inode_acl	get_acl
 #define daxfs_acl_of	inode
 static inline struct inode *daxfs_acl_inode(struct inode *of)
