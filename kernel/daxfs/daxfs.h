@@ -17,6 +17,7 @@
 
 #include <linux/fs.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -74,7 +75,8 @@ struct daxfs_cx_slot {		/* own cache line: taken by any task */
 } ____cacheline_aligned;
 
 struct daxfs_sbi {
-	struct super_block *sb;
+	struct super_block *sb;	/* not for those who have no more than the memory */
+	refcount_t users;	/* of the memory: the mount, its exports (dmabuf.c) */
 	struct daxfs_region rg;
 	struct daxfs_mem mem;
 	bool constant;		/* no overlay: nothing ever changes */
@@ -97,6 +99,9 @@ struct daxfs_sbi {
 	wait_queue_head_t lock_wait;	/* tasks that wait for a lock */
 	u64 lock_secret;		/* owners are told mixed with it */
 };
+
+/* super.c: a user less; the last one unmaps the memory. May sleep. */
+void daxfs_sbi_put(struct daxfs_sbi *sbi);
 
 static inline struct daxfs_sbi *daxfs_sbi(const struct super_block *sb)
 {

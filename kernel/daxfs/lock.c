@@ -101,8 +101,8 @@ static int give_back(struct file *file, struct file_lock *fl)
 		r = region_lock(inode, &want, &found);
 	}
 	if (r && r != -ESTALE)
-		pr_warn_ratelimited("daxfs: %s: inode %lu: a lock cannot be given back (error %lld): it stays until the file system is unmounted\n",
-				    inode->i_sb->s_id, (unsigned long)inode->i_ino, r);
+		pr_warn_ratelimited("daxfs: inode %lu: a lock stays until umount (error %lld)\n",
+				    (unsigned long)inode->i_ino, r);
 	daxfs_flc(fl, type) = F_UNLCK;
 	err = locks_lock_file_wait(file, fl);
 	daxfs_flc(fl, type) = type;
