@@ -298,14 +298,14 @@ last() { # LINES
 	tail -n "$1" "$tmp/console" | tr -d '\r' | sed 's/^/  console: /' >&2
 }
 
-if [ ! -s "$tmp/console" ] && [ -s "$tmp/errors" ]; then
-	cat "$tmp/errors" >&2
-	fail "QEMU did not start"
-fi
 if [ "$rc" -eq 124 ]; then
 	say "no end within $limit s"
 	last 20
 	exit 124
+fi
+if [ ! -s "$tmp/console" ] && [ -s "$tmp/errors" ]; then
+	cat "$tmp/errors" >&2
+	fail "QEMU did not start"
 fi
 status=$(tr -d '\r\n' <"$tmp/status")
 if [ -z "$status" ]; then
