@@ -108,7 +108,7 @@ case $kernel in
 */*)	boot=$kernel ;;
 *)	boot=$top/build/vm/$kernel ;;
 esac
-[ -e "$boot/vmlinuz" ] && [ -e "$boot/release" ] ||
+[ -e "$boot/image" ] && [ -e "$boot/release" ] ||
 	fail "no kernel in $boot: scripts/vm-kernels.sh $kernel fetches those it knows"
 boot=$(cd "$boot" && pwd)
 read -r release <"$boot/release"
@@ -235,7 +235,7 @@ machine() {
 		;;
 	esac
 	args+=(-accel tcg,thread=multi -cpu max -nodefaults -no-user-config -display none
-		-no-reboot -nic none -smp "$smp" -kernel "$boot/vmlinuz"
+		-no-reboot -nic none -smp "$smp" -kernel "$boot/image"
 		-initrd "$tmp/initramfs" -append "$cmdline$append" -pidfile "$tmp/pid"
 		-virtfs "local,path=/,security_model=none,readonly=on,mount_tag=host,multidevs=remap"
 		-serial "file:$tmp/console" -serial "file:$tmp/out" -serial "file:$tmp/status")
