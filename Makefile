@@ -76,7 +76,7 @@ TAR_A      := $(B)/obj/tar.a
 # Folders of programs.
 TOOL_DIRS  := tools
 TEST_DIRS  := tests/unit tests/posix tests/stress tests/fuse tests/scenario \
-	      tests/tools tests/images
+	      tests/tools tests/images tests/vm
 BENCH_DIRS := bench
 PROG_DIRS  := $(TOOL_DIRS) $(TEST_DIRS) $(BENCH_DIRS)
 

@@ -19,6 +19,7 @@
 #   --memory MIB     memory beside the region: 1024, of a debug kernel 2048
 #   --reserved FILE  FILE is memory at 0x100000000 that the kernel leaves alone
 #   --nvdimm FILE    ... an NVDIMM: /dev/pmem0, or /dev/dax0.0 after ndctl
+#   --virtio-pmem FILE   ... the same without ACPI
 #   --ivshmem FILE   ... BAR 2 of a PCI device
 #   --share DIR      a folder of the host the guest may write to, at /mnt/share
 #   --append TEXT    more for the kernel's command line
@@ -75,7 +76,7 @@ option() { # NAME VALUE
 	--kernel)	kernel=$2 ;;
 	--cpus)		number "$@"; cpus=$2 ;;
 	--memory)	number "$@"; memory=$2 ;;
-	--reserved|--nvdimm|--ivshmem)
+	--reserved|--nvdimm|--virtio-pmem|--ivshmem)
 			region_is "${1#--}" "$2" ;;
 	--share)	share=$(cd "$2" && pwd) || exit 125 ;;
 	--append)	append+=" $2" ;;
@@ -229,6 +230,10 @@ machine() {
 	nvdimm)
 		args=(-machine q35,nvdimm=on -m "$memory,slots=2,maxmem=$((total + mib + 1024))M"
 			-object "$shm,align=2M" -device nvdimm,memdev=shm)
+		;;
+	virtio-pmem)
+		args=(-machine q35 -m "$memory,slots=2,maxmem=$((total + mib + 1024))M"
+			-object "$shm" -device virtio-pmem-pci,memdev=shm)
 		;;
 	ivshmem)
 		args+=(-object "$shm" -device ivshmem-plain,memdev=shm)

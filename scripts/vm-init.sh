@@ -70,8 +70,9 @@ first() {
 
 # Where the region is in this guest's physical memory: DAXFS_PHYS, DAXFS_SIZE.
 find_region() {
-	local dev start end
+	local dev start end driver=nfit
 
+	[ "$REGION" = nvdimm ] || driver=virtio_pmem
 	case $REGION in
 	ivshmem)
 		for dev in /sys/bus/pci/devices/*; do
@@ -84,8 +85,8 @@ find_region() {
 			echo 1 >"$dev/enable"
 		done
 		;;
-	nvdimm)
-		[ -z "$MODULES" ] || /sbin/modprobe -a nfit nd_pmem device_dax dax_pmem ||
+	nvdimm|virtio-pmem)
+		[ -z "$MODULES" ] || /sbin/modprobe -a "$driver" nd_pmem device_dax dax_pmem ||
 			complain "modules of pmem"
 		DAXFS_PHYS=$(cat /sys/bus/nd/devices/region0/resource)
 		;;
