@@ -120,6 +120,12 @@ demo: deps-demo ## one region, two hosts, for real (DIR=TREE: yours; KEEP=1: lea
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
 	@BUILD='$(abspath $(B))' scripts/demo.sh $(if $(DIR),'$(DIR)')
 
+.PHONY: kernel kernel-sparse
+kernel: ## build daxfs.ko (KDIR=HEADERS of another kernel than the running one; KOUT=FOLDER)
+	+@MAKE='$(MAKE) $(PAR)' V='$(V)' scripts/kernel-build.sh '$(KDIR)' '$(KOUT)'
+kernel-sparse: ## the same under sparse, which has to find nothing
+	+@MAKE='$(MAKE) $(PAR)' scripts/kernel-build.sh '$(KDIR)' '$(KOUT)' sparse
+
 .PHONY: install
 install: build ## install to PREFIX (/usr/local) under DESTDIR
 	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SBINDIR='$(SBINDIR)' \

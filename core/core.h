@@ -378,6 +378,22 @@ s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 #define DAXFS_APPEND_MAX	(128u * 4096u)
 s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
 		 u64 len, u64 *at);
+/*
+ * Content that no pointer leads to, as the memory of a user inside a kernel. copy
+ * puts bytes [off, off+len) of it to memory of the region, and may be asked for
+ * them several times. It runs inside a section: it does not sleep, and says
+ * -EFAULT if it cannot go on; whatever it has stored by then nobody sees, or it is
+ * of its own range. The calls then end early, with -EFAULT if nothing was written;
+ * the caller makes the bytes accessible and calls again.
+ */
+struct daxfs_from {
+	int (*copy)(const struct daxfs_from *from, u64 off, void *to, u64 len);
+};
+
+s64 daxfs_write_from(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		     const struct daxfs_from *from, u64 len);
+s64 daxfs_append_from(struct daxfs_cx *cx, struct daxfs_file *f,
+		      const struct daxfs_from *from, u64 len, u64 *at);
 int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size);
 
 #define DAXFS_KEEP_SIZE		1u	/* the values of fallocate(2) */
@@ -425,6 +441,11 @@ int daxfs_drop_ids(struct daxfs_cx *cx, struct daxfs_file *f);
  * makes it. As above; a file without extended attributes costs a look.
  */
 int daxfs_drop_caps(struct daxfs_cx *cx, struct daxfs_file *f);
+/*
+ * The content was changed by stores through a mapping of this host. touch: its
+ * times are now. The change counter is raised; *before, if not NULL: what it was.
+ */
+int daxfs_stored(struct daxfs_cx *cx, struct daxfs_file *f, int touch, u64 *before);
 /*
  * Everything acknowledged before is in the region: orders, nothing more. In a
  * persistent region it is on the medium, as after any other call.

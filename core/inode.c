@@ -450,6 +450,10 @@ void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what)
 	/* The inode may be gone, and its memory another's. */
 	if (daxfs_still_host(cx))
 		return;
+	if (what == DAXFS_TOUCH_COUNTER) {
+		change_raise(in);
+		return;
+	}
 	if (what & DAXFS_TOUCH_MTIME)
 		touch_time(&in->mtime_ns, now, what & DAXFS_TOUCH_CONTENT);
 	touch_time(&in->ctime_ns, now, what & DAXFS_TOUCH_CONTENT);
