@@ -108,7 +108,7 @@ in_guest() { # NAME [OPTION...] [-- ARGUMENT...]
 # A module from sources in tests/vm, for the kernel under test, to $SHARE.
 build_module() { # FOLDER NAME
 	mkdir -p "$WORK/modules" && cp -r "$TOP/tests/vm/$1" "$WORK/modules/" &&
-		make -s -C "$KDIR" M="$WORK/modules/$1" modules &&
+		make -s -C "$KDIR" M="$WORK/modules/$1" TOP="$TOP" modules &&
 		cp "$WORK/modules/$1/$2.ko" "$SHARE/"
 }
 

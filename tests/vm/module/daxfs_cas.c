@@ -9,7 +9,6 @@
  * stands in memory: 0xf0 is a lock prefix, 0x3e one that the kernel patched out
  * because it booted on one processor. The memory starts as zeros.
  */
-#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/err.h>
@@ -19,12 +18,14 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
+#include "raw.h"
+
 #define PHASES 64
 #define PATIENCE (200 * HZ)
 
 /* What two guests share. Each word has one writer, but sum. */
 struct place {
-	u64 sum;		/* what all count in */
+	struct daxfs_a64 sum;	/* what all count in */
 	u64 ready[2];		/* this guest has come */
 	u64 amount[2];		/* what it has added, when it is done */
 	u64 pad[3];
@@ -52,20 +53,20 @@ static struct place *place;
 static atomic_t running;
 static DECLARE_COMPLETION(all_done);
 
-/* As the port has it (port/linux/raw.h): its lock prefix stays. */
-static noinline u64 port_cas(u64 *word, u64 old, u64 new)
+/* As the core has it: its lock prefix stays. */
+static noinline u64 port_cas(struct daxfs_a64 *word, u64 old, u64 new)
 {
-	return sync_cmpxchg(word, old, new);
+	return raw_cas(word, old, new);
 }
 
-static noinline u64 plain_cas(u64 *word, u64 old, u64 new)
+static noinline u64 plain_cas(struct daxfs_a64 *word, u64 old, u64 new)
 {
-	return cmpxchg(word, old, new);
+	return cmpxchg(&word->raw, old, new);
 }
 
-static void add_one(u64 *word)
+static void add_one(struct daxfs_a64 *word)
 {
-	u64 seen = READ_ONCE(*word), found;
+	u64 seen = raw_load_relaxed(word), found;
 
 	for (;;) {
 		found = plain ? plain_cas(word, seen, seen + 1) :
@@ -158,7 +159,7 @@ static int run_phase(void)
 		err = wait_for(&place->amount[!me]);
 	if (err)
 		return err;
-	total = READ_ONCE(place->sum);
+	total = raw_load_relaxed(&place->sum);
 	expected = place->amount[0] + place->amount[1];
 	prefix = prefix_of(plain ? (u8 *)plain_cas : (u8 *)port_cas);
 	return 0;
