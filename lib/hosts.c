@@ -161,8 +161,10 @@ enum daxfs_host_place daxfs_host_place(const struct daxfs_host_info *info)
 
 	boot_id(ours);
 	if ((!ours[0] && !ours[1]) || info->id.boot_id[0] != ours[0] ||
-	    info->id.boot_id[1] != ours[1] || !info->id.pid)
+	    info->id.boot_id[1] != ours[1])
 		return DAXFS_HOST_ELSEWHERE;
+	if (!info->id.pid)
+		return DAXFS_HOST_HERE;	/* the kernel that runs us */
 	if (kill((pid_t)info->id.pid, 0) && errno == ESRCH)
 		return DAXFS_HOST_GONE;
 	/* While it joins or takes a slot over, the start time may still be its
