@@ -101,8 +101,9 @@ static void find(struct evict *e, struct victim *v)
 		       "its number", found);
 }
 
-/* A kernel is seen by its mounts. */
-static void check_kernel(struct evict *e, struct victim *v)
+/* A kernel is seen by its mounts; those of others' namespaces are not. */
+static void check_kernel(struct evict *e, struct victim *v,
+			 enum daxfs_host_place place)
 {
 	char *point = inspect_kernel_mount(e->rg, &v->info);
 
@@ -110,6 +111,11 @@ static void check_kernel(struct evict *e, struct victim *v)
 		refuse(v, FATE_REFUSED, "this machine's kernel has it mounted at "
 		       "%s: unmount it there, or state with --force that it "
 		       "stores nothing more", point);
+	else if (place == DAXFS_HOST_HERE)
+		refuse(v, FATE_REFUSED, "this machine's kernel has it mounted, "
+		       "unseen from here (in another mount namespace, or "
+		       "unmounted lazily and in use): unmount it, or state with "
+		       "--force that it stores nothing more");
 	free(point);
 }
 
@@ -123,7 +129,7 @@ static void check(struct evict *e, struct victim *v)
 	     v->info.recoverer != v->info.slot))
 		return;
 	if (!v->info.id.pid)
-		check_kernel(e, v);
+		check_kernel(e, v, place);
 	else if (place == DAXFS_HOST_STOPPED)
 		refuse(v, FATE_REFUSED, "process %u of this machine is only "
 		       "stopped and may go on: end it first (kill -KILL %u), or "
