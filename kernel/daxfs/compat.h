@@ -382,11 +382,11 @@ static inline struct dax_device *daxfs_dax_get(struct block_device *bdev, u64 *s
 
 /* 6.17: the number of the page frame; before, with what is known of it. */
 #ifdef DAXFS_HAS_PFN_T
-typedef pfn_t daxfs_pfn_of_dax;
+#define daxfs_dax_pfn		pfn_t
 #define daxfs_dax_phys(pfn)	pfn_t_to_phys(pfn)
 #define daxfs_dax_pages(pfn)	pfn_t_devmap(pfn)
 #else
-typedef unsigned long daxfs_pfn_of_dax;
+#define daxfs_dax_pfn		unsigned long
 #define daxfs_dax_phys(pfn)	PFN_PHYS(pfn)
 #define daxfs_dax_pages(pfn)	pfn_valid(pfn)
 #endif
@@ -398,7 +398,7 @@ typedef unsigned long daxfs_pfn_of_dax;
 static inline long daxfs_dax_access(struct dax_device *dax, pgoff_t pgoff, long nr,
 				    void **base, u64 *phys, bool *pages)
 {
-	daxfs_pfn_of_dax pfn;
+	daxfs_dax_pfn pfn;
 	long got = dax_direct_access(dax, pgoff, nr, DAX_ACCESS, base, &pfn);
 
 	if (got > 0) {

@@ -15,11 +15,12 @@
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "daxfs.h"
 
-#define SG_MAX	(1ull << 30)	/* bytes of an entry: its length has 32 bits */
+#define SG_MAX	SZ_1G		/* bytes of an entry: its length has 32 bits */
 
 static struct daxfs_sbi *sbi_of(const struct dma_buf *buf)
 {
