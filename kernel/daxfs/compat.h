@@ -28,6 +28,9 @@
 #ifdef DAXFS_HAS_FILELOCK_H		/* 6.3 */
 #include <linux/filelock.h>
 #endif
+#ifdef DAXFS_HAS_HEX_H			/* 6.4: before, in kernel.h */
+#include <linux/hex.h>
+#endif
 #ifdef DAXFS_HAS_PFN_T			/* none from 6.17 on */
 #include <linux/pfn_t.h>
 #endif
@@ -184,6 +187,27 @@ static int op(struct dentry *dentry, unsigned int flags)		\
 #endif
 
 /*
+ * Defines op, of the form of create, by
+ * int fn(struct mnt_idmap *, struct inode *dir, struct dentry *, umode_t mode,
+ * bool excl). 7.3: not told whether somebody may have made it meanwhile, so he may.
+ */
+#ifdef DAXFS_HAS_CREATE_EXCL
+#define DAXFS_CREATE(op, fn)						\
+static int op(struct mnt_idmap *idmap, struct inode *dir,		\
+	      struct dentry *dentry, umode_t mode, bool excl)		\
+{									\
+	return fn(idmap, dir, dentry, mode, excl);			\
+}
+#else
+#define DAXFS_CREATE(op, fn)						\
+static int op(struct mnt_idmap *idmap, struct inode *dir,		\
+	      struct dentry *dentry, umode_t mode)			\
+{									\
+	return fn(idmap, dir, dentry, mode, false);			\
+}
+#endif
+
+/*
  * Defines op, of the form of mkdir, by
  * int fn(struct mnt_idmap *, struct inode *dir, struct dentry *, umode_t mode).
  * 6.15: a dentry, if it is another than the one given, or an error.
@@ -300,8 +324,8 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
  * What vmf_insert_pfn_pmd() wants for 2 MiB of a device, and vmf_insert_mixed()
  * for a page frame that has a struct page of a device. 6.17: the number.
  * get_user_pages() takes the struct page of such an entry; where there is none it
- * says -EFAULT of a huge one, and tries for ever on a small one: those are
- * daxfs_pfn_special(), which is -EFAULT.
+ * fails on a huge one, and tries for ever on a small one: those have to be
+ * daxfs_pfn_special(), on which it fails.
  */
 #ifdef DAXFS_HAS_PFN_T
 static inline pfn_t daxfs_pfn(unsigned long pfn)

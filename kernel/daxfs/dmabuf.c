@@ -108,7 +108,7 @@ static const struct vm_operations_struct export_vm_ops = {
 /* Private ones would have copies beside entries without struct pages. */
 static int export_mmap(struct dma_buf *buf, struct vm_area_struct *vma)
 {
-	if (is_cow_mapping(vma->vm_flags))
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
 		return -EINVAL;
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_private_data = sbi_of(buf);
