@@ -228,6 +228,24 @@ static int op(struct mnt_idmap *idmap, struct inode *dir,		\
 }
 #endif
 
+/*
+ * Defines op, of the form of update_time, by int fn(struct inode *, int flags).
+ * 6.6: before, the time was given, too.
+ */
+#ifdef DAXFS_HAS_UPDATE_NOW
+#define DAXFS_UPDATE_TIME(op, fn)					\
+static int op(struct inode *inode, int flags)				\
+{									\
+	return fn(inode, flags);					\
+}
+#else
+#define DAXFS_UPDATE_TIME(op, fn)					\
+static int op(struct inode *inode, struct timespec64 *now, int flags)	\
+{									\
+	return fn(inode, flags);					\
+}
+#endif
+
 /* 6.5; generic_file_splice_read() copies, too, where read_iter does. */
 #ifndef DAXFS_HAS_COPY_SPLICE_READ
 #define copy_splice_read	generic_file_splice_read

@@ -168,8 +168,10 @@ void daxfs_free_inode(struct inode *inode);
 void daxfs_evict_inode(struct inode *inode);
 /* The inode that st is of, with a reference; ERR_PTR(). */
 struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st);
-/* Put fresh attributes into the VFS inode. Any context, RCU walks included. */
+/* Put fresh attributes into a VFS inode that the caller has a reference to. */
 void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st);
+/* Those that permissions rest on; also in RCU walks, where it may be going. */
+void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st);
 /* Read them from the region, too. 0 or a negative errno. */
 int daxfs_reload(struct inode *inode);
 int daxfs_hold(struct inode *inode);

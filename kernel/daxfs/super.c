@@ -219,9 +219,7 @@ static void sb_init(struct super_block *sb)
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_maxbytes = DAXFS_MAX_FILE;
-	sb->s_time_gran = 1;
-	sb->s_time_min = div_s64(S64_MIN, NSEC_PER_SEC) + 1;
-	sb->s_time_max = div_s64(S64_MAX, NSEC_PER_SEC) - 1;
+	sb->s_time_gran = 1;	/* what is too far away the core takes as far */
 	sb->s_op = &daxfs_super_ops;
 	sb->s_xattr = daxfs_xattr_handlers;
 	daxfs_set_dentry_ops(sb, &daxfs_dentry_ops);
