@@ -310,16 +310,18 @@ static const char *daxfs_get_link(struct dentry *dentry, struct inode *inode,
 }
 
 /* Called for symbolic links alone, whose access the VFS notes (S_NOATIME). */
-static int note_follow(struct inode *inode, int flags)
+static int note_follow(struct inode *inode, bool access)
 {
 	struct daxfs_file link = { .ino = inode->i_ino };
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	struct daxfs_cx *cx = daxfs_begin(sbi);
+	struct daxfs_cx *cx;
 
-	if (!(flags & S_ATIME))
-		return (int)daxfs_end(sbi, cx, 0);
+	if (!access)
+		return 0;
+	cx = daxfs_begin(sbi);
 	return (int)daxfs_end(sbi, cx, daxfs_accessed(cx, &link, 1));
 }
+
 DAXFS_UPDATE_TIME(daxfs_update_time, note_follow)
 
 const struct inode_operations daxfs_symlink_iops = {
