@@ -16,6 +16,11 @@ MANDIR     ?= $(PREFIX)/share/man
 # mount(8) looks for helpers in /sbin alone; a private PREFIX keeps its own.
 MOUNTDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(SBINDIR))
 
+# modprobe(8) reads those of /usr and of /usr/local.
+MODPROBEDIR ?= $(PREFIX)/lib/modprobe.d
+# DKMS looks for sources there alone.
+SRCDIR     ?= /usr/src
+
 CC         ?= gcc
 ARM64_CC   ?= aarch64-linux-gnu-gcc
 OBJCOPY    ?= objcopy
@@ -130,8 +135,13 @@ kernel-sparse: ## the same under sparse, which has to find nothing
 install: build ## install to PREFIX (/usr/local) under DESTDIR
 	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SBINDIR='$(SBINDIR)' \
 	LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' MANDIR='$(MANDIR)' \
-	MOUNTDIR='$(MOUNTDIR)' BUILD='$(B)' SOVERSION=$(SOVERSION) \
-	INSTALL='$(INSTALL)' scripts/install.sh
+	MOUNTDIR='$(MOUNTDIR)' MODPROBEDIR='$(MODPROBEDIR)' BUILD='$(B)' \
+	SOVERSION=$(SOVERSION) INSTALL='$(INSTALL)' scripts/install.sh
+
+.PHONY: install-dkms
+install-dkms: ## put the module's sources to /usr/src and have DKMS build it
+	@DESTDIR='$(DESTDIR)' SRCDIR='$(SRCDIR)' RELEASE=$(RELEASE) \
+	INSTALL='$(INSTALL)' scripts/install-dkms.sh
 
 .PHONY: clean
 clean: ## remove build/

@@ -521,10 +521,20 @@ int daxfs_leave(struct daxfs_cx *cx);
  * host.map_epoch is not above the epoch of their retirement. The host keeps
  * the lowest epoch of its live pins there (daxfs_map_epoch; 0: none left).
  * The bit on the inode is dropped by daxfs_map_end when its last pin goes.
+ * A file that is in the base image alone has no such bit. Its pages are kept all
+ * the same, because whoever pins it has it open (daxfs_inode_mapped()); but
+ * daxfs_mapped_elsewhere() does not see that pin. Who has stored to the file
+ * through a mapping begins again, and leaves the lowest epoch as it was.
  */
 int daxfs_map_begin(struct daxfs_cx *cx, struct daxfs_file *f, u64 *epoch);
 void daxfs_map_end(struct daxfs_cx *cx, struct daxfs_file *f);
 void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest);
+/*
+ * Have other hosts mapped or pinned f? Then content may change by stores that
+ * nothing counts. 1, 0, or a negative errno. A look without a fence: of what
+ * begins or ends at the same time it says either.
+ */
+int daxfs_mapped_elsewhere(struct daxfs_cx *cx, struct daxfs_file *f);
 
 /* ---- the whole ---- */
 

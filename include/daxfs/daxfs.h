@@ -81,7 +81,8 @@ const char *daxfs_lib_version(void);
 /**
  * daxfs_fs_open - open a region
  * @fs: the new handle, NULL after an error; daxfs_fs_close() frees it
- * @region: a file, /dev/daxX.Y, /dev/pmemN, or phys:ADDRESS:SIZE
+ * @region: a file, /dev/daxX.Y, /dev/pmemN, phys:ADDRESS:SIZE, or mount:DIR:
+ *          what the kernel module has mounted at DIR (needs CAP_SYS_ADMIN)
  * @flags: DAXFS_FS_*
  * @why: gets a sentence about the error, if not NULL; at least 256 bytes
  * @why_len: bytes at @why

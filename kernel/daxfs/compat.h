@@ -204,6 +204,24 @@ static int op(struct mnt_idmap *idmap, struct inode *dir,		\
 }
 #endif
 
+/*
+ * Defines op, of the form of update_time, by int fn(struct inode *, int flags).
+ * 6.6: before, the time was given, too.
+ */
+#ifdef DAXFS_HAS_UPDATE_NOW
+#define DAXFS_UPDATE_TIME(op, fn)					\
+static int op(struct inode *inode, int flags)				\
+{									\
+	return fn(inode, flags);					\
+}
+#else
+#define DAXFS_UPDATE_TIME(op, fn)					\
+static int op(struct inode *inode, struct timespec64 *now, int flags)	\
+{									\
+	return fn(inode, flags);					\
+}
+#endif
+
 /* 6.5; generic_file_splice_read() copies, too, where read_iter does. */
 #ifndef DAXFS_HAS_COPY_SPLICE_READ
 #define copy_splice_read	generic_file_splice_read
@@ -221,14 +239,20 @@ static int op(struct mnt_idmap *idmap, struct inode *dir,		\
 
 /* ---- access control lists ---- */
 
-/* 6.2: get_acl for RCU walks got that name; set_acl is given a dentry. */
+/*
+ * 6.2: get_acl for RCU walks got that name; set_acl is given a dentry; lists are
+ * no more read and set by handlers of extended attributes.
+ */
 #ifdef DAXFS_HAS_INODE_ACL
+#define DAXFS_ACL_HANDLERS
 #define daxfs_acl_of	dentry		/* struct daxfs_acl_of */
 static inline struct inode *daxfs_acl_inode(struct dentry *of)
 {
 	return d_inode(of);
 }
 #else
+#define DAXFS_ACL_HANDLERS	&posix_acl_access_xattr_handler,		\
+				&posix_acl_default_xattr_handler,
 #define get_inode_acl	get_acl
 #define daxfs_acl_of	inode
 static inline struct inode *daxfs_acl_inode(struct inode *of)

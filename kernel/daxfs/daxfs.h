@@ -17,6 +17,7 @@
 
 #include <linux/fs.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -74,7 +75,8 @@ struct daxfs_cx_slot {		/* own cache line: taken by any task */
 } ____cacheline_aligned;
 
 struct daxfs_sbi {
-	struct super_block *sb;
+	struct super_block *sb;	/* not for those who have no more than the memory */
+	refcount_t users;	/* of the memory: the mount, its exports (dmabuf.c) */
 	struct daxfs_region rg;
 	struct daxfs_mem mem;
 	bool constant;		/* no overlay: nothing ever changes */
@@ -97,6 +99,9 @@ struct daxfs_sbi {
 	wait_queue_head_t lock_wait;	/* tasks that wait for a lock */
 	u64 lock_secret;		/* owners are told mixed with it */
 };
+
+/* super.c: a user less; the last one unmaps the memory. May sleep. */
+void daxfs_sbi_put(struct daxfs_sbi *sbi);
 
 static inline struct daxfs_sbi *daxfs_sbi(const struct super_block *sb)
 {
@@ -129,6 +134,12 @@ static inline struct daxfs_file *daxfs_file_of(const struct inode *inode)
 	return &daxfs_i(inode)->file;
 }
 
+/* Of an inode, or a few: holding it, and its locks. Never two of them at once. */
+static inline struct mutex *daxfs_hold_lock(const struct inode *inode)
+{
+	return &daxfs_sbi_of(inode)->hold_lock[inode->i_ino % DAXFS_HOLD_LOCKS];
+}
+
 /* ---- host.c: contexts, the heart, other hosts ---- */
 
 int daxfs_host_start(struct daxfs_sbi *sbi);	/* join, contexts, keeper */
@@ -157,8 +168,10 @@ void daxfs_free_inode(struct inode *inode);
 void daxfs_evict_inode(struct inode *inode);
 /* The inode that st is of, with a reference; ERR_PTR(). */
 struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st);
-/* Put fresh attributes into the VFS inode. Any context, RCU walks included. */
+/* Put fresh attributes into a VFS inode that the caller has a reference to. */
 void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st);
+/* Those that permissions rest on; also in RCU walks, where it may be going. */
+void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st);
 /* Read them from the region, too. 0 or a negative errno. */
 int daxfs_reload(struct inode *inode);
 int daxfs_hold(struct inode *inode);

@@ -9,7 +9,8 @@
  * and nobody here has open is gone, and answers ESTALE.
  *
  * An inode is told by its number and its generation. Times are kept by the core:
- * the VFS never sets one (S_NOATIME, S_NOCMTIME).
+ * the VFS never sets one (S_NOATIME, S_NOCMTIME), but it says when a symbolic link
+ * was followed.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -79,7 +80,7 @@ static void refresh_nlink(struct inode *inode, u32 nlink)
 	spin_unlock(&inode->i_lock);
 }
 
-void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st)
+void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st)
 {
 	umode_t mode = (inode->i_mode & S_IFMT) | (st->mode & 07777);
 
@@ -87,6 +88,11 @@ void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st)
 		WRITE_ONCE(inode->i_mode, mode);
 	inode->i_uid = make_kuid(&init_user_ns, st->uid);
 	inode->i_gid = make_kgid(&init_user_ns, st->gid);
+}
+
+void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st)
+{
+	daxfs_refresh_rights(inode, st);
 	refresh_nlink(inode, st->nlink);
 	i_size_write(inode, (loff_t)st->size);
 	inode->i_blocks = st->blocks;
@@ -95,15 +101,13 @@ void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st)
 	inode_set_ctime_to_ts(inode, time_of(st->ctime_ns));
 }
 
-static int reload(struct inode *inode, struct daxfs_cx *cx, struct daxfs_stat *st)
+static int read_stat(struct inode *inode, struct daxfs_cx *cx, struct daxfs_stat *st)
 {
 	int r = daxfs_getattr(cx, inode->i_ino, st);
 
 	if (!r && (st->generation != inode->i_generation ||
 		   (st->mode ^ inode->i_mode) & S_IFMT))
 		r = -ENOENT;	/* the number is another's by now */
-	if (!r)
-		daxfs_refresh(inode, st);
 	return r;
 }
 
@@ -111,8 +115,11 @@ static int reload_stat(struct inode *inode, struct daxfs_stat *st)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_cx *cx = daxfs_begin(sbi);
+	s64 r = daxfs_end(sbi, cx, read_stat(inode, cx, st));
 
-	return (int)daxfs_stale(daxfs_end(sbi, cx, reload(inode, cx, st)));
+	if (!r)
+		daxfs_refresh(inode, st);
+	return (int)daxfs_stale(r);
 }
 
 int daxfs_reload(struct inode *inode)
@@ -147,8 +154,11 @@ static int permission_rcu(struct mnt_idmap *idmap, struct inode *inode, int mask
 
 	if (!cx)
 		return -ECHILD;
-	r = daxfs_end(sbi, cx, reload(inode, cx, &st));
-	return r ? -ECHILD : generic_permission(idmap, inode, mask);
+	r = daxfs_end(sbi, cx, read_stat(inode, cx, &st));
+	if (r)
+		return -ECHILD;
+	daxfs_refresh_rights(inode, &st);
+	return generic_permission(idmap, inode, mask);
 }
 
 int daxfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
@@ -301,8 +311,22 @@ static const char *daxfs_get_link(struct dentry *dentry, struct inode *inode,
 	return target;
 }
 
+/* Called for symbolic links alone, whose access the VFS notes (S_NOATIME). */
+static int note_follow(struct inode *inode, int flags)
+{
+	struct daxfs_file link = { .ino = inode->i_ino };
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+
+	if (!(flags & S_ATIME))
+		return (int)daxfs_end(sbi, cx, 0);
+	return (int)daxfs_end(sbi, cx, daxfs_accessed(cx, &link, 1));
+}
+DAXFS_UPDATE_TIME(daxfs_update_time, note_follow)
+
 const struct inode_operations daxfs_symlink_iops = {
 	.get_link	= daxfs_get_link,
+	.update_time	= daxfs_update_time,
 	.permission	= daxfs_permission,
 	.getattr	= daxfs_getattr_op,
 	.setattr	= daxfs_setattr_op,
@@ -383,7 +407,7 @@ struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *s
 	}
 	daxfs_i(inode)->file.ino = st->ino;
 	inode->i_mode = (umode_t)st->mode;
-	inode->i_flags |= S_NOATIME | S_NOCMTIME;
+	inode->i_flags |= S_NOCMTIME | (S_ISLNK(st->mode) ? 0 : S_NOATIME);
 	inode->i_acl = inode->i_default_acl = ACL_DONT_CACHE;
 	set_ops(inode, st);
 	daxfs_refresh(inode, st);

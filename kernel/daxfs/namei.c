@@ -20,7 +20,7 @@
 
 /* ---- dentries ---- */
 
-/* Does the name of dentry lead to what the VFS thinks? 1, 0, or an error. */
+/* Does the name lead to what the VFS thinks? 1, 0, or an error. */
 static int is_good(struct daxfs_cx *cx, const struct inode *dir, const char *name,
 		   u32 len, struct inode *inode)
 {
@@ -33,7 +33,7 @@ static int is_good(struct daxfs_cx *cx, const struct inode *dir, const char *nam
 		return r;
 	if (!inode || inode->i_ino != st.ino || inode->i_generation != st.generation)
 		return 0;
-	daxfs_refresh(inode, &st);
+	daxfs_refresh_rights(inode, &st);
 	return 1;
 }
 
@@ -178,13 +178,9 @@ static int make_dir(struct mnt_idmap *idmap, struct inode *dir,
 		    struct dentry *dentry, umode_t mode)
 {
 	struct daxfs_new what;
-	int r;
 
 	fill_new(idmap, dir, (mode & 07777) | S_IFDIR, &what);
-	r = make(dir, dentry, &what);
-	if (!r)
-		inc_nlink(dir);		/* a hint, as all that the VFS knows */
-	return r;
+	return make(dir, dentry, &what);
 }
 DAXFS_MKDIR(daxfs_mkdir_op, make_dir)
 
@@ -229,7 +225,7 @@ static int daxfs_tmpfile_op(struct mnt_idmap *idmap, struct inode *dir,
 	daxfs_hold_made(inode);
 	if (!inode->i_nlink)
 		set_nlink(inode, 1);	/* which d_tmpfile() takes away */
-	d_tmpfile(file, inode);
+	d_tmpfile(file, inode);		/* nobody else knows it yet */
 	return finish_open_simple(file, 0);
 }
 
@@ -304,10 +300,8 @@ static int daxfs_rmdir_op(struct inode *dir, struct dentry *dentry)
 	cx = daxfs_begin(sbi);
 	r = daxfs_rmdir(cx, dir->i_ino, dentry->d_name.name, dentry->d_name.len);
 	r = daxfs_end(sbi, cx, r);
-	if (!r) {
+	if (!r)
 		lose_link(inode, true);
-		lose_link(dir, false);
-	}
 	return (int)r;
 }
 

@@ -219,9 +219,7 @@ static void sb_init(struct super_block *sb)
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_maxbytes = DAXFS_MAX_FILE;
-	sb->s_time_gran = 1;
-	sb->s_time_min = div_s64(S64_MIN, NSEC_PER_SEC) + 1;
-	sb->s_time_max = div_s64(S64_MAX, NSEC_PER_SEC) - 1;
+	sb->s_time_gran = 1;	/* what is too far away the core takes as far */
 	sb->s_op = &daxfs_super_ops;
 	sb->s_xattr = daxfs_xattr_handlers;
 	daxfs_set_dentry_ops(sb, &daxfs_dentry_ops);
@@ -233,6 +231,7 @@ static void sbi_init(struct daxfs_sbi *sbi, struct super_block *sb)
 	u32 i;
 
 	sbi->sb = sb;
+	refcount_set(&sbi->users, 1);
 	init_waitqueue_head(&sbi->cx_free);
 	init_waitqueue_head(&sbi->lock_wait);
 	for (i = 0; i < DAXFS_HOLD_LOCKS; i++)
@@ -322,6 +321,15 @@ static int daxfs_init_fs_context(struct fs_context *fc)
 	return 0;
 }
 
+void daxfs_sbi_put(struct daxfs_sbi *sbi)
+{
+	if (!refcount_dec_and_test(&sbi->users))
+		return;
+	daxfs_mem_close(&sbi->mem);
+	kfree(sbi->opts.dev);
+	kvfree(sbi);
+}
+
 static void daxfs_kill_sb(struct super_block *sb)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi(sb);
@@ -331,9 +339,7 @@ static void daxfs_kill_sb(struct super_block *sb)
 		return;
 	daxfs_host_stop(sbi);
 	synchronize_rcu();	/* walks of paths that still look */
-	daxfs_mem_close(&sbi->mem);
-	kfree(sbi->opts.dev);
-	kvfree(sbi);
+	daxfs_sbi_put(sbi);
 }
 
 static struct file_system_type daxfs_type = {
