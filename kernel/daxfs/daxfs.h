@@ -9,8 +9,8 @@
  * from or to user memory that may fault. What the VFS caches (dentries, modes,
  * sizes) is a hint; it is compared with the region at each use.
  *
- * Locks, outer ones first: VFS inode and rename locks; mapping->invalidate_lock;
- * sbi->map_lock; sbi->hold_lock[]; a context.
+ * Locks, outer ones first: VFS inode and rename locks; mmap_lock; sbi->map_lock;
+ * mapping->invalidate_lock; sbi->hold_lock[]; a context; inode->i_lock.
  */
 #ifndef DAXFS_KERNEL_H
 #define DAXFS_KERNEL_H
@@ -99,6 +99,7 @@ struct daxfs_sbi {
 	struct mutex map_lock;
 	struct list_head mapped;	/* struct daxfs_mapped */
 	bool map_shown;			/* an epoch of mappings is in the region */
+	ktime_t pin_look;		/* time of the next look for pinned pages */
 	/* lock.c */
 	wait_queue_head_t lock_wait;	/* tasks that wait for a lock */
 	u64 lock_secret;		/* owners are told mixed with it */

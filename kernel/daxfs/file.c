@@ -373,6 +373,7 @@ const struct file_operations daxfs_file_fops = {
 	.fsync			= daxfs_fsync_op,
 	.flock			= daxfs_flock_op,
 	.lock			= daxfs_lock_op,
+	.setlease		= simple_nosetlease,	/* others would not know of it */
 	.splice_read		= copy_splice_read,
 	.splice_write		= iter_file_splice_write,
 	.fallocate		= daxfs_fallocate_op,

@@ -15,7 +15,6 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
-#include <linux/hash.h>
 #include <linux/posix_acl.h>
 #include <linux/slab.h>
 
@@ -480,11 +479,6 @@ struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *s
 
 /* ---- holding them ---- */
 
-static struct mutex *hold_lock(struct inode *inode)
-{
-	return &daxfs_sbi_of(inode)->hold_lock[hash_64(inode->i_ino, 6)];
-}
-
 static int hold_first(struct inode *inode)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
@@ -501,12 +495,12 @@ int daxfs_hold(struct inode *inode)
 
 	if (daxfs_sbi_of(inode)->constant)
 		return 0;
-	mutex_lock(hold_lock(inode));
+	mutex_lock(daxfs_hold_lock(inode));
 	if (!ii->holders)
 		r = hold_first(inode);
 	if (!r)
 		ii->holders++;
-	mutex_unlock(hold_lock(inode));
+	mutex_unlock(daxfs_hold_lock(inode));
 	return (int)daxfs_stale(r);
 }
 
@@ -518,13 +512,13 @@ void daxfs_unhold(struct inode *inode)
 
 	if (sbi->constant)
 		return;
-	mutex_lock(hold_lock(inode));
+	mutex_lock(daxfs_hold_lock(inode));
 	if (!--ii->holders) {
 		cx = daxfs_begin(sbi);
 		/* Fails when this host was declared dead: then it has ended. */
 		daxfs_end(sbi, cx, daxfs_close(cx, inode->i_ino));
 	}
-	mutex_unlock(hold_lock(inode));
+	mutex_unlock(daxfs_hold_lock(inode));
 }
 
 int daxfs_keep(struct inode *inode)

@@ -49,12 +49,30 @@ struct daxfs_mapped {		/* an inode that is mapped; in sbi->mapped */
 /* ---- beginning and ending ---- */
 
 /*
+ * A look at all pages, which may be many: it takes a fiftieth of the keeper's time
+ * at most. Between looks the answer is yes, and memory waits.
+ */
+static bool is_pinned(struct daxfs_sbi *sbi)
+{
+	ktime_t start = ktime_get();
+	bool pinned;
+
+	if (!sbi->mem.has_pages)
+		return false;
+	if (ktime_before(start, sbi->pin_look))
+		return true;
+	pinned = daxfs_mem_pinned(&sbi->mem);
+	sbi->pin_look = ktime_add(start, 50 * ktime_sub(ktime_get(), start));
+	return pinned;
+}
+
+/*
  * What others may reuse: nothing more as long as somebody has a page of ours for
  * a transfer, which no zap takes away from him. Caller has map_lock.
  */
 static void show_epoch(struct daxfs_sbi *sbi, u64 epoch)
 {
-	if (sbi->map_shown && daxfs_mem_pinned(&sbi->mem))
+	if (sbi->map_shown && is_pinned(sbi))
 		return;
 	daxfs_map_epoch(&sbi->rg, epoch);
 	WRITE_ONCE(sbi->map_shown, epoch != 0);

@@ -51,10 +51,12 @@ static u32 copy_name(struct dentry *dentry, char *to, u32 size)
 {
 	unsigned int seq = raw_seqcount_begin(&dentry->d_seq);
 	u32 len = READ_ONCE(dentry->d_name.len);
+	const unsigned char *from = READ_ONCE(dentry->d_name.name);
 
-	if (len > size)
+	/* The length and the place of one name, before it is read so far. */
+	if (len > size || read_seqcount_retry(&dentry->d_seq, seq))
 		return 0;
-	memcpy(to, READ_ONCE(dentry->d_name.name), len);
+	memcpy(to, from, len);
 	return read_seqcount_retry(&dentry->d_seq, seq) ? 0 : len;
 }
 
