@@ -81,6 +81,7 @@ static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
 #define DAXFS_CX_RETIRED	1024
 #define DAXFS_CX_SLOTS		32
 #define DAXFS_CX_INODES		64
+#define DAXFS_CX_NUMBERS	256
 
 struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 	u64 off;
@@ -132,6 +133,8 @@ struct daxfs_cx {
 	int wants_pages;		/* something useful found none: reclaim */
 	u32 objs_retired;		/* since slab pages were looked at */
 	u64 ino_next, ino_end;
+	u32 number_nr;
+	u64 number[DAXFS_CX_NUMBERS];	/* inode numbers that only we may give */
 	u32 slot_nr;
 	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];
 	u64 rng;

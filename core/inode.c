@@ -4,7 +4,9 @@
  *
  * Notes: an inode of the base image gets an overlay inode of the same number
  * at its first change; its content still shows through up to low_limit.
- * Numbers are never used twice. tests/model/drop.pml is about open and drop.
+ * Numbers are never used twice: what follows one that is gone has the same place
+ * and hash, and another turn (docs/decisions/0013). tests/model/drop.pml is
+ * about open and drop.
  *
  * operation | linearization            | progress  | if the caller stops there
  * find      | load of the value        | bounded   | -
@@ -123,17 +125,34 @@ int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
 
 int daxfs_ino_take(struct daxfs_cx *cx, u64 *ino)
 {
+	if (cx->number_nr) {
+		*ino = cx->number[--cx->number_nr];
+		return 0;
+	}
 	if (cx->ino_next == cx->ino_end) {
 		struct daxfs_a64 *next = &daxfs_globals(cx->rg)->next_ino.word;
 		u64 first = a64_add_relaxed(next, DAXFS_INO_RANGE / DAXFS_CTXS);
 
-		if (first >> 53)
+		if (first >= DAXFS_INO_TURN)
 			return -ENOSPC;
 		cx->ino_next = first;
 		cx->ino_end = first + DAXFS_INO_RANGE / DAXFS_CTXS;
 	}
 	*ino = cx->ino_next++;
 	return 0;
+}
+
+/*
+ * The number of an inode that we have dropped, and buried, has a successor of
+ * the same place. Only the winner of its drop may give that, so nobody gives it
+ * twice; who forgets it, or dies, takes it along.
+ */
+static void number_follows(struct daxfs_cx *cx, u64 ino)
+{
+	u64 next = ino + DAXFS_INO_TURN;
+
+	if (next < DAXFS_INO_END && cx->number_nr < DAXFS_CX_NUMBERS)
+		cx->number[cx->number_nr++] = next;
 }
 
 static u64 embedded_attr(const struct daxfs_region *rg,
@@ -874,6 +893,8 @@ int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 		return r;
 	if (r > 0) {
 		r = daxfs_drop_finish(cx, ref);
+		if (!r && !ref->has_base)
+			number_follows(cx, ref->ino);
 		daxfs_count_inodes(cx, (u64)-1);
 	}
 	a64_store_release(&cx->sh->drop_ino, 0);	/* [OPN] */
