@@ -716,7 +716,8 @@ static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	/* The bit before the count. Pairs with [OPN] in
 	 * daxfs_drop_if_unused(). */
 	full_fence_after_rmw();
-	r = daxfs_iget(cx, ref->ino, ref->off, ref);	/* copied up meanwhile? */
+	if (!ref->in)		/* copied up meanwhile? */
+		r = daxfs_iget(cx, ref->ino, 0, ref);
 	if (!r && ref->in)
 		r = is_unlinked(cx, ref->in, &unlinked);
 	if (!r && !unlinked)
@@ -768,7 +769,8 @@ static int close_fn(struct daxfs_cx *cx, void *p)
 		return r == -ENOENT ? 0 : r;
 	a64_and(daxfs_opens_word(cx, &ref), ~host_bit(cx));
 	full_fence_after_rmw();	/* the bit before a later copy up; [OPN] */
-	r = daxfs_iget(cx, ref.ino, ref.off, &ref);
+	if (!ref.in)
+		r = daxfs_iget(cx, ref.ino, 0, &ref);
 	if (r || !ref.in)
 		return r == -ENOENT ? 0 : r;
 	return daxfs_drop_if_unused(cx, &ref);
