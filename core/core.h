@@ -82,6 +82,7 @@ static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
 #define DAXFS_CX_SLOTS		32
 #define DAXFS_CX_INODES		64
 #define DAXFS_CX_NUMBERS	256
+#define DAXFS_CX_COUNTS		2
 
 struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 	u64 off;
@@ -107,6 +108,11 @@ struct daxfs_cx {
 	u64 probes;			/* buckets that the section looked at */
 	u64 patience;			/* ns */
 	u32 entry_nr;
+	u32 count_nr;			/* entries that add to a word */
+	struct {
+		u32 entry;
+		u64 gain;
+	} count[DAXFS_CX_COUNTS];
 	u32 garbage_nr;
 	int full;			/* may use the reserve */
 	/* hints of the allocator */

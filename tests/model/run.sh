@@ -35,6 +35,7 @@ ok  names   -DMOVES -DTRIES=1
 big names   -DREUSE
 bug names   -DRENAME -DCRASH -DBUG2
 bug names   -DREUSE -DBUG3
+bug names   -DRMDIR -DTRIES=1 -DBUG4
 ok  cut     -DCRASH
 bug cut     -DBUG1
 bug cut     -DBUG2
