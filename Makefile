@@ -16,6 +16,11 @@ MANDIR     ?= $(PREFIX)/share/man
 # mount(8) looks for helpers in /sbin alone; a private PREFIX keeps its own.
 MOUNTDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(SBINDIR))
 
+# modprobe(8) reads those of /usr and of /usr/local.
+MODPROBEDIR ?= $(PREFIX)/lib/modprobe.d
+# DKMS looks for sources there alone.
+SRCDIR     ?= /usr/src
+
 CC         ?= gcc
 ARM64_CC   ?= aarch64-linux-gnu-gcc
 OBJCOPY    ?= objcopy
@@ -86,7 +91,7 @@ TAR_A      := $(B)/obj/tar.a
 # Folders of programs.
 TOOL_DIRS  := tools
 TEST_DIRS  := tests/unit tests/posix tests/stress tests/fuse tests/scenario \
-	      tests/tools tests/images
+	      tests/tools tests/images tests/vm
 BENCH_DIRS := bench
 PROG_DIRS  := $(TOOL_DIRS) $(TEST_DIRS) $(BENCH_DIRS)
 
@@ -116,6 +121,7 @@ help: ## list the targets
 .PHONY: deps deps-demo have-deps
 deps: ## install what building and testing need (apt-get, only what is missing)
 	@scripts/deps.sh build test
+	@scripts/vm-kernels.sh 6.1 || [ $$? -eq 77 ]
 deps-demo:
 	@scripts/deps.sh build demo
 have-deps:
@@ -129,12 +135,23 @@ demo: deps-demo ## one region, two hosts, for real (DIR=TREE: yours; KEEP=1: lea
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
 	@BUILD='$(abspath $(B))' scripts/demo.sh $(if $(DIR),'$(DIR)')
 
+.PHONY: kernel kernel-sparse
+kernel: ## build daxfs.ko (KDIR=HEADERS of another kernel than the running one; KOUT=FOLDER)
+	+@MAKE='$(MAKE) $(PAR)' V='$(V)' scripts/kernel-build.sh '$(KDIR)' '$(KOUT)'
+kernel-sparse: ## the same under sparse, which has to find nothing
+	+@MAKE='$(MAKE) $(PAR)' scripts/kernel-build.sh '$(KDIR)' '$(KOUT)' sparse
+
 .PHONY: install
 install: build ## install to PREFIX (/usr/local) under DESTDIR
 	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SBINDIR='$(SBINDIR)' \
 	LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' MANDIR='$(MANDIR)' \
-	MOUNTDIR='$(MOUNTDIR)' BUILD='$(B)' SOVERSION=$(SOVERSION) \
-	INSTALL='$(INSTALL)' scripts/install.sh
+	MOUNTDIR='$(MOUNTDIR)' MODPROBEDIR='$(MODPROBEDIR)' BUILD='$(B)' \
+	SOVERSION=$(SOVERSION) INSTALL='$(INSTALL)' scripts/install.sh
+
+.PHONY: install-dkms
+install-dkms: ## put the module's sources to /usr/src and have DKMS build it
+	@DESTDIR='$(DESTDIR)' SRCDIR='$(SRCDIR)' RELEASE=$(RELEASE) \
+	INSTALL='$(INSTALL)' scripts/install-dkms.sh
 
 .PHONY: clean
 clean: ## remove build/
@@ -154,7 +171,7 @@ check-long: deps ## all of it, multiplied, for about SECONDS=3600
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan tests
 	+@MAKE='$(MAKE)' scripts/check-long.sh $(SECONDS) $(SEED)
-check-build: have-deps tools library tests sim benches freestanding
+check-build: have-deps tools library tests sim benches freestanding guest-modules
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=asan tools tests fuzzers \
 	build/asan/sim/test_noise
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory SAN=tsan build/tsan/stress_core
@@ -164,6 +181,26 @@ check-programs: ## Debian and PostgreSQL on mounts; needs root and the network
 	@scripts/deps.sh build test programs
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory tools tests
 	@scripts/run-tests.sh programs
+
+# The module for kernels of build/vm. There are none where guests cannot be
+# had: their tests say why they are skipped.
+GUEST_KERNELS ?= 6.1
+guest-modules: have-deps
+	+$(Q)for k in $(GUEST_KERNELS); do [ ! -d build/vm/$$k ] || \
+	$(MAKE) -s --no-print-directory kernel KDIR='$(CURDIR)'/build/vm/$$k/kdir \
+	KOUT=build/kernel/$$k || exit; done
+
+.PHONY: guest-modules check-vm check-vm-debug
+check-vm: deps ## guests at length, with Debian's kernel and that of its backports
+	@scripts/vm-kernels.sh 6.12
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
+	+$(Q)$(MAKE) -s guest-modules GUEST_KERNELS='6.1 6.12'
+	@scripts/run-tests.sh vm-long vm-6.12
+check-vm-debug: deps ## guests with the kernel of DAXFS_DEBUG_KERNEL, which checks itself
+	@scripts/vm-kernels.sh debug || [ $$? -eq 77 ]
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory check-build
+	+$(Q)$(MAKE) -s guest-modules GUEST_KERNELS=debug
+	@scripts/run-tests.sh vm-debug
 
 .PHONY: check-mutations
 check-mutations: have-deps ## put deliberate faults into copies of the tree: each test must fail

@@ -7,7 +7,6 @@
  * says of owner, group class and others.
  */
 #include "check.h"
-#include "acl.h"
 #include "xset.h"
 
 struct xattrs {
@@ -149,27 +148,6 @@ static int claim_page(struct daxfs_ck *p, struct xattrs *x)
 }
 
 /* ---- the content ---- */
-
-int daxfs_ck_xset(const struct daxfs_xset *set)
-{
-	struct daxfs_xentry e;
-	struct daxfs_acl acl;
-	u64 pos = 0;
-	int r;
-
-	while ((r = daxfs_xset_next(set, &pos, &e)) > 0) {
-		static const char names[][sizeof(DAXFS_ACL_DEFAULT)] = {
-			DAXFS_ACL_ACCESS, DAXFS_ACL_DEFAULT,
-		};
-
-		for (u32 i = 0; i < 2; i++)
-			if (e.name_len < sizeof(names[i]) &&
-			    !memcmp(e.name, names[i], e.name_len + 1) &&
-			    daxfs_acl_read(set, &e, &acl))
-				return -EUCLEAN;
-	}
-	return r;
-}
 
 static void check_content(struct daxfs_ck *p, struct xattrs *x,
 			  enum daxfs_class class)

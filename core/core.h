@@ -138,6 +138,8 @@ struct daxfs_cx {
 	u32 grow_wait;			/* inserts until growing is tried again */
 	int wants_pages;		/* something useful found none: reclaim */
 	u32 objs_retired;		/* since slab pages were looked at */
+	u64 changes;			/* what our counter says outside of a change */
+	u32 changing;			/* depth */
 	u64 ino_next, ino_end;
 	u32 number_nr;
 	u64 number[DAXFS_CX_NUMBERS];	/* inode numbers that only we may give */
@@ -387,6 +389,22 @@ s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 #define DAXFS_APPEND_MAX	(128u * 4096u)
 s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
 		 u64 len, u64 *at);
+/*
+ * Content that no pointer leads to, as the memory of a user inside a kernel. copy
+ * puts bytes [off, off+len) of it to memory of the region, and may be asked for
+ * them several times. It runs inside a section: it does not sleep, and says
+ * -EFAULT if it cannot go on; whatever it has stored by then nobody sees, or it is
+ * of its own range. The calls then end early, with -EFAULT if nothing was written;
+ * the caller makes the bytes accessible and calls again.
+ */
+struct daxfs_from {
+	int (*copy)(const struct daxfs_from *from, u64 off, void *to, u64 len);
+};
+
+s64 daxfs_write_from(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		     const struct daxfs_from *from, u64 len);
+s64 daxfs_append_from(struct daxfs_cx *cx, struct daxfs_file *f,
+		      const struct daxfs_from *from, u64 len, u64 *at);
 int daxfs_truncate(struct daxfs_cx *cx, struct daxfs_file *f, u64 size);
 
 #define DAXFS_KEEP_SIZE		1u	/* the values of fallocate(2) */
@@ -434,6 +452,11 @@ int daxfs_drop_ids(struct daxfs_cx *cx, struct daxfs_file *f);
  * makes it. As above; a file without extended attributes costs a look.
  */
 int daxfs_drop_caps(struct daxfs_cx *cx, struct daxfs_file *f);
+/*
+ * The content was changed by stores through a mapping of this host. touch: its
+ * times are now. The change counter is raised; *before, if not NULL: what it was.
+ */
+int daxfs_stored(struct daxfs_cx *cx, struct daxfs_file *f, int touch, u64 *before);
 /*
  * Everything acknowledged before is in the region: orders, nothing more. In a
  * persistent region it is on the medium, as after any other call.
@@ -509,10 +532,46 @@ int daxfs_leave(struct daxfs_cx *cx);
  * host.map_epoch is not above the epoch of their retirement. The host keeps
  * the lowest epoch of its live pins there (daxfs_map_epoch; 0: none left).
  * The bit on the inode is dropped by daxfs_map_end when its last pin goes.
+ * A file that is in the base image alone has no such bit. Its pages are kept all
+ * the same, because whoever pins it has it open (daxfs_inode_mapped()); but
+ * daxfs_mapped_elsewhere() does not see that pin. Who has stored to the file
+ * through a mapping begins again, and leaves the lowest epoch as it was.
  */
 int daxfs_map_begin(struct daxfs_cx *cx, struct daxfs_file *f, u64 *epoch);
 void daxfs_map_end(struct daxfs_cx *cx, struct daxfs_file *f);
 void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest);
+/*
+ * Have other hosts mapped or pinned f? Then content may change by stores that
+ * nothing counts. 1, 0, or a negative errno. A look without a fence: of what
+ * begins or ends at the same time it says either.
+ */
+int daxfs_mapped_elsewhere(struct daxfs_cx *cx, struct daxfs_file *f);
+
+/* ---- copies of names and rights ---- */
+
+#define DAXFS_WATCH_MAX	512u	/* contexts of other hosts */
+
+struct daxfs_watch {		/* whom to watch; volatile, the caller's */
+	u64 members;
+	u64 first;
+	u32 nr;
+	const struct daxfs_a64 *word[DAXFS_WATCH_MAX];
+};
+
+/*
+ * Who keeps what a lookup has found (names, and none; modes, owners, access control
+ * lists) may use it again for as long as daxfs_watch_look() says the same number
+ * as just before that lookup: no other host has changed anything of the kind in
+ * between. What this host itself changes its keeper has to know. Sizes, times and
+ * link counts are not covered. Of a joined host.
+ * list: make the list; number: another each time, 1 to 65535 (then copies of the
+ * 65536th list before may be taken for good). -EUSERS: too many to watch.
+ * look: 0: do not use copies now; several loads, waits for nobody, needs no section.
+ * is_old: another list is needed; a hint.
+ */
+int daxfs_watch_list(const struct daxfs_region *rg, struct daxfs_watch *w, u64 number);
+u64 daxfs_watch_look(const struct daxfs_region *rg, const struct daxfs_watch *w);
+int daxfs_watch_is_old(const struct daxfs_region *rg, const struct daxfs_watch *w);
 
 /* ---- the whole ---- */
 

@@ -9,7 +9,9 @@
 
 struct daxfs_write {		/* a change of content under way; volatile */
 	struct daxfs_iref *ref;
-	const u8 *buf;		/* NULL: nothing is copied */
+	const u8 *buf;		/* NULL: nothing is copied, or by from */
+	const struct daxfs_from *from;
+	u64 from_off;		/* byte of from that goes to off */
 	u64 off;
 	u64 len;
 	u64 cut;		/* as first seen */

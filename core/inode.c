@@ -32,6 +32,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "watch.h"
 #include "word.h"
 #include "xattr.h"
 
@@ -469,6 +470,10 @@ void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what)
 	/* The inode may be gone, and its memory another's. */
 	if (daxfs_still_host(cx))
 		return;
+	if (what == DAXFS_TOUCH_COUNTER) {
+		change_raise(in);
+		return;
+	}
 	if (what & DAXFS_TOUCH_MTIME)
 		touch_time(&in->mtime_ns, now, what & DAXFS_TOUCH_CONTENT);
 	touch_time(&in->ctime_ns, now, what & DAXFS_TOUCH_CONTENT);
@@ -554,7 +559,9 @@ int daxfs_attr_replace(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
 		shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
 		port_copy_to(&shared->mode, &at->mode,
 			     sizeof(*at) - offsetof(struct daxfs_attr, mode));
+		daxfs_change_begin(cx);
 		r = attr_swap(cx, in, old_off, off, leaving_set(old, at));
+		daxfs_change_end(cx);
 		if (r)
 			daxfs_obj_give(cx, off);
 	}

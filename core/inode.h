@@ -47,6 +47,7 @@ u32 daxfs_without_ids(u32 mode);
 #define DAXFS_TOUCH_CTIME	1u
 #define DAXFS_TOUCH_MTIME	2u	/* both */
 #define DAXFS_TOUCH_CONTENT	4u	/* and the change counter, after the rest */
+#define DAXFS_TOUCH_COUNTER	8u	/* that alone: no time moves */
 /* Set times to now, or a little later than they are. */
 void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what);
 

@@ -148,7 +148,7 @@ static int page_is_list(struct daxfs_cx *cx, u64 off, u64 back)
 
 	if (!info || off & (DAXFS_PAGE_SIZE - 1))
 		return 0;
-	v = a64_load_acquire(info);	/* pairs with [PUB] in list_swap() */
+	v = a64_load_acquire(info);	/* pairs with [PUB] in list_publish() */
 	return DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == DAXFS_T_MAP &&
 	       info_back(v) == back;
 }
@@ -183,7 +183,7 @@ static int list_get(struct daxfs_cx *cx, struct daxfs_inode *in, struct list *l)
 		int r = 0;
 
 		/* What was done under a lock comes before its end, and this
-		 * before what is done under the next. [PUB] in list_swap() */
+		 * before what is done under the next. [PUB] in list_publish() */
 		l->off = a64_load_acquire(&in->lock_off);
 		l->nr = 0;
 		if (l->off)
@@ -251,8 +251,8 @@ static void list_retire(struct daxfs_cx *cx, u64 off)
  * between nothing refers to it, and it may belong to a host that lives: so it
  * is noted before, as attribute records are. -EAGAIN: another was faster.
  */
-static int list_swap(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old,
-		     u64 off)
+static int list_publish(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old,
+			u64 off)
 {
 	int r;
 
@@ -426,7 +426,7 @@ static int change_once(struct daxfs_cx *cx, struct daxfs_inode *in,
 	if (r)
 		return r;
 	give_rest(cx, &to);
-	r = list_swap(cx, in, l.off, to.off);
+	r = list_publish(cx, in, l.off, to.off);
 	if (r) {
 		to.room = to.nr;
 		list_give(cx, &to);
@@ -563,7 +563,7 @@ void daxfs_lock_drop(struct daxfs_cx *cx, struct daxfs_inode *in)
 		if (!off || daxfs_still_host(cx))
 			return;
 		if (page_is_list(cx, off, daxfs_off(cx->rg, &in->lock_off))) {
-			if (!list_swap(cx, in, off, 0))
+			if (!list_publish(cx, in, off, 0))
 				return;
 		} else if (a64_load_acquire(&in->lock_off) == off) { /* [PUB] */
 			return;		/* damage: not ours to give back */
@@ -578,7 +578,7 @@ int daxfs_lock_forget(struct daxfs_cx *cx, u64 off)
 
 	if (!info || off & (DAXFS_PAGE_SIZE - 1))
 		return 0;
-	v = a64_load_acquire(info);	/* pairs with [PUB] in list_swap() */
+	v = a64_load_acquire(info);	/* pairs with [PUB] in list_publish() */
 	if (info_type(v) != DAXFS_T_MAP)
 		return 0;
 	word = daxfs_at(cx->rg, info_back(v), 8, 8);

@@ -451,6 +451,22 @@ void daxfs_map_end(struct daxfs_cx *cx, struct daxfs_file *f)
 		daxfs_section(cx, map_end_fn, f);	/* gone: nothing to end */
 }
 
+static int mapped_elsewhere_fn(struct daxfs_cx *cx, void *p)
+{
+	struct daxfs_iref ref;
+	int r = daxfs_file_ref(cx, p, &ref);
+
+	if (r || !ref.in)
+		return r;
+	return !!(a64_load_relaxed(&ref.in->mapped) &
+		  ~(1ull << (cx->id / DAXFS_CTXS)));
+}
+
+int daxfs_mapped_elsewhere(struct daxfs_cx *cx, struct daxfs_file *f)
+{
+	return cx->sh ? daxfs_section(cx, mapped_elsewhere_fn, f) : 0;
+}
+
 void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest)
 {
 	if (daxfs_host_check(rg))

@@ -33,11 +33,11 @@
 #define SECTION_RECORDS	4u		/* then others may reuse memory again */
 #define SCAN_STEPS	4096u		/* of a search, per section */
 #define TRIES		100000u
-#define PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
+#define IN_PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
 
 static u64 page_start(u64 off)
 {
-	return off & ~PAGE_MASK;
+	return off & ~IN_PAGE_MASK;
 }
 
 static u64 min_u64(u64 a, u64 b)

@@ -10,6 +10,7 @@
  * operation | linearization   | progress  | if the caller stops there
  * accessed  | CAS of atime_ns | wait-free | the time is old or new
  * drop ids  | CAS of attr_off | lock-free | as setattr: bits are there or gone
+ * stored    | CAS of change   | lock-free | who maps the file stores on anyway
  *
  * ABA: a time that was set to what it had been before loses to the access, as if
  * that had come a moment later.
@@ -92,4 +93,34 @@ static int drop_ids_fn(struct daxfs_cx *cx, void *p)
 int daxfs_drop_ids(struct daxfs_cx *cx, struct daxfs_file *f)
 {
 	return cx->sh ? daxfs_section(cx, drop_ids_fn, f) : -EROFS;
+}
+
+struct stored_arg {
+	struct daxfs_file *f;
+	int touch;
+	u64 before;
+};
+
+static int stored_fn(struct daxfs_cx *cx, void *p)
+{
+	struct stored_arg *a = p;
+	struct daxfs_iref ref;
+	int r = daxfs_file_ref(cx, a->f, &ref);
+
+	if (r || !ref.in)	/* nobody stores to the base image */
+		return r;
+	a->before = a64_load_relaxed(&ref.in->change);
+	daxfs_touch(cx, ref.in, a->touch ? DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT :
+		    DAXFS_TOUCH_COUNTER);
+	return 0;
+}
+
+int daxfs_stored(struct daxfs_cx *cx, struct daxfs_file *f, int touch, u64 *before)
+{
+	struct stored_arg a = { f, touch, 0 };
+	int r = cx->sh ? daxfs_section(cx, stored_fn, &a) : -EROFS;
+
+	if (before)
+		*before = a.before;
+	return r;
 }

@@ -32,15 +32,26 @@
 #define BATCH_PAGES	128u		/* per record of new pages */
 #define PURGE_PAGES	160u
 #define TRIES		100000u
-#define PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
+#define IN_PAGE_MASK	(DAXFS_PAGE_SIZE - 1)
 
-/* What is written, from the caller's memory or from the region. */
-static void put(const struct daxfs_write *w, u8 *to, const u8 *from, u64 n)
+/*
+ * Bytes [at, at+n) of what is written: from the caller's memory, from the region,
+ * or by a function of the caller, which alone may fail.
+ */
+static int put(const struct daxfs_write *w, u8 *to, u64 at, u64 n)
 {
+	int r;
+
+	if (w->from) {
+		r = w->from->copy(w->from, w->from_off + at, to, n);
+		port_keep(to, n);
+		return r;
+	}
 	if (w->shared)
-		port_copy_within(to, from, n);
+		port_copy_within(to, w->buf + at, n);
 	else
-		port_copy_to(to, from, n);
+		port_copy_to(to, w->buf + at, n);
+	return 0;
 }
 
 /*
@@ -106,7 +117,7 @@ static int own_byte(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 *at
 	if (!r)
 		r = own_page(cx, word, at);
 	if (*at)
-		*at += off & PAGE_MASK;
+		*at += off & IN_PAGE_MASK;
 	return r;
 }
 
@@ -114,7 +125,7 @@ static int own_byte(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 *at
 static int own_piece(struct daxfs_cx *cx, struct daxfs_write *w, u64 off, u64 len,
 		     u64 *at, u64 *piece)
 {
-	u64 idx = off >> DAXFS_PAGE_SHIFT, in_page = off & PAGE_MASK, more;
+	u64 idx = off >> DAXFS_PAGE_SHIFT, in_page = off & IN_PAGE_MASK, more;
 	struct daxfs_a64 *word;
 	int r = daxfs_map_word(cx, w->ref->in, idx, 0, &word);
 
@@ -166,7 +177,9 @@ static int write_in_place(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 			full_fence();
 		if (daxfs_still_host(cx))
 			return -ESTALE;
-		put(w, to, w->buf + *done, piece);
+		r = put(w, to, *done, piece);
+		if (r)		/* the bytes before this piece are written */
+			return *done ? 0 : r;
 		*done += piece;
 	}
 	return 0;
@@ -196,7 +209,7 @@ int daxfs_fill_lower(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx, u8 *pa
 			from = daxfs_at(cx->rg, run.off, run.len, 1);
 			if (!from)
 				return -EUCLEAN;
-			port_copy_within(page + (off & PAGE_MASK), from, run.len);
+			port_copy_within(page + (off & IN_PAGE_MASK), from, run.len);
 		}
 		off += run.len;
 	}
@@ -232,12 +245,12 @@ int daxfs_guess_next(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx)
 }
 
 /*
- * Prepare page idx to hold n bytes at in_page: a private page and an entry, or
- * the page that is there, written in place (nobody sees it behind the end, and
- * below it the record's claim of the cut is the look).
+ * Prepare page idx to hold bytes [at, at+n) at in_page: a private page and an
+ * entry, or the page that is there, written in place (nobody sees it behind the
+ * end, and below it the record's claim of the cut is the look).
  */
 static int prepare_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
-			u64 in_page, const u8 *from, u64 n)
+			u64 in_page, u64 at, u64 n)
 {
 	struct daxfs_a64 *word;
 	u64 v, off;
@@ -256,9 +269,8 @@ static int prepare_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 		if (daxfs_still_host(cx))
 			return -ESTALE;
 		w->behind |= (idx << DAXFS_PAGE_SHIFT) + in_page + n > w->size;
-		put(w, page + in_page, from, n);
 		w->next = pslot_off(v) + DAXFS_PAGE_SIZE;
-		return 0;
+		return put(w, page + in_page, at, n);
 	}
 	r = daxfs_data_take(cx, w, idx, word, &off);
 	if (r)
@@ -271,12 +283,13 @@ static int prepare_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 			r = daxfs_fill_lower(cx, w, idx, page);
 	}
 	if (!r)
+		r = put(w, page + in_page, at, n);
+	if (!r)
 		r = daxfs_op_add(cx, word, v, pslot_make(off));
 	if (r) {
 		daxfs_page_give(cx, off);
 		return r;
 	}
-	put(w, page + in_page, from, n);
 	w->new_pages++;
 	return 0;
 }
@@ -317,16 +330,16 @@ static int prepare_batch(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 
 	*done = 0;
 	for (u64 i = 0; i < BATCH_PAGES && *done < w->len && !r; i++) {
-		u64 in_page = (w->off + *done) & PAGE_MASK;
+		u64 in_page = (w->off + *done) & IN_PAGE_MASK;
 		u64 n = DAXFS_PAGE_SIZE - in_page;
 
 		if (n > w->len - *done)
 			n = w->len - *done;
-		r = prepare_page(cx, w, first + i, in_page, w->buf + *done, n);
+		r = prepare_page(cx, w, first + i, in_page, *done, n);
 		if (!r)
 			*done += n;
 	}
-	if (r == -ENOSPC && *done)
+	if ((r == -ENOSPC || r == -EFAULT) && *done)
 		r = 0;		/* a shorter write */
 	return r;
 }
@@ -406,7 +419,7 @@ int daxfs_write_some(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 /* 1: there is a page behind the last, allocated before its bytes. */
 static int page_is_behind(struct daxfs_cx *cx, struct daxfs_write *w)
 {
-	u64 idx = (w->size + PAGE_MASK) >> DAXFS_PAGE_SHIFT;
+	u64 idx = (w->size + IN_PAGE_MASK) >> DAXFS_PAGE_SHIFT;
 	struct daxfs_a64 *word;
 	int r = daxfs_map_next(cx, w->ref->in, &idx, &word);
 
@@ -416,7 +429,7 @@ static int page_is_behind(struct daxfs_cx *cx, struct daxfs_write *w)
 /* 1: the last page holds something behind the end. */
 static int tail_is_used(struct daxfs_cx *cx, struct daxfs_write *w)
 {
-	u64 at, left = DAXFS_PAGE_SIZE - (w->size & PAGE_MASK);
+	u64 at, left = DAXFS_PAGE_SIZE - (w->size & IN_PAGE_MASK);
 	u8 buf[128];
 	int r = own_byte(cx, w, w->size, &at);
 
@@ -477,6 +490,8 @@ int daxfs_cut_tail(struct daxfs_cx *cx, struct daxfs_iref *ref)
 struct write_arg {
 	struct daxfs_file *f;
 	const u8 *buf;
+	const struct daxfs_from *from;	/* instead of buf */
+	u64 from_off;
 	u64 off, len;
 	u64 done;
 	u64 size;	/* truncate */
@@ -513,14 +528,15 @@ static int write_fn(struct daxfs_cx *cx, void *p)
 {
 	struct write_arg *a = p;
 	struct daxfs_iref ref;
-	struct daxfs_write w = { .ref = &ref };
+	struct daxfs_write w = { .ref = &ref, .from = a->from };
 	u64 stop = a->done + DAXFS_CHUNK_SIZE;
 	int r = daxfs_file_for_writing(cx, a->f, &ref);
 
 	while (!r && a->done < a->len && a->done < stop) {
 		u64 done = 0;
 
-		w.buf = a->buf + a->done;
+		w.buf = a->buf ? a->buf + a->done : NULL;
+		w.from_off = a->done;
 		w.off = a->off + a->done;
 		w.len = (a->len < stop ? a->len : stop) - a->done;
 		r = daxfs_write_some(cx, &w, &done);
@@ -534,33 +550,47 @@ static int write_fn(struct daxfs_cx *cx, void *p)
 	return r;
 }
 
-s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
-		const void *buf, u64 len)
+static s64 write_all(struct daxfs_cx *cx, struct write_arg *a)
 {
-	struct write_arg a = { .f = f, .buf = buf, .off = off, .len = len };
 	int r = 0;
 
 	if (!cx->sh)
 		return -EROFS;
-	if (off > DAXFS_MAX_FILE || (len && off == DAXFS_MAX_FILE))
+	if (a->off > DAXFS_MAX_FILE || (a->len && a->off == DAXFS_MAX_FILE))
 		return -EFBIG;
-	if (len > DAXFS_MAX_FILE - off)
-		a.len = DAXFS_MAX_FILE - off;
-	while (a.done < a.len && !r) {
-		u64 before = a.done;
+	if (a->len > DAXFS_MAX_FILE - a->off)
+		a->len = DAXFS_MAX_FILE - a->off;
+	while (a->done < a->len && !r) {
+		u64 before = a->done;
 
-		r = daxfs_section(cx, write_fn, &a);
+		r = daxfs_section(cx, write_fn, a);
 		if (r == -ESTALE)	/* nobody knows what it has changed */
-			a.done = before;
+			a->done = before;
 	}
-	return a.done ? (s64)a.done : r;
+	return a->done ? (s64)a->done : r;
+}
+
+s64 daxfs_write(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		const void *buf, u64 len)
+{
+	struct write_arg a = { .f = f, .buf = buf, .off = off, .len = len };
+
+	return write_all(cx, &a);
+}
+
+s64 daxfs_write_from(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		     const struct daxfs_from *from, u64 len)
+{
+	struct write_arg a = { .f = f, .from = from, .off = off, .len = len };
+
+	return write_all(cx, &a);
 }
 
 /* ---- append ---- */
 
-/* A private copy of the last page, or a fresh one, with its bytes appended. */
+/* A private copy of the last page, or a fresh one, with [at, at+n) appended. */
 static int append_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
-		       u64 in_page, const u8 *from, u64 n)
+		       u64 in_page, u64 at, u64 n)
 {
 	struct daxfs_a64 *word;
 	u64 v, off;
@@ -588,12 +618,13 @@ static int append_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 		r = daxfs_fill_lower(cx, w, idx, page);
 	}
 	if (!r)
+		r = put(w, page + in_page, at, n);
+	if (!r)
 		r = daxfs_op_add(cx, word, v, pslot_make(off));
 	if (r) {
 		daxfs_page_give(cx, off);
 		return r;
 	}
-	port_copy_to(page + in_page, from, n);
 	w->new_pages += !pslot_is_page(v);
 	return 0;
 }
@@ -604,12 +635,12 @@ static int append_pages(struct daxfs_cx *cx, struct daxfs_write *w)
 	int r = daxfs_guess_next(cx, w, idx);
 
 	while (done < w->len && !r) {
-		u64 in_page = (w->off + done) & PAGE_MASK;
+		u64 in_page = (w->off + done) & IN_PAGE_MASK;
 		u64 n = DAXFS_PAGE_SIZE - in_page;
 
 		if (n > w->len - done)
 			n = w->len - done;
-		r = append_page(cx, w, idx++, in_page, w->buf + done, n);
+		r = append_page(cx, w, idx++, in_page, done, n);
 		done += n;
 	}
 	return r;
@@ -680,7 +711,8 @@ static int append_fn(struct daxfs_cx *cx, void *p)
 {
 	struct write_arg *a = p;
 	struct daxfs_iref ref;
-	struct daxfs_write w = { .ref = &ref, .buf = a->buf, .len = a->len };
+	struct daxfs_write w = { .ref = &ref, .buf = a->buf, .len = a->len,
+				 .from = a->from, .from_off = a->from_off };
 	int r = daxfs_file_for_writing(cx, a->f, &ref);
 
 	daxfs_patience_reset(cx);
@@ -700,17 +732,19 @@ static int append_fn(struct daxfs_cx *cx, void *p)
 	return r ? r : -EBUSY;
 }
 
-s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
-		 u64 len, u64 *at)
+static s64 append_all(struct daxfs_cx *cx, const struct write_arg *all, u64 *at)
 {
-	u64 done = 0;
+	u64 done = 0, len = all->len;
 
 	if (!cx->sh)
 		return -EROFS;
 	while (done < len) {
-		struct write_arg a = { .f = f, .buf = (const u8 *)buf + done };
+		struct write_arg a = *all;
 		int r;
 
+		if (a.buf)
+			a.buf += done;
+		a.from_off = done;
 		a.len = len - done < DAXFS_APPEND_MAX ? len - done :
 			DAXFS_APPEND_MAX;
 		r = daxfs_section(cx, append_fn, &a);
@@ -721,6 +755,22 @@ s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
 		done += a.len;
 	}
 	return (s64)done;
+}
+
+s64 daxfs_append(struct daxfs_cx *cx, struct daxfs_file *f, const void *buf,
+		 u64 len, u64 *at)
+{
+	struct write_arg a = { .f = f, .buf = buf, .len = len };
+
+	return append_all(cx, &a, at);
+}
+
+s64 daxfs_append_from(struct daxfs_cx *cx, struct daxfs_file *f,
+		      const struct daxfs_from *from, u64 len, u64 *at)
+{
+	struct write_arg a = { .f = f, .from = from, .len = len };
+
+	return append_all(cx, &a, at);
 }
 
 /* ---- truncate ---- */
@@ -738,7 +788,7 @@ static void low_limit_min(struct daxfs_inode *in, u64 size)
 /* Collect words of pages wholly behind the end into the record. */
 static int purge_add(struct daxfs_cx *cx, struct daxfs_write *w, u32 *nr)
 {
-	u64 idx = (w->size + PAGE_MASK) >> DAXFS_PAGE_SHIFT;
+	u64 idx = (w->size + IN_PAGE_MASK) >> DAXFS_PAGE_SHIFT;
 
 	for (*nr = 0; *nr < PURGE_PAGES; idx++) {
 		struct daxfs_a64 *word;
@@ -762,7 +812,7 @@ static int purge_add(struct daxfs_cx *cx, struct daxfs_write *w, u32 *nr)
 /* The last page gets a private copy with zeros behind the end. */
 static int purge_tail(struct daxfs_cx *cx, struct daxfs_write *w)
 {
-	u64 idx = w->size >> DAXFS_PAGE_SHIFT, keep = w->size & PAGE_MASK;
+	u64 idx = w->size >> DAXFS_PAGE_SHIFT, keep = w->size & IN_PAGE_MASK;
 	struct daxfs_a64 *word;
 	u64 v = 0, off;
 	u8 *page, *old;

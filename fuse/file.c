@@ -78,18 +78,31 @@ static void close_handle(struct daxfs_server *s, struct fuse_file_info *fi)
 /*
  * A write through the page cache is cut in two where a page is not cached, and
  * goes to pages at the wrong place if another host has appended. So files for
- * appending are open for direct_io: each record is one request.
+ * appending are open for direct_io: each record is one request. And what another
+ * host has mapped changes by stores that no counter tells of, so no page of it
+ * can be kept; that is looked at here, once, because an open file stays as it is.
  */
+static int is_direct(struct daxfs_server *s, struct daxfs_cx *cx,
+		     const struct fuse_file_info *fi, struct daxfs_node *node)
+{
+	if (s->direct_io || (fi->flags & O_APPEND))
+		return 1;
+	return s->constant ? 0 :
+	       daxfs_mapped_elsewhere(cx, &node->held->file);
+}
+
 static int set_handle(struct daxfs_server *s, struct daxfs_cx *cx,
 		      struct fuse_file_info *fi, struct daxfs_node *node, int keep)
 {
 	struct daxfs_handle *h = malloc(sizeof(*h));
+	int direct = h ? is_direct(s, cx, fi, node) : -ENOMEM;
 
-	if (!h) {
+	if (direct < 0) {
+		free(h);
 		daxfs_node_close(&s->nodes, cx, node);
-		return -ENOMEM;
+		return direct;
 	}
-	fi->direct_io = s->direct_io || (fi->flags & O_APPEND);
+	fi->direct_io = !!direct;
 	fi->keep_cache = keep || s->constant;
 	*h = (struct daxfs_handle){ .node = node, .direct = fi->direct_io };
 	list_handle(s, h);

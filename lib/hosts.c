@@ -9,7 +9,9 @@
  * judged by its neighbours in there and by nobody else. Hosts of another boot
  * id may be another machine; they are left alone, but for one case: in a
  * persistent region a host of this very installation (machine id and host
- * name) that has not beaten since the machine was started is gone.
+ * name) that has not beaten since the machine was started is gone. A kernel
+ * has no process (pid 0), so nobody but that rule and its own machine's
+ * administrator, who evicts it, ever declares it dead.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -159,8 +161,10 @@ enum daxfs_host_place daxfs_host_place(const struct daxfs_host_info *info)
 
 	boot_id(ours);
 	if ((!ours[0] && !ours[1]) || info->id.boot_id[0] != ours[0] ||
-	    info->id.boot_id[1] != ours[1] || !info->id.pid)
+	    info->id.boot_id[1] != ours[1])
 		return DAXFS_HOST_ELSEWHERE;
+	if (!info->id.pid)
+		return DAXFS_HOST_HERE;	/* the kernel that runs us */
 	if (kill((pid_t)info->id.pid, 0) && errno == ESRCH)
 		return DAXFS_HOST_GONE;
 	/* While it joins or takes a slot over, the start time may still be its
@@ -255,6 +259,21 @@ void daxfs_hosts_reap(struct daxfs_mount *m, struct daxfs_cx *cx)
 	}
 }
 
+static void say_in_use(const struct daxfs_mount *m,
+		       const struct daxfs_host_info *info, char *why,
+		       size_t why_len)
+{
+	char who[32] = "the kernel of";
+
+	if (info->id.pid)
+		snprintf(who, sizeof(who), "process %u on", info->id.pid);
+	daxfs_why(why, why_len, "%s: in use by %s %.63s (host %u); unmount it "
+		  "there first; if that machine is off, daxfs-inspect evict %u "
+		  "says so", m->path, who,
+		  info->id.name[0] ? info->id.name : "?", info->slot,
+		  info->slot);
+}
+
 int daxfs_hosts_none(struct daxfs_mount *m, char *why, size_t why_len)
 {
 	struct daxfs_host_info info;
@@ -267,10 +286,7 @@ int daxfs_hosts_none(struct daxfs_mount *m, char *why, size_t why_len)
 			continue;	/* damage: no host has such a state */
 		if (is_gone(m, &info))
 			continue;
-		daxfs_why(why, why_len, "%s: in use by process %u on %.63s "
-			  "(host %u); unmount it there first", m->path,
-			  info.id.pid, info.id.name[0] ? info.id.name : "?",
-			  slot);
+		say_in_use(m, &info, why, why_len);
 		return -EBUSY;
 	}
 	return 0;

@@ -363,7 +363,7 @@ static int open_steps(struct daxfs_mount *m, char *why, size_t why_len)
 
 	r = daxfs_source_open(&m->src, m->path, m->flags & DAXFS_OPEN_NOHOST,
 			      why, why_len);
-	if (!r)
+	if (!r && !(m->flags & DAXFS_OPEN_LOCKED))
 		r = daxfs_source_lock(&m->src, m->path, exclusive, why, why_len);
 	if (!r)
 		r = map_region(m, why, why_len);

@@ -17,15 +17,17 @@
 #define DAXFS_OPEN_EXCLUSIVE	(1u << 3)	/* fail with -EBUSY if a host is alive */
 #define DAXFS_OPEN_LATER	(1u << 4)	/* map it to write, but join (and recover
 						 * nobody) before daxfs_mount_join() */
+#define DAXFS_OPEN_LOCKED	(1u << 5)	/* the caller has locked it already */
 
 struct daxfs_mount;
 
 /*
- * Map the region at path (a file, /dev/daxX.Y, /dev/pmemN or phys:ADDR:SIZE),
- * check it, recover hosts of this machine whose process is gone, join as a
- * host of that kind (enum daxfs_host_kind). A thread beats the heart and
- * repeats the search once a second. The file is held by a shared flock so
- * that mkdaxfs -f does not overwrite a region in use.
+ * Map the region at path (a file, /dev/daxX.Y, /dev/pmemN, phys:ADDR:SIZE, or
+ * mount:DIR, the region that the kernel module has mounted at DIR), check it,
+ * recover hosts of this machine whose process is gone, join as a host of that
+ * kind (enum daxfs_host_kind). A thread beats the heart and repeats the search
+ * once a second. The file is held by a shared flock so that mkdaxfs -f does not
+ * overwrite a region in use.
  * why (at least 256 bytes) gets what, where and what to do. Returns 0 or a
  * negative errno.
  */
@@ -48,6 +50,12 @@ int daxfs_mount_join(struct daxfs_mount *m);
  */
 void daxfs_mount_on_evict(struct daxfs_mount *m, void (*fn)(void *arg),
 			  void *arg);
+
+/*
+ * The parts of phys:ADDR:SIZE. -ENOENT: path is of another kind; -EINVAL: not
+ * numbers that may be, or not whole pages.
+ */
+int daxfs_source_phys(const char *path, u64 *addr, u64 *len);
 
 struct daxfs_region *daxfs_mount_region(struct daxfs_mount *m);
 const char *daxfs_mount_path(const struct daxfs_mount *m);

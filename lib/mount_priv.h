@@ -18,6 +18,7 @@ struct daxfs_source {		/* the memory that a path names */
 	int writable;		/* fd may be mapped for writing */
 	u64 map_off;		/* offset of the region in fd */
 	u64 len;		/* bytes */
+	int unlocked;		/* flock(2) of it says nothing */
 	int durable;		/* mapped with MAP_SYNC: what is written back
 				 * is on the medium */
 };

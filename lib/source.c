@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Where a region lies: a file, a DAX device, a pmem device, physical memory.
+ * Where a region lies: a file, a DAX device, a pmem device, physical memory,
+ * or what the kernel module has mounted somewhere.
  *
  * Notes: a source is opened for writing where that is allowed, else for
  * reading; whether reading is enough depends on what the region holds and is
  * decided by mount.c. Files and devices are locked with flock(2), which a
- * child of fork() shares; the lock ends when the last of them closes.
+ * child of fork() shares; the lock ends when the last of them closes. The
+ * kernel module has no such lock: only the host table tells of its mounts.
+ *
+ * A process that maps a block device maps the page cache of it. That is shared by
+ * the processes of this machine; the kernel module goes to the memory behind it.
+ * So never both: the module opens the device with O_EXCL, which is looked for
+ * here under the lock, and mount.daxfs excludes processes by the same lock.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -16,11 +23,15 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <daxfs/ioctl.h>
 
 #include "mount_priv.h"
 
 #define PHYS "phys:"
+#define MOUNT "mount:"
 
 /* A number with an optional suffix K, M, G or T; *end is behind it. */
 static int parse_size(const char *s, char **end, u64 *value)
@@ -48,15 +59,18 @@ static int parse_size(const char *s, char **end, u64 *value)
 	return 0;
 }
 
-static int parse_phys(struct daxfs_source *src, const char *path)
+int daxfs_source_phys(const char *path, u64 *addr, u64 *len)
 {
 	char *end;
 
-	if (parse_size(path + strlen(PHYS), &end, &src->map_off) || *end != ':')
+	if (strncmp(path, PHYS, strlen(PHYS)))
+		return -ENOENT;
+	if (parse_size(path + strlen(PHYS), &end, addr) || *end != ':')
 		return -EINVAL;
-	if (parse_size(end + 1, &end, &src->len) || *end)
+	if (parse_size(end + 1, &end, len) || *end || !*len)
 		return -EINVAL;
-	if ((src->map_off | src->len) & (DAXFS_PAGE_SIZE - 1))
+	if ((*addr | *len) & (DAXFS_PAGE_SIZE - 1) || *addr + *len < *addr ||
+	    *addr + *len > INT64_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -143,16 +157,63 @@ static int open_phys(struct daxfs_source *src, const char *path, int rdonly,
 {
 	int r;
 
-	if (parse_phys(src, path)) {
+	if (daxfs_source_phys(path, &src->map_off, &src->len)) {
 		daxfs_why(why, why_len, "%s: write phys:ADDRESS:SIZE, both "
 			  "multiples of 4096", path);
 		return -EINVAL;
 	}
+	src->unlocked = 1;
 	r = open_fd(src, "/dev/mem", rdonly);
 	if (r)
 		daxfs_why(why, why_len, "/dev/mem: %s; physical memory needs "
 			  "root", strerror(-r));
 	return r;
+}
+
+/* The memory of the mount that dir is in, as a descriptor; see ioctl.h. */
+static int export_fd(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = ioctl(fd, DAXFS_IOC_GET_DMABUF);
+	if (r < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+static int open_mounted(struct daxfs_source *src, const char *path, char *why,
+			size_t why_len)
+{
+	const char *dir = path + strlen(MOUNT);
+	off_t len;
+
+	src->unlocked = 1;
+	src->fd = export_fd(dir);
+	if (src->fd == -EPERM)
+		daxfs_why(why, why_len, "%s: the kernel gives the memory of a "
+			  "mount to root alone (CAP_SYS_ADMIN)", dir);
+	else if (src->fd == -ENOTTY)
+		daxfs_why(why, why_len, "%s: not a mount of the kernel module of "
+			  "daxfs; name the region itself", dir);
+	else if (src->fd < 0)
+		daxfs_why(why, why_len, "%s: cannot get the memory behind it: "
+			  "%s", dir, strerror(-src->fd));
+	if (src->fd < 0)
+		return src->fd;
+	src->writable = (fcntl(src->fd, F_GETFL) & O_ACCMODE) == O_RDWR;
+	len = lseek(src->fd, 0, SEEK_END);
+	if (len >= (off_t)DAXFS_PAGE_SIZE) {
+		src->len = (u64)len;
+		return 0;
+	}
+	daxfs_why(why, why_len, "%s: the kernel does not say how large its "
+		  "memory is", dir);
+	daxfs_source_close(src);
+	return -EINVAL;
 }
 
 int daxfs_source_open(struct daxfs_source *src, const char *path, int rdonly,
@@ -163,6 +224,8 @@ int daxfs_source_open(struct daxfs_source *src, const char *path, int rdonly,
 	*src = (struct daxfs_source){ .fd = -1 };
 	if (!strncmp(path, PHYS, strlen(PHYS)))
 		return open_phys(src, path, rdonly, why, why_len);
+	if (!strncmp(path, MOUNT, strlen(MOUNT)))
+		return open_mounted(src, path, why, why_len);
 	r = open_fd(src, path, rdonly);
 	if (r) {
 		daxfs_why(why, why_len, "%s: cannot open: %s", path,
@@ -185,13 +248,43 @@ int daxfs_source_open(struct daxfs_source *src, const char *path, int rdonly,
 	return r;
 }
 
+#define PROBES		50
+#define PROBE_NS	4000000	/* of others who look are over sooner */
+
+/* Has the kernel a block device for itself? Two who ask meet for a moment. */
+static int check_claim(const struct daxfs_source *src, const char *path, char *why,
+		       size_t why_len)
+{
+	const struct timespec pause = { .tv_nsec = PROBE_NS };
+	struct stat st;
+	int fd = -1, i;
+
+	if (fstat(src->fd, &st) || !S_ISBLK(st.st_mode))
+		return 0;
+	for (i = 0; i < PROBES && fd < 0; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+		if (fd < 0 && errno != EBUSY)
+			return 0;	/* it is open for us all the same */
+	}
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	daxfs_why(why, why_len, "%s: the kernel has it for itself, as a mount "
+		  "does; what a process sees of it is then old: name the mount "
+		  "of daxfs, by -m DIR or as mount:DIR", path);
+	return -EBUSY;
+}
+
 int daxfs_source_lock(const struct daxfs_source *src, const char *path,
 		      int exclusive, char *why, size_t why_len)
 {
-	if (src->map_off || !strncmp(path, PHYS, strlen(PHYS)))
+	if (src->unlocked)
 		return 0;	/* /dev/mem is everybody's */
 	if (!flock(src->fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB))
-		return 0;
+		return check_claim(src, path, why, why_len);
 	if (errno != EWOULDBLOCK) {
 		int r = -errno;
 

@@ -3,8 +3,9 @@
 # Put what was built where `make install` was told.
 #
 # Notes: called by the Makefile with DESTDIR, BINDIR, SBINDIR, LIBDIR,
-# INCLUDEDIR, MANDIR, MOUNTDIR, BUILD, SOVERSION and INSTALL set. Existing
-# files are replaced, nothing else is touched.
+# INCLUDEDIR, MANDIR, MOUNTDIR, MODPROBEDIR, BUILD, SOVERSION and INSTALL set.
+# Existing files are replaced, nothing else is touched. The kernel module is not
+# installed here: see install-dkms.sh.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,6 +33,7 @@ for src in tools/*.c; do
 	name=$(basename "$src" .c)
 	case $name in
 	mkdaxfs | mkfs.* | fsck.*) put 755 "$SBINDIR" "$BUILD/$name" ;;
+	mount.*) put 755 "$MOUNTDIR" "$BUILD/$name" ;;
 	*) put 755 "$BINDIR" "$BUILD/$name" ;;
 	esac
 done
@@ -42,7 +44,9 @@ put 644 "$LIBDIR" "$BUILD/libdaxfs.a"
 put 755 "$LIBDIR" "$BUILD/libdaxfs.so.$SOVERSION"
 link "libdaxfs.so.$SOVERSION" "$LIBDIR/libdaxfs.so"
 put 644 "$LIBDIR/pkgconfig" "$BUILD/libdaxfs.pc"
-put 644 "$INCLUDEDIR/daxfs" include/daxfs/format.h include/daxfs/daxfs.h
+put 644 "$INCLUDEDIR/daxfs" include/daxfs/format.h include/daxfs/daxfs.h \
+	include/daxfs/ioctl.h
+put 644 "$MODPROBEDIR" packaging/modprobe.d/daxfs.conf
 
 for page in docs/man/*.[1-9]; do
 	put 644 "$MANDIR/man${page##*.}" "$page"

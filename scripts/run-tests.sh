@@ -12,8 +12,9 @@
 #
 # usage: scripts/run-tests.sh check | GROUP...
 # groups: lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan
-#         install posix fuse scenario stress tsan bench demo; and stress-long
-#         sim-long fuzz-long mutations-long unit-tsan programs
+#         install posix fuse scenario stress tsan vm bench demo; and stress-long
+#         sim-long fuzz-long mutations-long unit-tsan programs vm-long vm-6.12
+#         vm-debug
 # shellcheck disable=SC2046 # lists of test programs, whose names we give
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -249,6 +250,12 @@ programs() { # FOLDER-OF-SOURCES FOLDER-OF-PROGRAMS
 	done
 }
 
+# Tests that boot guests; what waits for a kernel that checks itself gets longer.
+guests() { # GROUP KERNEL SECONDS
+	# shellcheck disable=SC2010 # names that we give
+	DAXFS_VM_KERNEL=$2 each "$1" "$3" $(ls tests/vm/*.sh | grep -v '/lib\.sh$')
+}
+
 # ---- the groups ----
 
 group() {
@@ -340,6 +347,18 @@ group() {
 		BUILD=$root/build/tsan each unit-tsan 600 \
 			$(programs tests/unit "$root/build/tsan")
 		;;
+	vm)
+		guests vm 6.1 300
+		;;
+	vm-long)
+		VM_LONG=1 guests vm-long 6.1 1800
+		;;
+	vm-6.12)
+		VM_LONG=1 guests vm-6.12 6.12 1800
+		;;
+	vm-debug)
+		guests vm-debug debug 1800
+		;;
 	bench)
 		run bench 180 scripts/bench.sh --quick
 		;;
@@ -367,7 +386,7 @@ total() { # the last line, and the exit status
 
 [ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|GROUP..." >&2; exit 2; }
 short="lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan install posix fuse \
-scenario stress tsan bench demo"
+scenario stress tsan vm bench demo"
 for arg in "$@"; do
 	case $arg in
 	check)

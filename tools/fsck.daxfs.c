@@ -186,7 +186,7 @@ static u32 count_gone(struct fsck *fs, const struct daxfs_region *rg)
 static void report_gone(struct fsck *fs, const struct daxfs_region *rg)
 {
 	struct daxfs_host_info info;
-	char what[160];
+	char what[160], pid[16];
 	u32 slot = 0;
 
 	while (!inspect_next_host(rg, &slot, &info)) {
@@ -194,9 +194,10 @@ static void report_gone(struct fsck *fs, const struct daxfs_region *rg)
 
 		if (strcmp(state, "gone") && strcmp(state, "dead"))
 			continue;
-		snprintf(what, sizeof(what), "%s host, pid %u: is %s and was "
+		inspect_pid_text(&info, pid, sizeof(pid));
+		snprintf(what, sizeof(what), "%s host, pid %s: is %s and was "
 			 "not recovered%s", inspect_host_kind(info.id.kind),
-			 info.id.pid, state,
+			 pid, state,
 			 fs->repair ? "" : "; fsck.daxfs -p does it");
 		add_finding(fs, "host", info.slot, what);
 	}

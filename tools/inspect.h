@@ -31,8 +31,8 @@ struct inspect {
 /* ---- inspect_util.c ---- */
 
 /*
- * The region behind a daxfs mount, allocated; NULL with a message if mnt is
- * not one, nor inside one.
+ * The region behind a daxfs mount, allocated, for daxfs_mount_open(); NULL with
+ * a message if mnt is not one, nor inside one.
  */
 char *inspect_region_of_mount(const char *mnt);
 /*
@@ -41,6 +41,14 @@ char *inspect_region_of_mount(const char *mnt);
  */
 const char *inspect_host_state(const struct daxfs_host_info *info);
 const char *inspect_host_kind(u32 kind);
+/*
+ * Where this machine's kernel has the region mounted as that very host,
+ * allocated; NULL: nowhere that can be seen from here.
+ */
+char *inspect_kernel_mount(const struct daxfs_region *rg,
+			   const struct daxfs_host_info *info);
+/* Its process; "-": a kernel, which has none. */
+void inspect_pid_text(const struct daxfs_host_info *info, char *buf, size_t len);
 /* A time as "2026-01-31T12:00:00Z". */
 void inspect_iso_time(u64 ns, char *buf, size_t len);
 /* The next host at or behind *slot, and *slot behind it; 0, or -ENOENT. */

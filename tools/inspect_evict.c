@@ -101,6 +101,24 @@ static void find(struct evict *e, struct victim *v)
 		       "its number", found);
 }
 
+/* A kernel is seen by its mounts; those of others' namespaces are not. */
+static void check_kernel(struct evict *e, struct victim *v,
+			 enum daxfs_host_place place)
+{
+	char *point = inspect_kernel_mount(e->rg, &v->info);
+
+	if (point)
+		refuse(v, FATE_REFUSED, "this machine's kernel has it mounted at "
+		       "%s: unmount it there, or state with --force that it "
+		       "stores nothing more", point);
+	else if (place == DAXFS_HOST_HERE)
+		refuse(v, FATE_REFUSED, "this machine's kernel has it mounted, "
+		       "unseen from here (in another mount namespace, or "
+		       "unmounted lazily and in use): unmount it, or state with "
+		       "--force that it stores nothing more");
+	free(point);
+}
+
 /* Nobody may be stated to be fenced who demonstrably runs. */
 static void check(struct evict *e, struct victim *v)
 {
@@ -110,7 +128,9 @@ static void check(struct evict *e, struct victim *v)
 	    (v->info.state == DAXFS_H_RECOVERING &&
 	     v->info.recoverer != v->info.slot))
 		return;
-	if (place == DAXFS_HOST_STOPPED)
+	if (!v->info.id.pid)
+		check_kernel(e, v, place);
+	else if (place == DAXFS_HOST_STOPPED)
 		refuse(v, FATE_REFUSED, "process %u of this machine is only "
 		       "stopped and may go on: end it first (kill -KILL %u), or "
 		       "state with --force that it will never go on",
@@ -221,9 +241,12 @@ static void print(const struct victim *v, int json)
 	char name[65];
 
 	inspect_printable(name, v->info.id.name, 64);
-	if (text && !json)
+	if (text && !json && v->info.id.pid)
 		printf("host %u (%s, process %u on %s): %s\n", v->info.slot,
 		       inspect_host_kind(v->info.id.kind), v->info.id.pid, name,
+		       text);
+	else if (text && !json)
+		printf("host %u (the kernel of %s): %s\n", v->info.slot, name,
 		       text);
 	if (v->error)
 		daxfs_tool_error("%s: recovery: %s; fsck.daxfs says more", v->arg,

@@ -59,6 +59,12 @@ static int reader_open(struct reader *rd, const struct inspect *in)
 		flags |= DAXFS_OPEN_NOHOST;
 	r = daxfs_mount_open(&rd->m, in->region, flags, DAXFS_HOST_TOOL, why,
 			     sizeof(why));
+	/* A mount may give its memory for reading only; no name tells before. */
+	if (r == -EACCES && !strncmp(in->region, "mount:", 6)) {
+		flags |= DAXFS_OPEN_NOHOST;
+		r = daxfs_mount_open(&rd->m, in->region, flags, DAXFS_HOST_TOOL,
+				     why, sizeof(why));
+	}
 	if (r) {
 		if (why[0])
 			daxfs_tool_error("%s", why);

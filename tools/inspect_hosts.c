@@ -150,18 +150,19 @@ struct json_object *inspect_json_hosts(const struct daxfs_region *rg)
 static void print_row(const struct row *r, const char *indent)
 {
 	const struct daxfs_host_info *info = &r->info;
-	char name[65], joined[32], state[32], epoch[32];
+	char name[65], joined[32], state[32], epoch[32], pid[16];
 
 	inspect_printable(name, info->id.name, 64);
+	inspect_pid_text(info, pid, sizeof(pid));
 	inspect_iso_time(info->joined_ns, joined, sizeof(joined));
 	snprintf(state, sizeof(state), info->state == DAXFS_H_RECOVERING ?
 		 "%s by %u" : "%s", r->state, info->recoverer);
 	snprintf(epoch, sizeof(epoch), r->stuck ? "stuck at -%ju" :
 		 info->oldest_epoch ? "at -%ju" : "-",
 		 (uintmax_t)(info->epoch - info->oldest_epoch));
-	printf("%s%4u  %-8s %8u  %-10s %5jus  %-12s %-4s  %-20s  %s\n", indent,
-	       info->slot, inspect_host_kind(info->id.kind), info->id.pid,
-	       state, (uintmax_t)(beat_age(r) / SECOND_NS), epoch,
+	printf("%s%4u  %-8s %8s  %-10s %5jus  %-12s %-4s  %-20s  %s\n", indent,
+	       info->slot, inspect_host_kind(info->id.kind), pid, state,
+	       (uintmax_t)(beat_age(r) / SECOND_NS), epoch,
 	       info->map_epoch ? "yes" : "no", joined, name);
 }
 

@@ -6,10 +6,16 @@
  * what this machine knows of its own processes. A missed heartbeat alone
  * makes a host suspect, never dead: it may be stopped and wake up.
  */
+#define _GNU_SOURCE	/* asprintf */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 #include <uuid/uuid.h>
+
+#include <daxfs/ioctl.h>
 
 #include "inspect.h"
 
@@ -69,6 +75,17 @@ static int is_below(const char *path, const char *point)
 	return !strncmp(path, point, n) && (!path[n] || path[n] == '/');
 }
 
+/* NULL: no memory. */
+static char *region_of(const struct mount_line *ml)
+{
+	char *region;
+
+	if (strcmp(ml->type, "daxfs"))
+		return strdup(ml->source);
+	/* The source of a kernel mount need not name its memory: ask itself. */
+	return asprintf(&region, "mount:%s", ml->point) < 0 ? NULL : region;
+}
+
 /*
  * The innermost mount that holds path, the last one of several on one point.
  * Fills region if it is daxfs, clears it if not.
@@ -89,7 +106,7 @@ static int search_mounts(FILE *f, const char *path, char **region)
 		*region = NULL;
 		if (!strcmp(ml.type, "fuse.daxfs") ||
 		    !strcmp(ml.type, "daxfs")) {
-			*region = strdup(ml.source);
+			*region = region_of(&ml);
 			r = *region ? 0 : -ENOMEM;
 		}
 	}
@@ -122,6 +139,45 @@ char *inspect_region_of_mount(const char *mnt)
 	return region;
 }
 
+/* Is what is mounted at point that host? */
+static int is_mount_of(const char *point, const struct daxfs_region *rg,
+		       const struct daxfs_host_info *info)
+{
+	struct daxfs_ioc_status st;
+	int fd = open(point, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int r;
+
+	if (fd < 0)
+		return 0;
+	memset(&st, 0, sizeof(st));
+	r = ioctl(fd, DAXFS_IOC_STATUS, &st);
+	close(fd);
+	return !r && st.host == info->slot &&
+	       st.incarnation == info->incarnation &&
+	       !(st.flags & DAXFS_IOC_ST_EVICTED) &&
+	       !memcmp(st.uuid, rg->super.uuid, sizeof(st.uuid));
+}
+
+char *inspect_kernel_mount(const struct daxfs_region *rg,
+			   const struct daxfs_host_info *info)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *point = NULL;
+	struct mount_line ml;
+	size_t size = 0;
+
+	if (!f)
+		return NULL;
+	while (!point && getline(&line, &size, f) > 0) {
+		if (!split_line(line, &ml) && !strcmp(ml.type, "daxfs") &&
+		    is_mount_of(ml.point, rg, info))
+			point = strdup(ml.point);
+	}
+	free(line);
+	fclose(f);
+	return point;
+}
+
 const char *inspect_host_state(const struct daxfs_host_info *info)
 {
 	enum daxfs_host_place place = daxfs_host_place(info);
@@ -136,14 +192,25 @@ const char *inspect_host_state(const struct daxfs_host_info *info)
 	default:
 		break;
 	}
-	/* A process of this machine says more than its heartbeat. */
+	/*
+	 * A process of this machine says more than its heartbeat. A kernel has
+	 * none: of this one, too, the heart says whether the mount is well.
+	 */
 	if (place == DAXFS_HOST_GONE)
 		return "gone";
 	if (place == DAXFS_HOST_STOPPED)
 		return "stopped";
-	return place == DAXFS_HOST_ELSEWHERE &&
+	return (place == DAXFS_HOST_ELSEWHERE || !info->id.pid) &&
 	       port_now_ns() > info->heartbeat_ns + SUSPECT_NS ?
 	       "suspect" : "alive";
+}
+
+void inspect_pid_text(const struct daxfs_host_info *info, char *buf, size_t len)
+{
+	if (info->id.pid)
+		snprintf(buf, len, "%u", info->id.pid);
+	else
+		snprintf(buf, len, "-");
 }
 
 void inspect_iso_time(u64 ns, char *buf, size_t len)

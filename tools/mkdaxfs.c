@@ -24,6 +24,8 @@
 
 #include "common.h"
 #include "image.h"
+#include "kmount.h"
+#include "mount.h"
 #include "tar/tar.h"
 #include "target.h"
 
@@ -34,7 +36,8 @@
 #define DEFAULT_BUCKETS	65536ull
 
 struct options {
-	const char *dir, *output, *region, *mountpoint;
+	const char *dir, *output, *region, *mountpoint, *heap, *phys;
+	char phys_region[96];	/* of -p and -s, as -r would have it */
 	u64 size, overlay, buckets;	/* 0: not given */
 	int empty, validate, quiet, force, json;
 	int one_file_system;
@@ -98,6 +101,8 @@ static const char help_text[] =
 "       mkdaxfs -d DIR -r REGION [-s SIZE] [-O SIZE] [OPTION]...\n"
 "       mkdaxfs -t TAR... {-o IMAGE | -r REGION ...} [OPTION]...\n"
 "       mkdaxfs --empty -r REGION [-s SIZE] [OPTION]...\n"
+"       mkdaxfs {-d DIR | -t TAR | -E} -p ADDR -s SIZE [OPTION]...\n"
+"       mkdaxfs {-d DIR | -t TAR | -E} -H HEAP -m DIR [OPTION]...\n"
 "Make a daxfs region: a read-only image of a tree, the same with room to\n"
 "write, or an empty one.\n"
 "\n"
@@ -108,11 +113,16 @@ static const char help_text[] =
 "      --image NAME         which image of an archive that holds several\n"
 "  -E, --empty              no source tree\n"
 "  -o, --output FILE        write an image without room to write\n"
-"  -r, --region REGION      write a region: a file, /dev/daxX.Y or /dev/pmemN\n"
+"  -r, --region REGION      write a region: a file, /dev/daxX.Y, /dev/pmemN or\n"
+"                           phys:ADDR:SIZE\n"
+"  -p, --phys ADDR          the same as -r phys:ADDR:SIZE, with -s SIZE\n"
+"  -H, --heap HEAP          write a region to a dma-buf of /dev/dma_heap/NAME,\n"
+"                           which lives as long as the mount of -m\n"
 "  -s, --size SIZE          of the region; otherwise computed and printed\n"
 "  -O, --overlay SIZE       room to write (default: the rest of -s, or 64M)\n"
 "  -B, --buckets N          initial index buckets, power of two (65536)\n"
-"  -m, --mountpoint DIR     mount it when done\n"
+"  -m, --mountpoint DIR     mount it when done: a file by daxfs-fuse, memory by\n"
+"                           the kernel module if that is loaded, else also so\n"
 "  -V, --validate           check what was written\n"
 "  -f, --force              overwrite an existing file or region\n"
 "  -q, --quiet              print errors only\n"
@@ -202,7 +212,6 @@ static void refuse_option(int c)
 		int c;
 		const char *name;
 	} later[] = {
-		{ 'H', "-H (dma-buf heap)" }, { 'p', "-p (physical address)" },
 		{ 'C', "-C (page cache slots)" }, { 'b', "-b (branching)" },
 	};
 	size_t i;
@@ -214,9 +223,18 @@ static void refuse_option(int c)
 	usage_error("unknown option");
 }
 
-static void take_long_option(struct options *o, int c, const char *arg)
+static void take_rare_option(struct options *o, int c, const char *arg)
 {
 	switch (c) {
+	case 'B':
+		o->buckets = buckets_option(arg);
+		break;
+	case 'H':
+		o->heap = arg;
+		break;
+	case 'p':
+		o->phys = arg;
+		break;
 	case OPT_UUID:
 		uuid_option(o, arg);
 		break;
@@ -273,9 +291,6 @@ static void take_option(struct options *o, int c, const char *arg)
 	case 'O':
 		o->overlay = size_option("-O", arg);
 		break;
-	case 'B':
-		o->buckets = buckets_option(arg);
-		break;
 	case 'E':
 		o->empty = 1;
 		break;
@@ -295,7 +310,7 @@ static void take_option(struct options *o, int c, const char *arg)
 		fprintf(stderr, "Try 'mkdaxfs --help'.\n");
 		exit(EXIT_USAGE);
 	default:
-		take_long_option(o, c, arg);
+		take_rare_option(o, c, arg);
 	}
 }
 
@@ -321,15 +336,45 @@ static void check_source(const struct options *o)
 		usage_error("standard input can be read once; give one -t -");
 }
 
-/* Which options make sense together. */
-static void check_options(const struct options *o)
+/* -p ADDR -s SIZE: all of it, written as a region. */
+static void phys_option(struct options *o)
 {
-	check_source(o);
-	if (o->output && o->region)
+	u64 addr, len;
+
+	if (!o->size)
+		usage_error("-p needs -s SIZE: how much memory is it?");
+	snprintf(o->phys_region, sizeof(o->phys_region), "phys:%s:%llu", o->phys,
+		 (unsigned long long)o->size);
+	if (daxfs_source_phys(o->phys_region, &addr, &len))
+		usage_error("-p %s -s %llu: not a range of physical memory; both "
+			    "are multiples of 4096", o->phys,
+			    (unsigned long long)o->size);
+	o->region = o->phys_region;
+}
+
+static void check_place(struct options *o)
+{
+	int nr = !!o->region + !!o->phys + !!o->heap;
+
+	if (o->output && nr)
 		usage_error("-o together with -r (split mode) is not in this "
 			    "release; give one of them");
-	if (!o->output && !o->region)
+	if (nr > 1)
+		usage_error("-r, -p and -H exclude each other; give one place");
+	if (!o->output && !nr)
 		usage_error("nowhere to write: give -o FILE or -r REGION");
+	if (o->heap && !o->mountpoint)
+		usage_error("-H needs -m DIR: the memory is gone when nobody "
+			    "has it mounted");
+	if (o->phys)
+		phys_option(o);
+}
+
+/* Which options make sense together. */
+static void check_options(struct options *o)
+{
+	check_source(o);
+	check_place(o);
 	if (o->output && o->empty)
 		usage_error("--empty with -o makes an image of nothing that "
 			    "cannot be written; give -r");
@@ -340,9 +385,9 @@ static void check_options(const struct options *o)
 	if (o->output && o->persistent)
 		usage_error("an image (-o) is not written to, so --persistent "
 			    "means nothing; give -r instead");
-	if (o->region && !strncmp(o->region, "phys:", 5))
-		usage_error("%s: physical addresses are not in this release; "
-			    "name a file or a device", o->region);
+	if (o->persistent && o->heap)
+		usage_error("a heap's memory is never persistent; leave out "
+			    "--persistent");
 }
 
 static void parse_options(struct options *o, int argc, char **argv)
@@ -457,14 +502,14 @@ static void set_sizes(struct daxfs_geometry *g, const struct options *o,
 {
 	g->region_len = o->size & ~(DAXFS_PAGE_SIZE - 1);
 	g->buckets = o->buckets ? o->buckets : DEFAULT_BUCKETS;
-	g->overlay = !!o->region;
+	g->overlay = !o->output;
 	g->persistent = o->persistent;
 	if (!g->overlay)
 		return;
 	g->overlay_len = o->overlay;
 	if (o->size || o->overlay)
 		return;
-	if (t->device)
+	if (t->device && !t->heap)
 		g->region_len = t->device_len & ~(DAXFS_PAGE_SIZE - 1);
 	else
 		g->overlay_len = DEFAULT_OVERLAY;
@@ -725,7 +770,7 @@ static void try_fuse(const char *dir, const char *sub, char **argv)
 }
 
 /* The server of the same build if there is one, else that of PATH. */
-static int mount_it(const char *region, const char *mountpoint)
+static int mount_fuse(const char *region, const char *mountpoint)
 {
 	char self[PATH_MAX], name[] = "daxfs-fuse";
 	char *argv[] = { name, (char *)(uintptr_t)region,
@@ -744,6 +789,37 @@ static int mount_it(const char *region, const char *mountpoint)
 			 "%s; install it, then run: daxfs-fuse %s %s", region,
 			 strerror(errno), region, mountpoint);
 	return EXIT_FAILED;
+}
+
+/* dmabuf: the region itself, or -1: it has a name. */
+static int mount_kernel(const char *region, const char *mountpoint, int dmabuf)
+{
+	struct kmount km = { .dir = mountpoint };
+	int r = 0;
+
+	kmount_source_init(&km.source);
+	km.source.dmabuf = dmabuf;
+	if (dmabuf < 0)
+		r = kmount_source_set(&km.source, region, 0);
+	else
+		km.source.name = strdup("dma-buf");
+	if (!r)
+		r = km.source.name ? kmount_mount(&km) : -1;
+	kmount_source_fini(&km.source);
+	if (r)
+		daxfs_tool_error("%s: made, but not mounted%s", region,
+				 dmabuf < 0 ? "; mount -t daxfs mounts it" :
+				 ", so it is gone again");
+	return r ? EXIT_FAILED : 0;
+}
+
+/* heap: the dma-buf, or -1. memory: no file, so the module can have it. */
+static int mount_it(const char *region, const char *mountpoint, int memory,
+		    int heap)
+{
+	if (heap >= 0 || (memory && kmount_loaded()))
+		return mount_kernel(region, mountpoint, heap);
+	return mount_fuse(region, mountpoint);
 }
 
 /* ---- all of it ---- */
@@ -772,26 +848,38 @@ static int make(const struct options *o, struct daxfs_target *t)
 	return err ? err : print_summary(o, t, &m);
 }
 
+static int open_target(const struct options *o, struct daxfs_target *t,
+		       const char *where)
+{
+	if (!o->heap)
+		return daxfs_target_open(t, where, o->force);
+	/* Before all the work: nothing but the module can keep its memory. */
+	return daxfs_target_heap(t, where) || kmount_load() ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { 0 };
-	struct daxfs_target t;
+	struct daxfs_target t = { .fd = -1, .old_fd = -1 };
+	int err, memory, heap = -1;
 	const char *where;
-	int err;
 
 	daxfs_tool_init("mkdaxfs");
 	signal(SIGXFSZ, SIG_IGN);	/* a limit is an error with a message */
 	parse_options(&o, argc, argv);
-	where = o.output ? o.output : o.region;
+	where = o.output ? o.output : o.heap ? o.heap : o.region;
 	if (o.mountpoint && check_mountpoint(o.mountpoint))
 		return EXIT_FAILED;
-	err = daxfs_target_open(&t, where, o.force);
+	err = open_target(&o, &t, where);
 	if (!err)
 		err = make(&o, &t);
+	memory = t.device;
+	if (!err && t.heap)
+		heap = daxfs_target_take(&t);
 	daxfs_target_close(&t);
 	free(o.exclude);
 	free(o.tar);
 	if (err)
 		return EXIT_FAILED;
-	return o.mountpoint ? mount_it(where, o.mountpoint) : 0;
+	return o.mountpoint ? mount_it(where, o.mountpoint, memory, heap) : 0;
 }

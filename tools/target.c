@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Where mkdaxfs writes: a new file that appears when it is complete, or a
- * memory device in place.
+ * Where mkdaxfs writes: a new file that appears when it is complete, memory in
+ * place (a device, physical addresses), or a new buffer of a dma-buf heap.
  *
- * Notes: a region in use is held by its hosts with a shared flock(2), so an
- * exclusive one proves that nobody has it open. It is held until the new
- * region is in place. Where the file system has O_TMPFILE the new file has no
- * name at all until then.
+ * Notes: a region in use is held by its processes with a shared flock(2), so an
+ * exclusive one proves that none has it open. It is held until the new
+ * region is in place. Kernels hold no such lock, and /dev/mem has none that
+ * means anything: for memory in place the host table is asked, too. Where the
+ * file system has O_TMPFILE the new file has no name at all until then.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,7 @@
 #include <daxfs/format.h>
 
 #include "common.h"
+#include "mount.h"
 #include "target.h"
 
 static int fail(const struct daxfs_target *t, const char *what,
@@ -83,12 +87,69 @@ static int is_zero(const uint8_t *p, size_t len)
 	return !*p && !memcmp(p, p + 1, len - 1);
 }
 
+/*
+ * -f overwrites what nobody uses. Kernels, and hosts of other machines, are in
+ * the host table alone. What is no region has none, whatever else it is.
+ */
+static int no_hosts(const struct daxfs_target *t)
+{
+	struct daxfs_mount *m;
+	char why[512] = "";
+	int r = daxfs_mount_open(&m, t->path, DAXFS_OPEN_NOHOST |
+				 DAXFS_OPEN_EXCLUSIVE | DAXFS_OPEN_LOCKED,
+				 DAXFS_HOST_TOOL, why, sizeof(why));
+
+	daxfs_mount_close(m);
+	if (r != -EBUSY)
+		return 0;
+	daxfs_tool_error("%s", why);
+	return -1;
+}
+
+/* Memory that is written in place, at t->off of t->fd. */
+static int check_content(struct daxfs_target *t, size_t look, int force)
+{
+	uint8_t *head = mmap(NULL, look, PROT_READ, MAP_SHARED, t->fd, t->off);
+	int blank;
+
+	if (head == MAP_FAILED)
+		return fail_errno(t, "map it", t->phys ?
+				  "it must be memory that this kernel does not "
+				  "use: see memmap= in mount.daxfs(8)" :
+				  "see that it is in devdax mode or a pmem "
+				  "device");
+	blank = is_zero(head, DAXFS_PAGE_SIZE);
+	munmap(head, look);
+	if (blank)
+		return 0;
+	if (!force)
+		return fail(t, "holds something already",
+			    "use -f to overwrite it");
+	return no_hosts(t);
+}
+
+/* Memory that nobody wrote holds anything, so -f is usual here. */
+static int check_phys(struct daxfs_target *t, const char *arg, int force)
+{
+	u64 addr;
+
+	if (daxfs_source_phys(arg, &addr, &t->device_len))
+		return fail(t, "not a range of physical memory", "write "
+			    "phys:ADDRESS:SIZE, both multiples of 4096");
+	t->device = t->phys = 1;
+	t->off = (off_t)addr;
+	t->path = strdup(arg);
+	t->fd = open("/dev/mem", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (!t->path || t->fd < 0)
+		return fail_errno(t, "open /dev/mem for writing",
+				  "physical memory needs root, and a kernel "
+				  "that has /dev/mem");
+	return check_content(t, DAXFS_PAGE_SIZE, force);
+}
+
 static int check_device(struct daxfs_target *t, const struct stat *st,
 			int force)
 {
-	uint8_t *head;
-	int blank;
-
 	t->device = 1;
 	t->synced = S_ISBLK(st->st_mode);
 	/* O_EXCL: the kernel refuses a block device that is mounted. */
@@ -103,16 +164,7 @@ static int check_device(struct daxfs_target *t, const struct stat *st,
 			    "name a file, /dev/daxX.Y or /dev/pmemN");
 	if (lock(t, t->fd))
 		return -1;
-	head = mmap(NULL, DAXFS_CHUNK_SIZE, PROT_READ, MAP_SHARED, t->fd, 0);
-	if (head == MAP_FAILED)
-		return fail_errno(t, "map it", "see that it is in devdax mode "
-				  "or a pmem device");
-	blank = is_zero(head, DAXFS_PAGE_SIZE);
-	munmap(head, DAXFS_CHUNK_SIZE);
-	if (!blank && !force)
-		return fail(t, "holds something already",
-			    "use -f to overwrite it");
-	return 0;
+	return check_content(t, DAXFS_CHUNK_SIZE, force);
 }
 
 static int check_file(struct daxfs_target *t, int force)
@@ -145,6 +197,8 @@ int daxfs_target_open(struct daxfs_target *t, const char *arg, int force)
 	t->fd = t->old_fd = -1;
 	if (!*arg)
 		return fail(t, "the name is empty", "name a file");
+	if (!strncmp(arg, "phys:", 5))
+		return check_phys(t, arg, force);
 	if (resolve(t))
 		return -1;
 	if (lstat(t->path, &st)) {
@@ -163,6 +217,65 @@ int daxfs_target_open(struct daxfs_target *t, const char *arg, int force)
 			    "remove it, or name another file");
 	return fail(t, "is neither a file nor a device of memory",
 		    "name another one");
+}
+
+/* ---- a dma-buf ---- */
+
+int daxfs_target_heap(struct daxfs_target *t, const char *heap)
+{
+	struct stat st;
+
+	memset(t, 0, sizeof(*t));
+	t->arg = heap;
+	t->fd = t->old_fd = -1;
+	t->device = t->heap = 1;
+	t->fd = open(heap, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (t->fd < 0)
+		return fail_errno(t, "open it", "name a heap of "
+				  "/dev/dma_heap; ls shows which there are");
+	if (fstat(t->fd, &st) || !S_ISCHR(st.st_mode))
+		return fail(t, "is not a dma-buf heap",
+			    "name one of /dev/dma_heap");
+	return 0;
+}
+
+/* The heap gives zeroes. Its place in t->fd is taken by the buffer. */
+static int allocate_heap(struct daxfs_target *t, uint64_t len)
+{
+	struct dma_heap_allocation_data want = {
+		.len = len, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+
+	if (ioctl(t->fd, DMA_HEAP_IOCTL_ALLOC, &want)) {
+		if (errno == ENOTTY)
+			return fail(t, "is not a dma-buf heap",
+				    "name one of /dev/dma_heap");
+		return fail_errno(t, "allocate that much of it",
+				  "choose a smaller -s or another heap");
+	}
+	close(t->fd);
+	t->fd = (int)want.fd;
+	return 0;
+}
+
+/* Around what this processor stores: devices may look at it afterwards. */
+static int sync_heap(const struct daxfs_target *t, uint64_t edge)
+{
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_RW | edge };
+	int r;
+
+	do
+		r = ioctl(t->fd, DMA_BUF_IOCTL_SYNC, &sync);
+	while (r && (errno == EINTR || errno == EAGAIN));
+	return r ? fail_errno(t, "synchronise it", "see the log of the kernel") : 0;
+}
+
+int daxfs_target_take(struct daxfs_target *t)
+{
+	int fd = t->fd;
+
+	t->fd = -1;
+	return fd;
 }
 
 /* ---- a new file ---- */
@@ -279,29 +392,40 @@ static uint64_t device_unit(uint64_t len)
 	return (len + DAXFS_CHUNK_SIZE - 1) & ~(DAXFS_CHUNK_SIZE - 1);
 }
 
+static int map_it(struct daxfs_target *t)
+{
+	/* Where it works, what was written back needs no call afterwards. */
+	t->base = mmap(NULL, t->map_len, PROT_READ | PROT_WRITE,
+		       MAP_SHARED_VALIDATE | MAP_SYNC, t->fd, t->off);
+	t->durable = t->base != MAP_FAILED;
+	if (!t->durable)
+		t->base = mmap(NULL, t->map_len, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, t->fd, t->off);
+	if (t->base != MAP_FAILED)
+		return 0;
+	t->base = NULL;
+	return fail_errno(t, "map it", t->phys ?
+			  "it must be memory that this kernel does not use: see "
+			  "memmap= in mount.daxfs(8)" :
+			  "see ulimit -v, or name a file in another file "
+			  "system");
+}
+
 int daxfs_target_create(struct daxfs_target *t, uint64_t len)
 {
-	if (t->device && len > t->device_len)
+	if (t->heap && allocate_heap(t, len))
+		return -1;
+	if (t->device && !t->heap && len > t->device_len)
 		return no_space(t, len, t->device_len);
 	if (!t->device && (open_new(t) || allocate(t, len)))
 		return -1;
 	if (!t->device)
 		flock(t->fd, LOCK_EX | LOCK_NB);	/* ours: cannot fail */
-	t->map_len = t->device ? device_unit(len) : len;
-	/* Where it works, what was written back needs no call afterwards. */
-	t->base = mmap(NULL, t->map_len, PROT_READ | PROT_WRITE,
-		       MAP_SHARED_VALIDATE | MAP_SYNC, t->fd, 0);
-	t->durable = t->base != MAP_FAILED;
-	if (!t->durable)
-		t->base = mmap(NULL, t->map_len, PROT_READ | PROT_WRITE,
-			       MAP_SHARED, t->fd, 0);
-	if (t->base == MAP_FAILED) {
-		t->base = NULL;
-		return fail_errno(t, "map it", "see ulimit -v, or name a file "
-				  "in another file system");
-	}
+	t->map_len = t->device && !t->heap && !t->phys ? device_unit(len) : len;
+	if (map_it(t))
+		return -1;
 	t->len = len;
-	return 0;
+	return t->heap ? sync_heap(t, DMA_BUF_SYNC_START) : 0;
 }
 
 /* ---- at the end ---- */
@@ -364,6 +488,8 @@ int daxfs_target_commit(struct daxfs_target *t)
 	    (msync(t->base, t->len, MS_SYNC) || fsync(t->fd)))
 		return fail_errno(t, "write it to its medium",
 				  "see the log of the kernel");
+	if (t->heap)
+		return sync_heap(t, DMA_BUF_SYNC_END);
 	return t->device ? 0 : put_in_place(t);
 }
 

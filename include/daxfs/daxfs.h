@@ -81,7 +81,8 @@ const char *daxfs_lib_version(void);
 /**
  * daxfs_fs_open - open a region
  * @fs: the new handle, NULL after an error; daxfs_fs_close() frees it
- * @region: a file, /dev/daxX.Y, /dev/pmemN, or phys:ADDRESS:SIZE
+ * @region: a file, /dev/daxX.Y, /dev/pmemN, phys:ADDRESS:SIZE, or mount:DIR:
+ *          what the kernel module has mounted at DIR (needs CAP_SYS_ADMIN)
  * @flags: DAXFS_FS_*
  * @why: gets a sentence about the error, if not NULL; at least 256 bytes
  * @why_len: bytes at @why
@@ -91,8 +92,9 @@ const char *daxfs_lib_version(void);
  * announces in it what it is looking at.
  *
  * Return: 0; -EINVAL not a region; -EUCLEAN damaged; -EPROTONOSUPPORT of
- * another version; -ENODATA truncated; -EBUSY mkdaxfs or fsck.daxfs has it;
- * -EACCES; -EUSERS no host slot is free; -ENOMEM; what open(2) and mmap(2) say.
+ * another version; -ENODATA truncated; -EBUSY mkdaxfs or fsck.daxfs has it, or
+ * the kernel has the block device; -EACCES; -EUSERS no host slot is free;
+ * -ENOMEM; what open(2) and mmap(2) say.
  */
 int daxfs_fs_open(struct daxfs **fs, const char *region, unsigned int flags,
 		  char *why, size_t why_len);

@@ -44,17 +44,63 @@ t "tools are in bin" has 755 /usr/bin/daxfs-inspect /usr/bin/daxfs-fuse
 t "makers and checkers are in sbin" has 755 /usr/sbin/mkdaxfs /usr/sbin/fsck.daxfs
 t "the helper is where mount(8) looks" \
 	test "$(readlink "$d/sbin/mount.fuse.daxfs")" = /usr/bin/daxfs-fuse
+t "so is that of the module" has 755 /sbin/mount.daxfs
+t "and what loads the module" has 644 /usr/lib/modprobe.d/daxfs.conf
 t "library, headers, pkg-config" has 644 /usr/lib/libdaxfs.a \
 	/usr/lib/pkgconfig/libdaxfs.pc /usr/include/daxfs/daxfs.h \
-	/usr/include/daxfs/format.h
+	/usr/include/daxfs/format.h /usr/include/daxfs/ioctl.h
 t "shared library" has 755 /usr/lib/libdaxfs.so.1
 t "a manual page for each command" has 644 /usr/share/man/man8/{mkdaxfs,daxfs-fuse}.8 \
-	/usr/share/man/man8/{daxfs-inspect,fsck.daxfs,mount.fuse.daxfs}.8 \
+	/usr/share/man/man8/{daxfs-inspect,fsck.daxfs,mount.fuse.daxfs,mount.daxfs}.8 \
 	/usr/share/man/man3/libdaxfs.3
 t "pkg-config knows the prefix" grep -q '^prefix=/usr$' "$d/usr/lib/pkgconfig/libdaxfs.pc"
 t "a private PREFIX stays private" bash -c "
 	'${MAKE:-make}' -C '$here' install DESTDIR='$top/other' PREFIX=/opt/x &&
-	[ -L '$top/other/opt/x/sbin/mount.fuse.daxfs' ] && [ ! -e '$top/other/sbin' ]"
+	[ -L '$top/other/opt/x/sbin/mount.fuse.daxfs' ] &&
+	[ -x '$top/other/opt/x/sbin/mount.daxfs' ] &&
+	[ -f '$top/other/opt/x/lib/modprobe.d/daxfs.conf' ] &&
+	[ ! -e '$top/other/sbin' ] && [ ! -e '$top/other/usr' ]"
+
+# ---- the sources of the module, for DKMS ----
+
+t "make install-dkms" mk install-dkms DESTDIR="$d"
+src=$d/usr/src/$(cd "$d/usr/src" && echo daxfs-*)
+version() {
+	grep -qx "PACKAGE_VERSION=\"${src##*/daxfs-}\"" "$src/dkms.conf" &&
+		[ "$("$d/usr/sbin/mkdaxfs" --version)" = "mkdaxfs (daxfs) ${src##*/daxfs-}" ]
+}
+t "its version is that of the tools" version
+t "DKMS can read its configuration" bash -c "
+	kernel_source_dir=/none dkms_tree=/none; . '$src/dkms.conf' &&
+	[ -f '$src/'\${BUILT_MODULE_LOCATION[0]}/Kbuild ] &&
+	[[ 6.1.0-1 =~ \$BUILD_EXCLUSIVE_KERNEL && 6.12.3 =~ \$BUILD_EXCLUSIVE_KERNEL &&
+	   7.0.1 =~ \$BUILD_EXCLUSIVE_KERNEL ]] &&
+	[[ ! 6.0.9 =~ \$BUILD_EXCLUSIVE_KERNEL && ! 5.15 =~ \$BUILD_EXCLUSIVE_KERNEL ]]"
+# What the sources include between quotes lies beside them, or where the flags
+# of Kbuild look.
+complete() {
+	local f inc where found
+
+	for f in "$src"/*/*.[ch] "$src"/*/*/*.[ch]; do
+		for inc in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$f"); do
+			found=
+			for where in "${f%/*}" "$src"/{kernel/daxfs,core,port/linux}; do
+				[ ! -f "$where/$inc" ] || found=1
+			done
+			[ -n "$found" ] || { echo "$f: $inc"; return 1; }
+		done
+	done
+}
+t "the sources are complete" complete
+again() {
+	: >"$src/kernel/daxfs/old.c" && mk install-dkms DESTDIR="$d" &&
+		[ ! -e "$src/kernel/daxfs/old.c" ]
+}
+t "installed again: nothing old stays" again
+foreign() {
+	rm "$src/dkms.conf" && ! mk install-dkms DESTDIR="$d" && [ -f "$src/core/core.h" ]
+}
+t "a folder that is none of it stays" foreign
 
 only_ours() { # SYMBOLS
 	if grep -vE ' daxfs_(lib|fs|fd|list|pin)_[a-z_]+(@@.*)?$' "$1"; then

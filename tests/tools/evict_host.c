@@ -7,7 +7,8 @@
  * "unlink NAME", "churn N" (create and unlink), "enter" and "leave" a section,
  * "pin NAME". It leaves at "end" and at the end of its input. "evict_host REGION fake
  * NAME PID" makes a host of another machine that holds an unlinked file of 1
- * MiB and beat an hour ago, prints its number, and ends without leaving.
+ * MiB and beat an hour ago, prints its number, and ends without leaving; with the
+ * PID 0 it is a kernel. "fake-kernel" makes the same as the kernel of this machine.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,19 +154,15 @@ static void hold_memory(struct daxfs_cx *cx)
 		die("a file for the faked host", (int)r);
 }
 
-static int fake(const char *path, const char *name, const char *pid)
+static int fake(const char *path, const struct daxfs_host_id *id)
 {
-	struct daxfs_host_id id = { .kind = DAXFS_HOST_KERNEL,
-				    .boot_id = { 0x1234, 0x5678 } };
 	static struct daxfs_cx cx;
 	struct daxfs_region *rg;
 	int r;
 
 	open_region(path, DAXFS_OPEN_LATER, DAXFS_HOST_TOOL);
 	rg = daxfs_mount_region(mount);
-	id.pid = (u32)atol(pid);
-	snprintf(id.name, sizeof(id.name), "%s", name);
-	r = daxfs_host_join(rg, &id);
+	r = daxfs_host_join(rg, id);
 	if (!r)
 		r = daxfs_cx_init(&cx, rg, 0);
 	if (r)
@@ -179,12 +176,34 @@ static int fake(const char *path, const char *name, const char *pid)
 	return 0;
 }
 
+static int fake_far(const char *path, const char *name, const char *pid)
+{
+	struct daxfs_host_id id = { .kind = DAXFS_HOST_KERNEL,
+				    .boot_id = { 0x1234, 0x5678 } };
+
+	id.pid = (u32)atol(pid);
+	snprintf(id.name, sizeof(id.name), "%s", name);
+	return fake(path, &id);
+}
+
+static int fake_kernel(const char *path)
+{
+	struct daxfs_host_id id;
+
+	daxfs_host_identify(&id, DAXFS_HOST_KERNEL);
+	id.pid = 0;
+	return fake(path, &id);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[2], "live"))
 		return live(argv[1]);
 	if (argc == 5 && !strcmp(argv[2], "fake"))
-		return fake(argv[1], argv[3], argv[4]);
-	fprintf(stderr, "usage: evict_host REGION live | fake NAME PID\n");
+		return fake_far(argv[1], argv[3], argv[4]);
+	if (argc == 3 && !strcmp(argv[2], "fake-kernel"))
+		return fake_kernel(argv[1]);
+	fprintf(stderr, "usage: evict_host REGION live | fake NAME PID | "
+		"fake-kernel\n");
 	return 2;
 }

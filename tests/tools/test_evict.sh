@@ -241,6 +241,29 @@ at_once() {
 }
 t "two evictions at once" at_once
 
+# ---- kernels: they have no process ----
+
+says_of_kernel() { # SLOT: the line of hosts
+	daxfs-inspect hosts -r "$region" | awk -v s="$1" '$1 == s { print $2, $3, $4 }'
+}
+far_kernel() {
+	fake=$(evict_host "$region" fake far.example 0) || return 1
+	same "$(says_of_kernel "$fake")" "kernel - suspect" || return 1
+	shows "$fake" here false || return 1
+	same "$(daxfs-inspect evict -r "$region" far.example:0)" \
+		"host $fake (the kernel of far.example): evicted, and what it left is recovered"
+}
+t "the kernel of another machine" far_kernel
+own_kernel() {
+	fake=$(evict_host "$region" fake-kernel) || return 1
+	same "$(says_of_kernel "$fake")" "kernel - suspect" && shows "$fake" here true &&
+		refuses 1 "this machine's kernel has it mounted" \
+			daxfs-inspect evict -r "$region" "$fake" &&
+		shows "$fake" state suspect &&
+		daxfs-inspect evict --force -r "$region" "$fake" && no_such_host "$fake"
+}
+t "the kernel of this machine is to unmount" own_kernel
+
 full_table() {
 	local i
 

@@ -108,12 +108,25 @@ t "split mode" refuses 2 "not in this release" mkdaxfs -d "$tree" -r "$reg" -o "
 t "--empty with -o" refuses 2 "--empty with -o" mkdaxfs -E -o "$img"
 t "-O with -o" refuses 2 "-O means nothing" mkdaxfs -d "$tree" -o "$img" -O 1M
 t "-B with -o" refuses 2 "-B means nothing" mkdaxfs -d "$tree" -o "$img" -B 512
-for o in "-H x" "-p 0" "-C 8" -b; do
+for o in "-C 8" -b; do
 	# shellcheck disable=SC2086 # an option and its argument
 	t "$o comes later" refuses 2 "not in this release" \
 		mkdaxfs $o -d "$tree" -r "$reg"
 done
-t "phys: comes later" refuses 2 "not in this release" mkdaxfs -E -r phys:0:1M
+t "-r and -p" refuses 2 "exclude each other" mkdaxfs -E -r "$reg" -p 0 -s 1M
+t "-r and -H" refuses 2 "exclude each other" mkdaxfs -E -r "$reg" -H x -m "$mnt"
+t "-p without -s" refuses 2 "-p needs -s" mkdaxfs -E -p 0x1000
+for p in z -4096 100 0x1000x 0xfffffffffffff000; do
+	t "-p $p" refuses 2 "not a range of physical memory" mkdaxfs -E -p "$p" -s 1M
+done
+for r in phys: phys:0 phys:0:0 phys:1:4096 phys:0:1 phys:0:1M: phys:x:1M; do
+	t "-r $r" refuses 1 "not a range of physical memory" mkdaxfs -E -r $r
+done
+t "-H without -m" refuses 2 "-H needs -m" mkdaxfs -E -H /dev/dma_heap/system -s 1M
+t "-H that is no heap" refuses 1 "not a dma-buf heap" mkdaxfs -E -H "$tree/hard" -m "$mnt"
+t "-H that is nothing" refuses 1 "/dev/dma_heap" mkdaxfs -E -H "$shm/none" -m "$mnt"
+t "-H and --persistent" refuses 2 "never persistent" \
+	mkdaxfs -E -H /dev/dma_heap/system -m "$mnt" --persistent
 t "unknown option" refuses 2 "frob" mkdaxfs --frob
 t "one argument too many" refuses 2 "too many" mkdaxfs -E -r "$reg" x
 for s in 0 -1 x 1X 1MM 1.5G "" 18446744073709551616 20000000T 257T; do

@@ -1765,6 +1765,20 @@ static void test_is_gone(void **state)
 	assert_int_equal(daxfs_host_is_gone(&info), 1);
 }
 
+/* A kernel has no process whose end could be seen. */
+static void test_kernel_is_never_gone(void **state)
+{
+	struct daxfs_host_info info = { .state = DAXFS_H_ALIVE };
+
+	(void)state;
+	daxfs_host_identify(&info.id, DAXFS_HOST_KERNEL);
+	info.id.pid = 0;
+	info.id.start_time = 1;
+	assert_int_equal(daxfs_host_place(&info), DAXFS_HOST_HERE);
+	info.id.boot_id[1] ^= 1;
+	assert_int_equal(daxfs_host_place(&info), DAXFS_HOST_ELSEWHERE);
+}
+
 /* Join a host that was on this machine before it was started last. */
 static void join_of_former_boot(const char *path, u32 name_differs)
 {
@@ -2158,10 +2172,12 @@ static void fill_base(struct daxfs_super *sb, u8 *base)
 				  meta_len);
 }
 
-static void make_static(const char *path)
+/* len: of a region with an overlay; 0: an image without. */
+static void make_static(const char *path, u64 len)
 {
 	struct daxfs_geometry g = {
 		.mode = DAXFS_MODE_STATIC, .buckets = 512, .base_inode_nr = 2,
+		.region_len = len, .overlay = !!len, .uuid = { 7, 7, 7 },
 		.base_meta_len = sizeof(struct daxfs_base_dirent),
 		.base_data_len = 4096,
 	};
@@ -2186,7 +2202,7 @@ static void test_static(void **state)
 
 	(void)state;
 	region_path(path, sizeof(path));
-	make_static(path);
+	make_static(path, 0);
 	chmod(path, 0444);
 	fs = open_fs(path, DAXFS_FS_VALIDATE);
 	assert_int_equal(daxfs_fs_rdonly(fs), 1);
@@ -2205,6 +2221,109 @@ static void test_static(void **state)
 	unlink(path);
 }
 
+/*
+ * A pin on a file that is in the base image alone finds no inode to be noted on.
+ * Another host copies the file up and replaces its pages twice over: what the
+ * pin shows, of the base and of the first copy, stays.
+ */
+static void test_pin_base(void **state)
+{
+	struct daxfs *fs, *other;
+	struct daxfs_pin_run run;
+	struct daxfs_pin *pin;
+	struct daxfs_fd *fd;
+	struct snapshot s;
+	char path[64];
+
+	(void)state;
+	region_path(path, sizeof(path));
+	make_static(path, 32 * MIB);
+	fs = open_fs(path, 0);
+	other = open_fs(path, 0);
+	fd = open_at(fs, "f", O_RDONLY);
+	must(daxfs_pin_begin(fd, &pin));
+	assert_int_equal(daxfs_pin_runs(pin, 0, 4096, &run, 1), 1);
+	assert_string_equal(run.ptr, base_text);
+	daxfs_fd_close(fd);
+	write_pattern(other, "f", MIB, 5);
+	take_snapshot(pin, &s, MIB);
+	take_away(other, TRUNCATE);
+	churn(other);
+	churn(fs);
+	check_snapshot(&s);
+	assert_string_equal(run.ptr, base_text);
+	take_snapshot(pin, &s, 2 * MIB);
+	take_away(other, UNLINK);
+	churn(other);
+	churn(fs);
+	check_snapshot(&s);
+	daxfs_pin_end(pin);
+	must(daxfs_fs_close(other));
+	must(daxfs_fs_close(fs));
+	unlink(path);
+}
+
+static int is_mapped_elsewhere(struct daxfs_mount *m, u64 ino)
+{
+	struct daxfs_cx *cx = daxfs_cx_get(m);
+	struct daxfs_file f = { .ino = ino };
+	int r = daxfs_mapped_elsewhere(cx, &f);
+
+	daxfs_cx_put(m, cx);
+	return r;
+}
+
+/* One's own pins are not those of others; what ends is forgotten. */
+static void test_mapped_elsewhere(void **state)
+{
+	struct env *e = *state;
+	struct daxfs_mount *m;
+	struct daxfs_pin *a, *b;
+	struct daxfs_fd *fd;
+	struct stat st;
+	u64 ino;
+
+	must(daxfs_mount_open(&m, e->path, 0, DAXFS_HOST_TOOL, NULL, 0));
+	write_pattern(e->fs, "f", 4096, 1);
+	must(stat_result(e->fs, "f", &st));
+	ino = st.st_ino;
+	fd = open_at(e->fs, "f", O_RDWR);
+	assert_int_equal(is_mapped_elsewhere(m, ino), 0);
+	must(daxfs_pin_begin(fd, &a));
+	must(daxfs_pin_begin(fd, &b));
+	assert_int_equal(is_mapped_elsewhere(m, ino), 1);
+	daxfs_pin_end(a);
+	assert_int_equal(is_mapped_elsewhere(m, ino), 1);
+	daxfs_pin_end(b);
+	assert_int_equal(is_mapped_elsewhere(m, ino), 0);
+	assert_int_equal(is_mapped_elsewhere(m, ino + 1000), -ENOENT);
+	daxfs_fd_close(fd);
+	daxfs_mount_close(m);
+}
+
+/* The bit of the host that asks says nothing of others. */
+static void test_mapped_here(void **state)
+{
+	struct env *e = *state;
+	struct daxfs_mount *m;
+	struct daxfs_file f;
+	struct daxfs_cx *cx;
+	struct stat st;
+	u64 epoch;
+
+	must(daxfs_mount_open(&m, e->path, 0, DAXFS_HOST_TOOL, NULL, 0));
+	write_pattern(e->fs, "f", 4096, 1);
+	must(stat_result(e->fs, "f", &st));
+	cx = daxfs_cx_get(m);
+	must(daxfs_open(cx, st.st_ino, 0, &f));
+	must(daxfs_map_begin(cx, &f, &epoch));
+	assert_int_equal(daxfs_mapped_elsewhere(cx, &f), 0);
+	daxfs_map_end(cx, &f);
+	must(daxfs_close(cx, st.st_ino));
+	daxfs_cx_put(m, cx);
+	daxfs_mount_close(m);
+}
+
 static void test_static_damaged(void **state)
 {
 	struct daxfs *fs;
@@ -2213,7 +2332,7 @@ static void test_static_damaged(void **state)
 
 	(void)state;
 	region_path(path, sizeof(path));
-	make_static(path);
+	make_static(path, 0);
 	fs = open_fs(path, DAXFS_FS_VALIDATE);
 	must(daxfs_fs_close(fs));
 	fd = open(path, O_RDWR);
@@ -2250,7 +2369,7 @@ static void test_no_write_permission(void **state)
 	int status;
 
 	snprintf(path, sizeof(path), "%s.static", e->path);
-	make_static(path);
+	make_static(path, 0);
 	chmod(path, 0444);
 	chmod(e->path, 0444);
 	status = wait_status(spawn("reader", e->path, 0));
@@ -2320,6 +2439,8 @@ static const struct CMUnitTest tests[] = {
 	REGION_TEST(test_pin_replace),
 	REGION_TEST(test_pin_overlap),
 	REGION_TEST(test_pin_overwrite),
+	REGION_TEST(test_mapped_elsewhere),
+	REGION_TEST(test_mapped_here),
 	REGION_TEST(test_two_mounts),
 	REGION_TEST(test_two_processes),
 	REGION_TEST(test_killed_host),
@@ -2332,6 +2453,7 @@ static const struct CMUnitTest tests[] = {
 	REGION_TEST(test_fork_open),
 	REGION_TEST(test_daemon),
 	cmocka_unit_test(test_is_gone),
+	cmocka_unit_test(test_kernel_is_never_gone),
 	cmocka_unit_test(test_lost_power),
 	cmocka_unit_test(test_power_was_lost),
 	cmocka_unit_test_setup_teardown(test_threads, setup_large,
@@ -2343,6 +2465,7 @@ static const struct CMUnitTest tests[] = {
 	REGION_TEST(test_foreign_sigbus),
 	REGION_TEST(test_foreign_sigbus_default),
 	cmocka_unit_test(test_static),
+	cmocka_unit_test(test_pin_base),
 	cmocka_unit_test(test_static_damaged),
 	REGION_TEST(test_no_write_permission),
 };

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Content of regular files: read, write, space, copies.
+ *
+ * Notes: there is no page cache. A read copies from the region, a write copies
+ * into it, both inside a section; so a fault on the user's memory is not served
+ * there: the copy ends early, the section with it, the memory is faulted in, and the
+ * call goes on behind what was done. Writes of one kernel to one file are one
+ * after the other (i_rwsem), as in other file systems; those of other hosts
+ * meet them in the core.
+ */
+#include <linux/fs.h>
+#include <linux/falloc.h>
+#include <linux/mount.h>
+#include <linux/pagemap.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+
+#include "daxfs.h"
+
+#define RUNS		8u
+#define COPY_MAX	(256u << 10)	/* bytes in a section */
+#define FAULT_TRIES	16		/* without a byte between them */
+
+void daxfs_note_access(struct daxfs_cx *cx, struct file *file)
+{
+	const struct vfsmount *mnt = file->f_path.mnt;
+	const struct inode *inode = file_inode(file);
+
+	if ((file->f_flags & O_NOATIME) || (mnt->mnt_flags & (MNT_NOATIME | MNT_READONLY)) ||
+	    sb_rdonly(inode->i_sb) ||
+	    (S_ISDIR(inode->i_mode) && (mnt->mnt_flags & MNT_NODIRATIME)))
+		return;
+	/* What is wrong with the file the read itself will say. */
+	daxfs_accessed(cx, daxfs_file_of(inode), !(mnt->mnt_flags & MNT_RELATIME));
+}
+
+/* ---- reading ---- */
+
+static size_t copy_run(const struct daxfs_region *rg, const struct daxfs_run *run,
+		       struct iov_iter *to)
+{
+	const void *from;
+
+	if (!run->off)
+		return iov_iter_zero(run->len, to);
+	from = daxfs_at(rg, run->off, run->len, 1);
+	return from ? copy_to_iter(from, run->len, to) : 0;
+}
+
+/* Inside a section: as much as goes without a fault. *whole: what there was. */
+static s64 copy_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, size_t len,
+		     struct iov_iter *to, size_t *whole)
+{
+	struct daxfs_run run[RUNS];
+	size_t done = 0, n;
+	int i, nr = daxfs_runs(cx, f, off, len, run, RUNS);
+
+	*whole = 0;
+	for (i = 0; i < nr; i++)
+		*whole += run[i].len;
+	pagefault_disable();
+	for (i = 0; i < nr; i++) {
+		n = copy_run(cx->rg, &run[i], to);
+		done += n;
+		if (n < run[i].len)
+			break;
+	}
+	pagefault_enable();
+	return nr < 0 ? nr : (s64)done;
+}
+
+static s64 read_some(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
+		     struct iov_iter *to, size_t *whole)
+{
+	size_t len = min_t(size_t, iov_iter_count(to), COPY_MAX);
+	s64 r = daxfs_enter(cx);
+	int left;
+
+	if (r)
+		return r;
+	r = copy_runs(cx, f, off, len, to, whole);
+	left = daxfs_leave(cx);
+	if (!left)
+		return r;
+	if (r > 0)	/* it may have been somebody else's memory */
+		iov_iter_revert(to, (size_t)r);
+	return left;
+}
+
+/* Make what comes next accessible, a page of it at most. false: it is not. */
+static bool fault_in_to(const struct iov_iter *to, size_t len)
+{
+	len = min_t(size_t, len, PAGE_SIZE);
+	return fault_in_iov_iter_writeable(to, len) < len;
+}
+
+static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	ssize_t done = 0;
+	size_t whole = 0;
+	int stuck = 0;
+	s64 r = 0;
+
+	while (iov_iter_count(to) && stuck < FAULT_TRIES) {
+		struct daxfs_cx *cx = daxfs_begin(sbi);
+
+		r = read_some(cx, daxfs_file_of(inode), (u64)iocb->ki_pos, to, &whole);
+		if (!done && !stuck)
+			daxfs_note_access(cx, iocb->ki_filp);
+		r = daxfs_end(sbi, cx, r);
+		if (r < 0 || !whole)
+			break;
+		iocb->ki_pos += r;
+		done += r;
+		stuck = r ? 0 : stuck + 1;
+		if (r == (s64)whole)
+			continue;
+		whole -= (size_t)r;
+		r = -EFAULT;
+		if (!fault_in_to(to, whole))
+			break;
+	}
+	return done ? done : (ssize_t)min_t(s64, r, 0);
+}
+
+/* ---- writing ---- */
+
+struct from_iter {
+	struct daxfs_from from;
+	const struct iov_iter *iter;	/* stays where it is */
+};
+
+static int copy_from_user_iter(const struct daxfs_from *from, u64 off, void *to,
+			       u64 len)
+{
+	struct iov_iter it = *container_of(from, struct from_iter, from)->iter;
+	size_t n;
+
+	iov_iter_advance(&it, off);
+	pagefault_disable();
+	n = copy_from_iter(to, len, &it);
+	pagefault_enable();
+	return n == len ? 0 : -EFAULT;
+}
+
+/* One call of the core: at pos, or at the end, which *pos then says. */
+static s64 write_some(struct inode *inode, struct iov_iter *from, loff_t *pos,
+		      size_t len, bool append)
+{
+	struct from_iter src = { { copy_from_user_iter }, from };
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_file *f = daxfs_file_of(inode);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+	u64 at = (u64)*pos;
+	s64 r;
+
+	if (append)
+		r = daxfs_append_from(cx, f, &src.from, len, &at);
+	else
+		r = daxfs_write_from(cx, f, at, &src.from, len);
+	r = daxfs_end(sbi, cx, r);
+	if (r > 0) {
+		iov_iter_advance(from, (size_t)r);
+		*pos = (loff_t)at + r;
+		daxfs_zap(inode, at, (u64)r, false);
+	}
+	return r;
+}
+
+/*
+ * Make what comes next accessible: how much of it is. A record that is appended is
+ * whole or not at all, so all of it has to be.
+ */
+static size_t fault_in_from(const struct iov_iter *from, size_t len, bool append)
+{
+	size_t left = fault_in_iov_iter_readable(from, len);
+
+	return append && left ? 0 : len - left;
+}
+
+static ssize_t write_all(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	bool append = iocb->ki_flags & IOCB_APPEND;
+	ssize_t done = 0;
+	int stuck = 0;
+	s64 r = 0;
+
+	while (iov_iter_count(from) && stuck < FAULT_TRIES) {
+		size_t len = min_t(size_t, iov_iter_count(from), DAXFS_APPEND_MAX);
+
+		if (stuck)
+			len = fault_in_from(from, len, append);
+		if (!len)
+			break;		/* r is -EFAULT */
+		r = write_some(inode, from, &iocb->ki_pos, len, append);
+		stuck = r == -EFAULT ? stuck + 1 : 0;
+		if (stuck)
+			continue;
+		if (r <= 0)
+			break;
+		done += r;
+		if (fatal_signal_pending(current))
+			break;
+	}
+	return done ? done : (ssize_t)r;
+}
+
+static int before_change(struct inode *inode)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+
+	return (int)daxfs_end(sbi, cx, daxfs_drop_rights(cx, inode));
+}
+
+static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t r = 0;
+
+	inode_lock(inode);
+	if (iocb->ki_flags & IOCB_APPEND)
+		r = daxfs_reload(inode);	/* limits are compared with the end */
+	if (!r)
+		r = generic_write_checks(iocb, from);
+	if (r > 0) {
+		r = before_change(inode);
+		if (!r)
+			r = write_all(iocb, from);
+	}
+	if (r > 0 && iocb->ki_pos > i_size_read(inode))
+		i_size_write(inode, iocb->ki_pos);
+	inode_unlock(inode);
+	return r > 0 ? generic_write_sync(iocb, r) : r;
+}
+
+static int daxfs_fsync_op(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct inode *inode = file_inode(file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx;
+	int r = daxfs_mapped_stored(inode);
+
+	if (r)
+		return r;
+	cx = daxfs_begin(sbi);
+	return (int)daxfs_end(sbi, cx, daxfs_fsync(cx, daxfs_file_of(inode)));
+}
+
+/* ---- space ---- */
+
+static long daxfs_fallocate_op(struct file *file, int mode, loff_t off, loff_t len)
+{
+	struct inode *inode = file_inode(file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx;
+	s64 r = 0;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	inode_lock(inode);
+	if (!(mode & FALLOC_FL_KEEP_SIZE)) {
+		r = daxfs_reload(inode);
+		if (!r && off + len > i_size_read(inode))
+			r = inode_newsize_ok(inode, off + len);
+	}
+	if (!r)
+		r = before_change(inode);
+	if (!r) {
+		cx = daxfs_begin(sbi);
+		r = daxfs_fallocate(cx, daxfs_file_of(inode), (u32)mode, (u64)off,
+				    (u64)len);
+		r = daxfs_end(sbi, cx, r);
+		/* Also what failed half-way has replaced pages. */
+		daxfs_zap(inode, (u64)off, (u64)len, mode & ~FALLOC_FL_KEEP_SIZE);
+	}
+	inode_unlock(inode);
+	return (long)r;
+}
+
+static loff_t seek_data(struct file *file, loff_t off, bool hole)
+{
+	struct inode *inode = file_inode(file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx;
+	s64 r;
+
+	if (off < 0)
+		return -ENXIO;
+	cx = daxfs_begin(sbi);
+	r = daxfs_seek(cx, daxfs_file_of(inode), (u64)off, hole);
+	r = daxfs_end(sbi, cx, r);
+	return r < 0 ? r : vfs_setpos(file, r, inode->i_sb->s_maxbytes);
+}
+
+static loff_t daxfs_llseek(struct file *file, loff_t off, int whence)
+{
+	struct inode *inode = file_inode(file);
+	int r;
+
+	if (whence == SEEK_DATA || whence == SEEK_HOLE)
+		return seek_data(file, off, whence == SEEK_HOLE);
+	if (whence == SEEK_END) {
+		r = daxfs_reload(inode);
+		if (r)
+			return r;
+	}
+	return generic_file_llseek_size(file, off, whence, inode->i_sb->s_maxbytes,
+					i_size_read(inode));
+}
+
+/* ---- copies inside the region ---- */
+
+static ssize_t daxfs_copy_op(struct file *in, loff_t off, struct file *out,
+			     loff_t to_off, size_t len, unsigned int flags)
+{
+	struct inode *from = file_inode(in), *to = file_inode(out);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(to);
+	struct daxfs_cx *cx;
+	s64 r;
+
+	if (from->i_sb != to->i_sb)
+		return -EXDEV;		/* the VFS copies by its own means */
+	inode_lock(to);
+	r = before_change(to);
+	if (!r) {
+		cx = daxfs_begin(sbi);
+		r = daxfs_copy_range(cx, daxfs_file_of(from), (u64)off,
+				     daxfs_file_of(to), (u64)to_off, len);
+		if (r > 0)
+			daxfs_note_access(cx, in);
+		r = daxfs_end(sbi, cx, r);
+	}
+	if (r > 0) {
+		daxfs_zap(to, (u64)to_off, (u64)r, false);
+		if (to_off + r > i_size_read(to))
+			i_size_write(to, to_off + r);
+	}
+	inode_unlock(to);
+	return (ssize_t)r;
+}
+
+/* ---- opening ---- */
+
+static int daxfs_file_open(struct inode *inode, struct file *file)
+{
+	int r = generic_file_open(inode, file);
+
+	if (r)
+		return r;
+	file->f_mode |= FMODE_CAN_ODIRECT;	/* nothing else is done anyway */
+	return daxfs_hold(inode);
+}
+
+static int daxfs_file_release(struct inode *inode, struct file *file)
+{
+	daxfs_unhold(inode);
+	return 0;
+}
+
+const struct file_operations daxfs_file_fops = {
+	.open			= daxfs_file_open,
+	.release		= daxfs_file_release,
+	.llseek			= daxfs_llseek,
+	.read_iter		= daxfs_read_iter,
+	.write_iter		= daxfs_write_iter,
+	.mmap			= daxfs_mmap,
+	.get_unmapped_area	= thp_get_unmapped_area,
+	.fsync			= daxfs_fsync_op,
+	.flock			= daxfs_flock_op,
+	.lock			= daxfs_lock_op,
+	.splice_read		= copy_splice_read,
+	.splice_write		= iter_file_splice_write,
+	.fallocate		= daxfs_fallocate_op,
+	.copy_file_range	= daxfs_copy_op,
+	.unlocked_ioctl		= daxfs_ioctl,
+	.compat_ioctl		= compat_ptr_ioctl,
+};
+
+const struct address_space_operations daxfs_aops = {
+	.dirty_folio	= noop_dirty_folio,
+};

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapped files: page-table entries that lead to the region.
+ *
+ * Notes: a page that leaves a file is kept by its host for as long as a kernel
+ * may map it: until the kernel's map_epoch has passed the epoch of its leaving.
+ * The keeper raises ours, a round at a time: it takes the region's epoch G, then
+ * looks at each mapped file and zaps it if its change counter moved since the
+ * last look, then says G-1. That is enough: who takes a page away raises the
+ * counter in the section in which he retired the page, and while he is in it, G
+ * is at most one more than when he entered; so what he retired is not below G-1
+ * before his raise could be seen.
+ *
+ * A fault looks a page up and enters it under the mapping's invalidate_lock,
+ * shared; the keeper looks and zaps under it, exclusive. So what a fault has
+ * found is either entered before the keeper zaps, or found after his look, when
+ * its leaving has still to be told. What this mount takes away itself it zaps at
+ * once (daxfs_zap).
+ *
+ * Only an inode with a copy in the overlay has a bit that says that it is mapped
+ * (daxfs_map_begin). A file that is in the base image alone gets it before the
+ * first page of the overlay is entered; pages of the base never leave.
+ *
+ * Entries are VM_MIXEDMAP. Those of a page are devmap if the memory has a device's
+ * struct pages, which get_user_pages() then finds, else special, and it fails; it
+ * would look for a devmap page without one for ever. Those of 2 MiB are devmap in
+ * any case: there it fails, and it would take a special one for ordinary memory.
+ * Each first store to a page gives the file a page of its own. The counter rises at
+ * that and, as long as such entries are there, at each round, for those who keep
+ * copies.
+ */
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "daxfs.h"
+
+#define AROUND	512u		/* entries that one fault makes, at most */
+
+struct daxfs_mapped {		/* an inode that is mapped; in sbi->mapped */
+	struct list_head list;
+	struct inode *inode;	/* held by the mappings */
+	u32 nr;			/* mappings; sbi->map_lock */
+	bool marked;		/* its bit in the region is set */
+	bool stored;		/* there are entries to store through */
+	u64 seen;		/* change counter at the keeper's last look */
+};
+
+/* ---- beginning and ending ---- */
+
+/*
+ * What others may reuse: nothing more as long as somebody has a page of ours for
+ * a transfer, which no zap takes away from him. Caller has map_lock.
+ */
+static void show_epoch(struct daxfs_sbi *sbi, u64 epoch)
+{
+	if (sbi->map_shown && daxfs_mem_pinned(&sbi->mem))
+		return;
+	daxfs_map_epoch(&sbi->rg, epoch);
+	WRITE_ONCE(sbi->map_shown, epoch != 0);
+}
+
+/* Its bit in the region, once there is a word for it. */
+static int mark(struct daxfs_mapped *m, struct daxfs_cx *cx, u64 *epoch)
+{
+	struct daxfs_file *f = daxfs_file_of(m->inode);
+	int r = daxfs_map_begin(cx, f, epoch);
+
+	if (!r && a64_load_relaxed(&f->inode_off))
+		WRITE_ONCE(m->marked, true);
+	return r;
+}
+
+/* The first mapping of an inode. Caller has map_lock. */
+static int map_first(struct daxfs_sbi *sbi, struct inode *inode)
+{
+	struct daxfs_mapped *m = kzalloc(sizeof(*m), GFP_KERNEL);
+	struct daxfs_stat st;
+	struct daxfs_cx *cx;
+	u64 epoch;
+	s64 r;
+
+	if (!m)
+		return -ENOMEM;
+	m->inode = inode;
+	m->nr = 1;
+	cx = daxfs_begin(sbi);
+	r = mark(m, cx, &epoch);
+	if (!r && list_empty(&sbi->mapped))
+		show_epoch(sbi, epoch);
+	if (!r)
+		r = daxfs_fgetattr(cx, daxfs_file_of(inode), &st);
+	r = daxfs_end(sbi, cx, r);
+	if (r) {
+		kfree(m);
+		return (int)r;
+	}
+	m->seen = st.change;
+	list_add(&m->list, &sbi->mapped);
+	daxfs_i(inode)->mapped = m;
+	wake_up_process(sbi->keeper);
+	return 0;
+}
+
+static int map_get(struct inode *inode)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	int r = 0;
+
+	if (sbi->constant)
+		return 0;
+	mutex_lock(&sbi->map_lock);
+	if (daxfs_i(inode)->mapped)
+		daxfs_i(inode)->mapped->nr++;
+	else
+		r = map_first(sbi, inode);
+	mutex_unlock(&sbi->map_lock);
+	return r;
+}
+
+static void map_put(struct inode *inode)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_mapped *m = daxfs_i(inode)->mapped;
+	struct daxfs_cx *cx;
+
+	if (sbi->constant)
+		return;
+	mutex_lock(&sbi->map_lock);
+	if (!--m->nr) {
+		cx = daxfs_begin(sbi);
+		if (m->stored)
+			daxfs_stored(cx, daxfs_file_of(inode), 0, NULL);
+		daxfs_map_end(cx, daxfs_file_of(inode));
+		daxfs_end(sbi, cx, 0);
+		daxfs_i(inode)->mapped = NULL;
+		list_del(&m->list);
+		if (list_empty(&sbi->mapped))
+			show_epoch(sbi, 0);
+		kfree(m);
+	}
+	mutex_unlock(&sbi->map_lock);
+}
+
+/* ---- what a fault finds ---- */
+
+struct found {
+	struct daxfs_run run;	/* of the file, from the wanted byte on */
+	bool own;		/* a page of the overlay */
+	bool replaced;		/* made now, in the place of what was there */
+};
+
+static int look(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct daxfs_file *f,
+		u64 off, u64 len, struct found *fd)
+{
+	const struct daxfs_span *pool = &sbi->rg.area[DAXFS_AREA_POOL];
+	int nr = daxfs_runs(cx, f, off, len, &fd->run, 1);
+
+	if (nr <= 0)
+		return nr < 0 ? nr : -ENXIO;	/* behind the end */
+	fd->own = fd->run.off >= pool->off && fd->run.off - pool->off < pool->len;
+	return 0;
+}
+
+/*
+ * The page at off and what follows it up to len. own: it is to be one of the
+ * file's own.
+ */
+static int find(struct inode *inode, u64 off, u64 len, bool own, struct found *fd)
+{
+	struct daxfs_mapped *m = daxfs_i(inode)->mapped;
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_file *f = daxfs_file_of(inode);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+	u64 epoch;
+	int r = look(sbi, cx, f, off, len, fd);
+
+	fd->replaced = false;
+	if (!r && own && !fd->own) {
+		r = daxfs_fallocate(cx, f, DAXFS_KEEP_SIZE, off, PAGE_SIZE);
+		fd->replaced = true;
+		if (!r)
+			r = look(sbi, cx, f, off, PAGE_SIZE, fd);
+	}
+	if (!r && fd->own && !READ_ONCE(m->marked)) {
+		r = mark(m, cx, &epoch);
+		if (!r)
+			r = look(sbi, cx, f, off, own ? PAGE_SIZE : len, fd);
+	}
+	if (!r && own && !fd->own)
+		r = -EAGAIN;		/* a hole was made there meanwhile */
+	return (int)daxfs_end(sbi, cx, r);
+}
+
+/* An entry is about to be there that can be stored through. */
+static int note_store(struct inode *inode)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+
+	WRITE_ONCE(daxfs_i(inode)->mapped->stored, true);
+	return (int)daxfs_end(sbi, cx, daxfs_stored(cx, daxfs_file_of(inode), 1, NULL));
+}
+
+static vm_fault_t fault_of(int r)
+{
+	switch (r) {
+	case 0:
+		return VM_FAULT_NOPAGE;
+	case -EAGAIN:
+	case -EBUSY:
+		return VM_FAULT_NOPAGE;		/* and again */
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	default:
+		return VM_FAULT_SIGBUS;		/* no space, behind the end, gone */
+	}
+}
+
+/* ---- entries ---- */
+
+/*
+ * For reading: a store faults once more, see daxfs_pfn_mkwrite(). devmap where
+ * there is a struct page of a device to be found, and nowhere else.
+ */
+static vm_fault_t insert(struct vm_fault *vmf, unsigned long addr,
+			 const struct daxfs_sbi *sbi, u64 off)
+{
+	unsigned long pfn = off ? daxfs_mem_pfn(&sbi->mem, off) :
+			    page_to_pfn(ZERO_PAGE(addr));
+
+	return vmf_insert_mixed(vmf->vma, addr, off && sbi->mem.has_pages ?
+				daxfs_pfn(pfn) : daxfs_pfn_special(pfn));
+}
+
+/* The pages behind the one that was asked for: as many as the run has. */
+static void insert_around(struct vm_fault *vmf, const struct daxfs_sbi *sbi,
+			  const struct daxfs_run *run)
+{
+	unsigned long addr = vmf->address & PAGE_MASK;
+	unsigned long end = min(vmf->vma->vm_end, (addr & PMD_MASK) + PMD_SIZE);
+	u64 at;
+
+	for (at = PAGE_SIZE; at < run->len && addr + at < end; at += PAGE_SIZE)
+		if (insert(vmf, addr + at, sbi, run->off ? run->off + at : 0) !=
+		    VM_FAULT_NOPAGE)
+			break;
+}
+
+/*
+ * A store to a private mapping that was not read before gets an entry for
+ * reading; it faults again, and the kernel makes the copy.
+ */
+static vm_fault_t fault_page(struct vm_fault *vmf, bool store)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
+	struct found fd;
+	vm_fault_t ret;
+	int r = find(inode, off, store ? PAGE_SIZE : AROUND * PAGE_SIZE, store, &fd);
+
+	if (r)
+		return fault_of(r);
+	if (fd.replaced)	/* other mappings still lead to what was there */
+		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
+	ret = insert(vmf, vmf->address & PAGE_MASK, sbi, fd.run.off);
+	if (ret == VM_FAULT_NOPAGE && !store)
+		insert_around(vmf, sbi, &fd.run);
+	return ret;
+}
+
+/* Is there no entry, or the right one? A wrong one must not be written over. */
+static bool pmd_is_free_for(struct vm_fault *vmf, unsigned long pfn)
+{
+	pmd_t pmd = READ_ONCE(*vmf->pmd);
+
+	return pmd_none(pmd) || (pmd_present(pmd) && pmd_pfn(pmd) == pfn);
+}
+
+/* 2 MiB at once, if the file has them in one piece at such a place. */
+static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
+{
+	unsigned long addr = vmf->address & PMD_MASK;
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	pgoff_t first = vmf->pgoff - ((vmf->address - addr) >> PAGE_SHIFT);
+	struct found fd;
+	unsigned long pfn;
+
+	if (sbi->mem.kind == DAXFS_MEM_DMABUF ||
+	    addr < vmf->vma->vm_start || addr + PMD_SIZE > vmf->vma->vm_end ||
+	    (first & (PTRS_PER_PMD - 1)) || vmf->pgoff < first)
+		return VM_FAULT_FALLBACK;
+	if (find(inode, (u64)first << PAGE_SHIFT, PMD_SIZE, false, &fd) ||
+	    fd.run.len < PMD_SIZE || !fd.run.off || (store && !fd.own))
+		return VM_FAULT_FALLBACK;
+	pfn = daxfs_mem_pfn(&sbi->mem, fd.run.off);
+	if (pfn & (PTRS_PER_PMD - 1) || (store && note_store(inode)))
+		return VM_FAULT_FALLBACK;
+	if (!pmd_is_free_for(vmf, pfn))	/* there is one, of what was there */
+		unmap_mapping_range(inode->i_mapping, (loff_t)first << PAGE_SHIFT,
+				    PMD_SIZE, 0);
+	return vmf_insert_pfn_pmd(vmf, daxfs_pfn(pfn), store);
+}
+
+static vm_fault_t fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	bool store = (vmf->flags & FAULT_FLAG_WRITE) &&
+		     (vmf->vma->vm_flags & VM_SHARED);
+	vm_fault_t ret;
+
+	if (order && order != PMD_ORDER)
+		return VM_FAULT_FALLBACK;
+	if (order && (vmf->flags & FAULT_FLAG_WRITE) && !store)
+		return VM_FAULT_FALLBACK;
+	if (store)
+		sb_start_pagefault(inode->i_sb);
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	ret = order ? fault_huge(vmf, store) : fault_page(vmf, store);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	if (store)
+		sb_end_pagefault(inode->i_sb);
+	return ret;
+}
+
+static vm_fault_t daxfs_fault(struct vm_fault *vmf)
+{
+	return fault(vmf, 0);
+}
+
+DAXFS_HUGE_FAULT(daxfs_huge_fault, fault)
+
+/*
+ * A store through an entry that is there for reading. It may lead to a page of
+ * the base image, or to one that has left the file meanwhile.
+ */
+static vm_fault_t daxfs_pfn_mkwrite(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
+	vm_fault_t ret = 0;
+	struct found fd;
+	int r;
+
+	sb_start_pagefault(inode->i_sb);
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	r = find(inode, off, PAGE_SIZE, true, &fd);
+	if (!r)
+		r = note_store(inode);
+	if (r)
+		ret = fault_of(r);
+	else if (fd.replaced ||
+		 pte_pfn(vmf->orig_pte) != daxfs_mem_pfn(&sbi->mem, fd.run.off)) {
+		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
+		ret = VM_FAULT_NOPAGE;		/* it faults again, and finds it */
+	}
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	sb_end_pagefault(inode->i_sb);
+	return ret;
+}
+
+/* ---- mappings ---- */
+
+/* Of fork() and of mappings that are split. The inode is marked already. */
+static void daxfs_vm_open(struct vm_area_struct *vma)
+{
+	struct inode *inode = file_inode(vma->vm_file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+
+	if (sbi->constant)
+		return;
+	mutex_lock(&sbi->map_lock);
+	daxfs_i(inode)->mapped->nr++;
+	mutex_unlock(&sbi->map_lock);
+}
+
+static void daxfs_vm_close(struct vm_area_struct *vma)
+{
+	map_put(file_inode(vma->vm_file));
+}
+
+static const struct vm_operations_struct daxfs_vm_ops = {
+	.open		= daxfs_vm_open,
+	.close		= daxfs_vm_close,
+	.fault		= daxfs_fault,
+	.huge_fault	= daxfs_huge_fault,
+	.pfn_mkwrite	= daxfs_pfn_mkwrite,
+};
+
+int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct inode *inode = file_inode(file);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_cx *cx;
+	int r = map_get(inode);
+
+	if (r)
+		return r;
+	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
+	vma->vm_ops = &daxfs_vm_ops;
+	cx = daxfs_begin(sbi);
+	daxfs_note_access(cx, file);
+	daxfs_end(sbi, cx, 0);
+	return 0;
+}
+
+/* ---- taking entries away ---- */
+
+void daxfs_zap(struct inode *inode, u64 off, u64 len, bool cows)
+{
+	if (!mapping_mapped(inode->i_mapping))
+		return;
+	/* Behind faults that have found what was there. */
+	filemap_invalidate_lock(inode->i_mapping);
+	unmap_mapping_range(inode->i_mapping, (loff_t)off, (loff_t)len, cows);
+	filemap_invalidate_unlock(inode->i_mapping);
+}
+
+static void zap_inode(struct inode *inode)
+{
+	filemap_invalidate_lock(inode->i_mapping);
+	unmap_mapping_range(inode->i_mapping, 0, 0, 0);
+	filemap_invalidate_unlock(inode->i_mapping);
+}
+
+void daxfs_zap_all(struct daxfs_sbi *sbi)
+{
+	struct daxfs_mapped *m;
+
+	mutex_lock(&sbi->map_lock);
+	list_for_each_entry(m, &sbi->mapped, list)
+		zap_inode(m->inode);
+	mutex_unlock(&sbi->map_lock);
+}
+
+/*
+ * A look at one file: 1: it was zapped. What our own mappings store is told by
+ * raising the counter, and is no reason to zap.
+ */
+static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
+{
+	struct daxfs_file *f = daxfs_file_of(m->inode);
+	struct daxfs_cx *cx;
+	struct daxfs_stat st;
+	int zapped = 0;
+	u64 before;
+	s64 r;
+
+	filemap_invalidate_lock(m->inode->i_mapping);
+	cx = daxfs_begin(sbi);
+	r = daxfs_fgetattr(cx, f, &st);
+	if (!r && m->stored && !daxfs_stored(cx, f, 0, &before) && before == st.change)
+		st.change++;
+	r = daxfs_end(sbi, cx, r);
+	if (r || st.change != m->seen) {
+		unmap_mapping_range(m->inode->i_mapping, 0, 0, 0);
+		zapped = 1;
+	}
+	if (!r)
+		m->seen = st.change;
+	filemap_invalidate_unlock(m->inode->i_mapping);
+	return zapped;
+}
+
+void daxfs_zap_changed(struct daxfs_sbi *sbi)
+{
+	struct daxfs_host_info info;
+	struct daxfs_mapped *m;
+
+	if (!READ_ONCE(sbi->map_shown) || sbi->dead ||
+	    daxfs_host_info(&sbi->rg, sbi->rg.host, &info))
+		return;
+	mutex_lock(&sbi->map_lock);
+	list_for_each_entry(m, &sbi->mapped, list)
+		look_at(sbi, m);
+	show_epoch(sbi, list_empty(&sbi->mapped) ? 0 : info.epoch - 1);
+	mutex_unlock(&sbi->map_lock);
+}
+
+/* ---- stores ---- */
+
+/* What was stored through mappings is written back, if that means anything. */
+static s64 keep_content(struct daxfs_sbi *sbi, struct daxfs_cx *cx,
+			struct daxfs_file *f)
+{
+	struct daxfs_run run;
+	u64 off = 0;
+	int nr;
+
+	if (!daxfs_is_persistent(&sbi->rg))
+		return 0;
+	while ((nr = daxfs_runs(cx, f, off, DAXFS_CHUNK_SIZE, &run, 1)) > 0) {
+		const void *at = run.off ? daxfs_at(&sbi->rg, run.off, run.len, 1) : NULL;
+
+		if (at)
+			port_keep(at, run.len);
+		off = run.file_off + run.len;
+		cond_resched();
+	}
+	return nr;
+}
+
+int daxfs_mapped_stored(struct inode *inode)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_file *f = daxfs_file_of(inode);
+	struct daxfs_mapped *m;
+	struct daxfs_cx *cx;
+	s64 r = 0;
+
+	if (sbi->constant)
+		return 0;
+	mutex_lock(&sbi->map_lock);
+	m = daxfs_i(inode)->mapped;
+	if (m && m->stored) {
+		cx = daxfs_begin(sbi);
+		r = keep_content(sbi, cx, f);
+		if (!r)
+			r = daxfs_stored(cx, f, 0, NULL);
+		r = daxfs_end(sbi, cx, r);
+	}
+	mutex_unlock(&sbi->map_lock);
+	return (int)r;
+}
