@@ -81,6 +81,8 @@ static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
 #define DAXFS_CX_RETIRED	1024
 #define DAXFS_CX_SLOTS		32
 #define DAXFS_CX_INODES		64
+#define DAXFS_CX_NUMBERS	256
+#define DAXFS_CX_COUNTS		2
 
 struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 	u64 off;
@@ -106,6 +108,11 @@ struct daxfs_cx {
 	u64 probes;			/* buckets that the section looked at */
 	u64 patience;			/* ns */
 	u32 entry_nr;
+	u32 count_nr;			/* entries that add to a word */
+	struct {
+		u32 entry;
+		u64 gain;
+	} count[DAXFS_CX_COUNTS];
 	u32 garbage_nr;
 	int full;			/* may use the reserve */
 	/* hints of the allocator */
@@ -134,6 +141,8 @@ struct daxfs_cx {
 	u64 changes;			/* what our counter says outside of a change */
 	u32 changing;			/* depth */
 	u64 ino_next, ino_end;
+	u32 number_nr;
+	u64 number[DAXFS_CX_NUMBERS];	/* inode numbers that only we may give */
 	u32 slot_nr;
 	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];
 	u64 rng;

@@ -39,6 +39,9 @@ struct daxfs_a64 {
 #define DAXFS_HOSTS		64u
 #define DAXFS_CTXS		32u		/* contexts per host */
 #define DAXFS_INO_RANGE		65536ull	/* numbers that 32 contexts take at once */
+#define DAXFS_INO_TURN		(1ull << 48)	/* [47:0] place, hashed; [52:48] turn */
+#define DAXFS_INO_END		(1ull << 53)
+#define DAXFS_INO_PLACE(ino)	((ino) & (DAXFS_INO_TURN - 1))
 
 /* ---- superblock: the first page; all of it is constant after mkdaxfs ---- */
 
