@@ -53,6 +53,7 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	ii->holders = 0;
 	ii->kept = 0;
 	memset(&ii->seen, 0, sizeof(ii->seen));
+	ii->plain = 0;
 	ii->mapped = NULL;
 	return &ii->vfs;
 }
@@ -266,6 +267,7 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 	struct daxfs_cx *cx;
 	s64 r = daxfs_reload(inode);
 
+	daxfs_i(inode)->plain = 0;
 	if (!r)
 		r = setattr_prepare(idmap, dentry, attr);
 	if (!r && (attr->ia_valid & ATTR_SIZE))
