@@ -28,6 +28,9 @@
 #ifdef DAXFS_HAS_FILELOCK_H		/* 6.3 */
 #include <linux/filelock.h>
 #endif
+#ifdef DAXFS_HAS_HEX_H			/* 6.4: before, in kernel.h */
+#include <linux/hex.h>
+#endif
 #ifdef DAXFS_HAS_PFN_T			/* none from 6.17 on */
 #include <linux/pfn_t.h>
 #endif
@@ -184,6 +187,27 @@ static int op(struct dentry *dentry, unsigned int flags)		\
 #endif
 
 /*
+ * Defines op, of the form of create, by
+ * int fn(struct mnt_idmap *, struct inode *dir, struct dentry *, umode_t mode,
+ * bool excl). 7.3: not told whether somebody may have made it meanwhile, so he may.
+ */
+#ifdef DAXFS_HAS_CREATE_EXCL
+#define DAXFS_CREATE(op, fn)						\
+static int op(struct mnt_idmap *idmap, struct inode *dir,		\
+	      struct dentry *dentry, umode_t mode, bool excl)		\
+{									\
+	return fn(idmap, dir, dentry, mode, excl);			\
+}
+#else
+#define DAXFS_CREATE(op, fn)						\
+static int op(struct mnt_idmap *idmap, struct inode *dir,		\
+	      struct dentry *dentry, umode_t mode)			\
+{									\
+	return fn(idmap, dir, dentry, mode, false);			\
+}
+#endif
+
+/*
  * Defines op, of the form of mkdir, by
  * int fn(struct mnt_idmap *, struct inode *dir, struct dentry *, umode_t mode).
  * 6.15: a dentry, if it is another than the one given, or an error.
@@ -205,20 +229,28 @@ static int op(struct mnt_idmap *idmap, struct inode *dir,		\
 #endif
 
 /*
- * Defines op, of the form of update_time, by int fn(struct inode *, int flags).
- * 6.6: before, the time was given, too.
+ * Defines op, of the form of update_time, by
+ * int fn(struct inode *inode, bool access). 7.0: what is to be updated; 6.6: before,
+ * the time was given, too.
  */
-#ifdef DAXFS_HAS_UPDATE_NOW
+#if defined(DAXFS_HAS_UPDATE_TYPE)
+#define DAXFS_UPDATE_TIME(op, fn)					\
+static int op(struct inode *inode, enum fs_update_time type,		\
+	      unsigned int flags)					\
+{									\
+	return fn(inode, type == FS_UPD_ATIME);				\
+}
+#elif defined(DAXFS_HAS_UPDATE_NOW)
 #define DAXFS_UPDATE_TIME(op, fn)					\
 static int op(struct inode *inode, int flags)				\
 {									\
-	return fn(inode, flags);					\
+	return fn(inode, flags & S_ATIME);				\
 }
 #else
 #define DAXFS_UPDATE_TIME(op, fn)					\
 static int op(struct inode *inode, struct timespec64 *now, int flags)	\
 {									\
-	return fn(inode, flags);					\
+	return fn(inode, flags & S_ATIME);				\
 }
 #endif
 
@@ -318,8 +350,8 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
  * What vmf_insert_pfn_pmd() wants for 2 MiB of a device, and vmf_insert_mixed()
  * for a page frame that has a struct page of a device. 6.17: the number.
  * get_user_pages() takes the struct page of such an entry; where there is none it
- * says -EFAULT of a huge one, and tries for ever on a small one: those are
- * daxfs_pfn_special(), which is -EFAULT.
+ * fails on a huge one, and tries for ever on a small one: those have to be
+ * daxfs_pfn_special(), on which it fails.
  */
 #ifdef DAXFS_HAS_PFN_T
 static inline pfn_t daxfs_pfn(unsigned long pfn)
@@ -400,11 +432,11 @@ static inline struct dax_device *daxfs_dax_get(struct block_device *bdev, u64 *s
 
 /* 6.17: the number of the page frame; before, with what is known of it. */
 #ifdef DAXFS_HAS_PFN_T
-typedef pfn_t daxfs_pfn_of_dax;
+#define daxfs_dax_pfn		pfn_t
 #define daxfs_dax_phys(pfn)	pfn_t_to_phys(pfn)
 #define daxfs_dax_pages(pfn)	pfn_t_devmap(pfn)
 #else
-typedef unsigned long daxfs_pfn_of_dax;
+#define daxfs_dax_pfn		unsigned long
 #define daxfs_dax_phys(pfn)	PFN_PHYS(pfn)
 #define daxfs_dax_pages(pfn)	pfn_valid(pfn)
 #endif
@@ -416,7 +448,7 @@ typedef unsigned long daxfs_pfn_of_dax;
 static inline long daxfs_dax_access(struct dax_device *dax, pgoff_t pgoff, long nr,
 				    void **base, u64 *phys, bool *pages)
 {
-	daxfs_pfn_of_dax pfn;
+	daxfs_dax_pfn pfn;
 	long got = dax_direct_access(dax, pgoff, nr, DAX_ACCESS, base, &pfn);
 
 	if (got > 0) {

@@ -15,11 +15,12 @@
 #include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "daxfs.h"
 
-#define SG_MAX	(1ull << 30)	/* bytes of an entry: its length has 32 bits */
+#define SG_MAX	SZ_1G		/* bytes of an entry: its length has 32 bits */
 
 static struct daxfs_sbi *sbi_of(const struct dma_buf *buf)
 {
@@ -107,7 +108,7 @@ static const struct vm_operations_struct export_vm_ops = {
 /* Private ones would have copies beside entries without struct pages. */
 static int export_mmap(struct dma_buf *buf, struct vm_area_struct *vma)
 {
-	if (is_cow_mapping(vma->vm_flags))
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
 		return -EINVAL;
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_private_data = sbi_of(buf);

@@ -21,10 +21,11 @@
  * (daxfs_map_begin). A file that is in the base image alone gets it before the
  * first page of the overlay is entered; pages of the base never leave.
  *
- * Entries are VM_MIXEDMAP, devmap if the memory is a device's: get_user_pages()
- * then finds the device's struct pages, or none and fails, and never looks at
- * pages that are not there. Each first store to a page gives the file a page of its
- * own. The counter rises at that and, as long as such entries are there, at each
+ * Entries are VM_MIXEDMAP. Those of a page are devmap if the memory has a device's
+ * struct pages, which get_user_pages() then finds, else special, and it fails; it
+ * would look for a devmap page without one for ever. Those of 2 MiB are devmap in
+ * any case: there it fails, and it would take a special one for ordinary memory.
+ * Each first store to a page gives the file a page of its own. The counter rises at that and, as long as such entries are there, at each
  * round, for those who keep copies.
  */
 #include <linux/mm.h>
@@ -217,13 +218,18 @@ static vm_fault_t fault_of(int r)
 
 /* ---- entries ---- */
 
-/* For reading: a store faults once more, see daxfs_pfn_mkwrite(). */
+/*
+ * For reading: a store faults once more, see daxfs_pfn_mkwrite(). devmap where
+ * there is a struct page of a device to be found, and nowhere else.
+ */
 static vm_fault_t insert(struct vm_fault *vmf, unsigned long addr,
 			 const struct daxfs_sbi *sbi, u64 off)
 {
-	unsigned long pfn = off ? daxfs_mem_pfn(&sbi->mem, off) : my_zero_pfn(addr);
+	unsigned long pfn = off ? daxfs_mem_pfn(&sbi->mem, off) :
+			    page_to_pfn(ZERO_PAGE(addr));
 
-	return vmf_insert_mixed(vmf->vma, addr, daxfs_pfn(pfn));
+	return vmf_insert_mixed(vmf->vma, addr, off && sbi->mem.has_pages ?
+				daxfs_pfn(pfn) : daxfs_pfn_special(pfn));
 }
 
 /* The pages behind the one that was asked for: as many as the run has. */

@@ -75,7 +75,7 @@ static int revalidate(struct inode *dir, const struct qstr *name,
 	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
 	struct daxfs_cx *cx;
 
-	if (sbi->constant || IS_ROOT(dentry))
+	if (IS_ROOT(dentry))
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return revalidate_rcu(dir, name, dentry);
@@ -89,8 +89,8 @@ const struct dentry_operations daxfs_dentry_ops = {
 	.d_revalidate	= daxfs_revalidate,
 };
 
-static struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
-				      unsigned int flags)
+struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
+			       unsigned int flags)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
 	const struct qstr *name = &dentry->d_name;
@@ -152,8 +152,8 @@ static int make(struct inode *dir, struct dentry *dentry,
  * A name that another host made since the VFS looked is not for us to open:
  * permissions on it were not checked. ESTALE makes the VFS look again.
  */
-static int daxfs_create_op(struct mnt_idmap *idmap, struct inode *dir,
-			   struct dentry *dentry, umode_t mode, bool excl)
+static int create(struct mnt_idmap *idmap, struct inode *dir,
+		  struct dentry *dentry, umode_t mode, bool excl)
 {
 	struct daxfs_new what;
 	int r;
@@ -162,6 +162,8 @@ static int daxfs_create_op(struct mnt_idmap *idmap, struct inode *dir,
 	r = make(dir, dentry, &what);
 	return r == -EEXIST && !excl ? -ESTALE : r;
 }
+
+DAXFS_CREATE(daxfs_create_op, create)
 
 static int daxfs_mknod_op(struct mnt_idmap *idmap, struct inode *dir,
 			  struct dentry *dentry, umode_t mode, dev_t rdev)

@@ -16,6 +16,7 @@ KERNEL=${DAXFS_VM_KERNEL:-6.1}
 KDIR=$TOP/build/vm/$KERNEL/kdir
 SHARE=$WORK/share
 export DAXFS_VM_KERNEL=$KERNEL
+VM_LONG=${VM_LONG:-0}
 mkdir "$SHARE"
 
 # What waiting is multiplied by: a kernel that checks itself is slow.
@@ -26,9 +27,9 @@ SLOW=1
 need_guests() {
 	local said rc=0
 
-	said=$("$TOP/scripts/vm-kernels.sh" "$KERNEL" 2>&1) || rc=$?
-	[ "$rc" -ne 77 ] || give_up "$(head -n 1 <<<"$said")"
-	need "kernel $KERNEL is there" same "$rc" 0
+	said=$("$TOP/scripts/vm-kernels.sh" --have "$KERNEL" 2>&1) || rc=$?
+	[ "$rc" -ne 77 ] || give_up "$(grep '^vm-kernels' <<<"$said" | head -n 1)"
+	need "kernel $KERNEL is there" same "$rc $said" "0 "
 }
 
 # ---- regions ----
@@ -104,6 +105,11 @@ in_guest() { # NAME [OPTION...] [-- ARGUMENT...]
 }
 
 # ---- modules ----
+
+# daxfs.ko for the kernel under test: made by `make guest-modules`.
+module() {
+	echo "$TOP/build/kernel/$KERNEL/daxfs.ko"
+}
 
 # A module from sources in tests/vm, for the kernel under test, to $SHARE.
 build_module() { # FOLDER NAME
