@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 
 need_guests
-SIZE=64M
+SIZE=64
 
 # Those of the memory of the processor, and of both at one time.
 ONE="exclusive rmdir-create rename-over rename-across append neighbours stores
@@ -20,7 +20,7 @@ ONE="exclusive rmdir-create rename-over rename-across append neighbours stores
 cases_of() { # FIRST SECOND LEAST
 	local ok bad
 
-	grep -h '^# side' "$WORK/$2.out"
+	grep -h '^# ' "$WORK/$2.out"
 	grep -E '^(ok|not ok|#) ' "$WORK/$1.out" | sed 's/^\(not \)\?ok /&pair: /'
 	ok=$(grep -c '^ok ' "$WORK/$1.out")
 	bad=$(grep -c '^not ok ' "$WORK/$1.out")
@@ -41,7 +41,7 @@ pair() { # NAME CPUS CASE...
 }
 
 guest_script() {
-	mounts
+	mounts_region
 	cat <<'E'
 side=$1 name=$2
 shift 2
@@ -66,12 +66,6 @@ cd / && umount /tmp/m && rmmod daxfs && exit "${bad:-0}"
 E
 }
 
-clean() { # NAME
-	fsck.daxfs -n "$SHM/$1" >"$WORK/fsck" 2>&1 && return
-	cat "$WORK/fsck"
-	return 1
-}
-
 # shellcheck disable=SC2086 # $ONE is a list
 {
 	pair two 2
@@ -84,15 +78,15 @@ clean() { # NAME
 	t "the one is killed" guest_crash two-0
 	t "that is seen" guest_ends two-0 121
 	t "its locks are there still" not grep '^has them' "$WORK/two-1.out"
-	t "it is evicted" evict_dead two
+	t "it is evicted" evict two two-0
 	t "the other has the locks" guest_says two-1 '^has them'
 	t "and ends well" guest_ends two-1
-	t "the region is clean" clean two
+	t "the region is clean" region_is_clean two
 
 	pair one 1 $ONE
 	t "guests of one processor" guest_ends one-0
 	t "and the other" guest_ends one-1
 	cases_of one-0 one-1 11
-	t "the region is clean there, too" clean one
+	t "the region is clean there, too" region_is_clean one
 }
 finish
