@@ -121,6 +121,10 @@ static void check_ctx(struct daxfs_ck *p, u32 id, int used)
 	ctx_zero(p, id, &sh->drop_xattr, "drops extended attributes that "
 		 "nobody drops");
 	ctx_zero(p, id, &sh->made_ino, "makes an inode that nobody makes");
+	if ((daxfs_ck_load(&sh->changes) & 1) && sh != p->cx->sh &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "context", id,
+			   "changes names that nobody changes"))
+		a64_store_relaxed(&sh->changes, daxfs_ck_load(&sh->changes) + 1);
 	if (used) {
 		check_more(p, sh, id);
 		return;

@@ -30,6 +30,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "watch.h"
 #include "word.h"
 #include "xattr.h"
 
@@ -539,7 +540,9 @@ int daxfs_attr_replace(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
 		shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
 		port_copy_to(&shared->mode, &at->mode,
 			     sizeof(*at) - offsetof(struct daxfs_attr, mode));
+		daxfs_change_begin(cx);
 		r = attr_swap(cx, in, old_off, off, leaving_set(old, at));
+		daxfs_change_end(cx);
 		if (r)
 			daxfs_obj_give(cx, off);
 	}

@@ -33,6 +33,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "watch.h"
 #include "word.h"
 
 #define TRIES		100000u
@@ -272,8 +273,10 @@ static int call_fn(struct daxfs_cx *cx, void *p)
 	int r = -EAGAIN;
 
 	daxfs_patience_reset(cx);
+	daxfs_change_begin(cx);
 	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
 		r = c->fn(cx, c->arg);
+	daxfs_change_end(cx);
 	if (r == -EAGAIN && c->arg->made.in)
 		forget_made(cx, c->arg);
 	return r == -EAGAIN ? -EBUSY : r;	/* others are always faster */

@@ -53,6 +53,7 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	memset(&ii->file, 0, sizeof(ii->file));
 	ii->holders = 0;
 	ii->kept = 0;
+	memset(&ii->seen, 0, sizeof(ii->seen));
 	ii->mapped = NULL;
 	return &ii->vfs;
 }
@@ -80,19 +81,31 @@ static void refresh_nlink(struct inode *inode, u32 nlink)
 	spin_unlock(&inode->i_lock);
 }
 
-void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st)
+/*
+ * Two tasks may have read them, and who began earlier must not have the last word.
+ */
+void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st,
+			  struct daxfs_seen seen)
 {
-	umode_t mode = (inode->i_mode & S_IFMT) | (st->mode & 07777);
+	struct daxfs_inode_info *ii = daxfs_i(inode);
 
-	if (inode->i_mode != mode)
-		WRITE_ONCE(inode->i_mode, mode);
-	inode->i_uid = make_kuid(&init_user_ns, st->uid);
-	inode->i_gid = make_kgid(&init_user_ns, st->gid);
+	spin_lock(&inode->i_lock);
+	if (seen.ticket >= ii->seen.ticket) {
+		WRITE_ONCE(inode->i_mode, (inode->i_mode & S_IFMT) |
+			   (st->mode & 07777));
+		inode->i_uid = make_kuid(&init_user_ns, st->uid);
+		inode->i_gid = make_kgid(&init_user_ns, st->gid);
+		ii->seen.ticket = seen.ticket;
+		/* After them: who finds it finds what belongs to it. */
+		smp_store_release(&ii->seen.version, seen.version);
+	}
+	spin_unlock(&inode->i_lock);
 }
 
-void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st)
+void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st,
+		   struct daxfs_seen seen)
 {
-	daxfs_refresh_rights(inode, st);
+	daxfs_refresh_rights(inode, st, seen);
 	refresh_nlink(inode, st->nlink);
 	i_size_write(inode, (loff_t)st->size);
 	inode->i_blocks = st->blocks;
@@ -114,11 +127,12 @@ static int read_stat(struct inode *inode, struct daxfs_cx *cx, struct daxfs_stat
 static int reload_stat(struct inode *inode, struct daxfs_stat *st)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	s64 r = daxfs_end(sbi, cx, read_stat(inode, cx, st));
 
 	if (!r)
-		daxfs_refresh(inode, st);
+		daxfs_refresh(inode, st, seen);
 	return (int)daxfs_stale(r);
 }
 
@@ -145,29 +159,27 @@ int daxfs_getattr_op(struct mnt_idmap *idmap, const struct path *path,
 }
 
 /* In an RCU walk: what must wait is done again without. */
-static int permission_rcu(struct mnt_idmap *idmap, struct inode *inode, int mask)
+static int read_rights_rcu(struct inode *inode)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct daxfs_cx *cx = daxfs_begin_try(sbi);
 	struct daxfs_stat st;
-	s64 r;
 
-	if (!cx)
+	if (!cx || daxfs_end(sbi, cx, read_stat(inode, cx, &st)))
 		return -ECHILD;
-	r = daxfs_end(sbi, cx, read_stat(inode, cx, &st));
-	if (r)
-		return -ECHILD;
-	daxfs_refresh_rights(inode, &st);
-	return generic_permission(idmap, inode, mask);
+	daxfs_refresh_rights(inode, &st, seen);
+	return 0;
 }
 
 int daxfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
-	int r;
+	u64 v = daxfs_version(daxfs_sbi_of(inode));
+	int r = 0;
 
-	if (mask & MAY_NOT_BLOCK)
-		return permission_rcu(idmap, inode, mask);
-	r = daxfs_reload(inode);
+	/* Pairs with the release in daxfs_refresh_rights(). */
+	if (!v || smp_load_acquire(&daxfs_i(inode)->seen.version) != v)
+		r = mask & MAY_NOT_BLOCK ? read_rights_rcu(inode) : daxfs_reload(inode);
 	return r ? r : generic_permission(idmap, inode, mask);
 }
 
@@ -250,6 +262,7 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 	struct inode *inode = d_inode(dentry);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_setattr sa;
+	struct daxfs_seen seen;
 	struct daxfs_stat st;
 	struct daxfs_cx *cx;
 	s64 r = daxfs_reload(inode);
@@ -261,6 +274,7 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 	if (r)
 		return (int)r;
 	fill_setattr(idmap, inode, attr, &sa);
+	seen = daxfs_now(sbi);
 	cx = daxfs_begin(sbi);
 	if (sa.set)
 		r = daxfs_setattr(cx, inode->i_ino, &sa, &st);
@@ -268,7 +282,7 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 		r = daxfs_getattr(cx, inode->i_ino, &st);
 	r = daxfs_end(sbi, cx, r);
 	if (!r)
-		daxfs_refresh(inode, &st);
+		daxfs_refresh(inode, &st, seen);
 	return (int)daxfs_stale(r);
 }
 
@@ -441,7 +455,8 @@ static void set_ops(struct inode *inode, const struct daxfs_stat *st)
 		set_const_ops(inode);
 }
 
-struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st)
+struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st,
+			      struct daxfs_seen seen)
 {
 	struct inode *inode = iget5_locked(sb, (unsigned long)st->ino, is_of, set_of,
 					   (void *)st);
@@ -449,7 +464,7 @@ struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *s
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	if (!daxfs_inode_is_new(inode)) {
-		daxfs_refresh(inode, st);
+		daxfs_refresh(inode, st, seen);
 		return inode;
 	}
 	daxfs_i(inode)->file.ino = st->ino;
@@ -458,7 +473,7 @@ struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *s
 	if (!daxfs_sbi_of(inode)->constant)
 		inode->i_acl = inode->i_default_acl = ACL_DONT_CACHE;
 	set_ops(inode, st);
-	daxfs_refresh(inode, st);
+	daxfs_refresh(inode, st, seen);
 	unlock_new_inode(inode);
 	return inode;
 }

@@ -25,8 +25,9 @@
  * struct pages, which get_user_pages() then finds, else special, and it fails; it
  * would look for a devmap page without one for ever. Those of 2 MiB are devmap in
  * any case: there it fails, and it would take a special one for ordinary memory.
- * Each first store to a page gives the file a page of its own. The counter rises at that and, as long as such entries are there, at each
- * round, for those who keep copies.
+ * Each first store to a page gives the file a page of its own. The counter rises at
+ * that and, as long as such entries are there, at each round, for those who keep
+ * copies.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
