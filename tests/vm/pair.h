@@ -74,6 +74,11 @@ void pair_nap_ms(long ms);
 int pair_is_quick(double *ms, int nr, double limit, int try, const char *what);
 #define PAIR_TRIES	6
 
+/*
+ * What the other side has given back is there for this one when hosts have
+ * passed by it (docs/design.md, section 7): waits for that.
+ */
+void pair_room(void);
 void pair_write_file(const char *name, const char *text);
 /* The file reads so. */
 void pair_reads(const char *name, const char *text);

@@ -215,6 +215,7 @@ static void unlinked(void)
 		fill_and_empty();
 	}
 	if (pair_on(0)) {
+		pair_room();
 		CHECK(pread(fd, have, sizeof(have), 0) == sizeof(have));
 		CHECK(!memcmp(have, text, sizeof(text)));
 		CHECK(!fstat(fd, &st) && !st.st_nlink);
@@ -225,6 +226,7 @@ static void unlinked(void)
 	if (pair_on(1))
 		fill_and_empty();
 	if (pair_on(0)) {
+		pair_room();
 		CHECK(pread(fd, have, sizeof(have), sizeof(text)) == sizeof(have));
 		CHECK(!memcmp(have, text, sizeof(text)));
 		CHECK(!close(fd));
@@ -255,6 +257,8 @@ static void replaced_open(void)
 		CHECK(!close(fd));
 		pair_reads("old", "new text");
 	}
+	pair_meet();
+	pair_room();
 }
 
 const struct pair_case pair_data_cases[] = {

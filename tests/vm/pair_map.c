@@ -265,6 +265,8 @@ static double cut_off(const char *mem, int fd, int i, int store)
 	pair_meet();
 	if (pair_on(1))
 		CHECK(!unlink("fill"));
+	pair_meet();
+	pair_room();
 	return took;
 }
 
@@ -319,6 +321,8 @@ static void punched(void)
 		pair_meet();
 		if (pair_on(1))
 			CHECK(!unlink("fill"));
+		pair_meet();
+		pair_room();
 	}
 	munmap(mem, PAGES * PAGE);
 	close(fd);
@@ -350,6 +354,8 @@ static void mapped_unlinked(void)
 	}
 	if (pair_on(1))
 		CHECK(!unlink("fill"));
+	pair_meet();
+	pair_room();
 }
 
 const struct pair_case pair_map_cases[] = {
