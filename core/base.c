@@ -149,12 +149,12 @@ int daxfs_base_dirent(const struct daxfs_region *rg,
 	err = get_dirent(rg, dir, idx, copy);
 	if (err)
 		return err;
-	memset(copy->name + copy->name_len, 0,
-	       sizeof(copy->name) - copy->name_len);
+	if (copy->name_len < sizeof(copy->name))
+		copy->name[copy->name_len] = 0;
 	/* A front end would take these for something else than one name. */
-	if (memchr(copy->name, 0, copy->name_len) ||
-	    memchr(copy->name, '/', copy->name_len))
-		return -EUCLEAN;
+	for (u32 i = 0; i < copy->name_len; i++)
+		if (!copy->name[i] || copy->name[i] == '/')
+			return -EUCLEAN;
 	return 0;
 }
 

@@ -21,7 +21,10 @@ int daxfs_base_inode(const struct daxfs_region *rg, u64 ino,
 
 /* Number of entries of a directory, without "." and "..". */
 u64 daxfs_base_dir_nr(const struct daxfs_base_inode *dir);
-/* Copy entry idx. -ENOENT: there are not as many. -ENOTDIR. */
+/*
+ * Copy entry idx, with a NUL behind the name if there is room; what follows is not
+ * touched. -ENOENT: there are not as many. -ENOTDIR.
+ */
 int daxfs_base_dirent(const struct daxfs_region *rg,
 		      const struct daxfs_base_inode *dir, u64 idx,
 		      struct daxfs_base_dirent *copy);

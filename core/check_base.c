@@ -131,6 +131,7 @@ static int raw_dirent(struct pass *p, const struct daxfs_base_inode *in,
 	if (!at)
 		return -EUCLEAN;
 	port_copy_from(&raw, at, sizeof(raw));
+	memset(de->name + de->name_len, 0, sizeof(de->name) - de->name_len);
 	return memcmp(&raw.name, de->name, sizeof(raw.name)) ? -EUCLEAN : 0;
 }
 

@@ -416,6 +416,7 @@ struct list {
 	u64 ino;
 	u64 cookie;
 	struct daxfs_dirent de;
+	struct daxfs_base_dirent base;
 };
 
 /* The name is in l->de.name. */
@@ -450,25 +451,32 @@ static int list_dots(struct daxfs_cx *cx, struct list *l)
 	return r;
 }
 
-/* Base entry i, as the overlay has it now. */
-static int list_base(struct daxfs_cx *cx, struct list *l, u64 i)
+/* The base entry in l, which is number i, as the overlay has it now. */
+static int list_covered(struct daxfs_cx *cx, struct list *l, u64 i)
 {
-	struct daxfs_base_dirent de;
-	struct daxfs_name n;
-	int r = daxfs_base_dirent(cx->rg, &l->dir.base, i, &de);
+	const struct daxfs_base_dirent *de = &l->base;
+	struct daxfs_name n = { .found = 1, .ino = de->ino, .d_type = de->d_type };
+	int r;
 
-	if (r)
-		return r;
-	memset(&n, 0, sizeof(n));
-	n.found = 1;
-	n.ino = de.ino;
-	n.d_type = de.d_type;
-	n.key = daxfs_key_dirent(cx->rg, l->dir.ino, de.name, de.name_len);
+	n.key = daxfs_key_dirent(cx->rg, l->dir.ino, de->name, de->name_len);
 	r = find_in_overlay(cx, &l->dir, &n);
 	if (r || !n.found)
 		return r;
-	memcpy(l->de.name, de.name, de.name_len);
-	return list_emit(l, n.ino, n.d_type, de.name_len, i + COOKIE_FIRST);
+	return list_emit(l, n.ino, n.d_type, de->name_len, i + COOKIE_FIRST);
+}
+
+/* Base entry i. */
+static int list_base(struct daxfs_cx *cx, struct list *l, u64 i)
+{
+	struct daxfs_base_dirent *de = &l->base;
+	int r = daxfs_base_dirent(cx->rg, &l->dir.base, i, de);
+
+	if (r)
+		return r;
+	memcpy(l->de.name, de->name, de->name_len);
+	if (l->dir.in)
+		return list_covered(cx, l, i);
+	return list_emit(l, de->ino, de->d_type, de->name_len, i + COOKIE_FIRST);
 }
 
 static int list_cell(struct daxfs_cx *cx, struct list *l, u64 cell_off, u64 slot)

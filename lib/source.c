@@ -8,6 +8,11 @@
  * decided by mount.c. Files and devices are locked with flock(2), which a
  * child of fork() shares; the lock ends when the last of them closes. The
  * kernel module has no such lock: only the host table tells of its mounts.
+ *
+ * A process that maps a block device maps the page cache of it. That is shared by
+ * the processes of this machine; the kernel module goes to the memory behind it.
+ * So never both: the module opens the device with O_EXCL, which is looked for
+ * here under the lock, and mount.daxfs excludes processes by the same lock.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <daxfs/ioctl.h>
@@ -242,13 +248,43 @@ int daxfs_source_open(struct daxfs_source *src, const char *path, int rdonly,
 	return r;
 }
 
+#define PROBES		50
+#define PROBE_NS	4000000	/* of others who look are over sooner */
+
+/* Has the kernel a block device for itself? Two who ask meet for a moment. */
+static int check_claim(const struct daxfs_source *src, const char *path, char *why,
+		       size_t why_len)
+{
+	const struct timespec pause = { .tv_nsec = PROBE_NS };
+	struct stat st;
+	int fd = -1, i;
+
+	if (fstat(src->fd, &st) || !S_ISBLK(st.st_mode))
+		return 0;
+	for (i = 0; i < PROBES && fd < 0; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+		if (fd < 0 && errno != EBUSY)
+			return 0;	/* it is open for us all the same */
+	}
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	daxfs_why(why, why_len, "%s: the kernel has it for itself, as a mount "
+		  "does; what a process sees of it is then old: name the mount "
+		  "of daxfs, by -m DIR or as mount:DIR", path);
+	return -EBUSY;
+}
+
 int daxfs_source_lock(const struct daxfs_source *src, const char *path,
 		      int exclusive, char *why, size_t why_len)
 {
 	if (src->unlocked)
 		return 0;	/* /dev/mem is everybody's */
 	if (!flock(src->fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB))
-		return 0;
+		return check_claim(src, path, why, why_len);
 	if (errno != EWOULDBLOCK) {
 		int r = -errno;
 

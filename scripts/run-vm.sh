@@ -16,6 +16,8 @@
 #   --kernel K       6.1 (the default), 6.12, debug (scripts/vm-kernels.sh fetches
 #                    them), or a folder like theirs; default: $DAXFS_VM_KERNEL
 #   --cpus N         2 by default; 1 is a true one-processor guest with real atomics
+#   --icount         count instructions instead of time: one processor, which runs as
+#                    fast as they say; string instructions are not told as fast
 #   --memory MIB     memory beside the region: 1024, of a debug kernel 2048
 #   --reserved FILE  FILE is memory at 0x100000000 that the kernel leaves alone
 #   --nvdimm FILE    ... an NVDIMM: /dev/pmem0, or /dev/dax0.0 after ndctl
@@ -46,6 +48,8 @@ fail() {
 
 kernel=${DAXFS_VM_KERNEL:-6.1}
 cpus=2
+accel=tcg,thread=multi
+cpu=max,la57=off
 memory=
 region=
 file=
@@ -92,6 +96,9 @@ option() { # NAME VALUE
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-leaks)	leaks=; shift ;;
+	--icount)	cpus=1
+			accel="tcg,thread=single -icount shift=0,sleep=off"
+			cpu+=,-erms,-fsrm; shift ;;
 	--)		shift; break ;;
 	-*)		[ $# -ge 2 ] || fail "$1 wants a value"
 			option "$1" "$2"; shift 2 ;;
@@ -126,6 +133,7 @@ fi
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/daxfs-vm.XXXXXX") || exit 125
 qemu=
+# shellcheck disable=SC2317 # by the trap
 clean_up() {
 	[ -z "$qemu" ] || kill "$qemu" 2>/dev/null
 	wait
@@ -194,7 +202,7 @@ environment() { # SCRIPT-ARGUMENT...
 initramfs() { # SCRIPT-ARGUMENT...
 	local root=$tmp/root module applet n=100
 
-	mkdir -p "$root"/{bin,dev,proc,sys,modules,keep,root,vm}
+	mkdir -p "$root"/{bin,dev,proc,sys,modules,keep,host,vm}
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	for applet in sh mount mkdir insmod cp chmod switch_root; do
 		ln -s busybox "$root/bin/$applet"
@@ -221,7 +229,9 @@ machine() {
 	local total=$memory mib=$((size / 1048576))
 	local shm="memory-backend-file,id=shm,mem-path=${file//,/,,},size=$size,share=on"
 
+	# shellcheck disable=SC2054 # commas of QEMU
 	args=(-machine q35 -m "$memory")
+	# shellcheck disable=SC2054
 	case $region in
 	reserved)
 		args=(-machine "q35,max-ram-below-4g=${memory}M" -m "$((total + mib))"
@@ -241,8 +251,9 @@ machine() {
 		args+=(-object "$shm" -device ivshmem-plain,memdev=shm)
 		;;
 	esac
-	args+=(-accel tcg,thread=multi -cpu max,la57=off -nodefaults -no-user-config -display none
-		-no-reboot -nic none -smp "$smp" -kernel "$boot/image"
+	# shellcheck disable=SC2206 # an option more, or none
+	args+=(-accel $accel -cpu "$cpu" -nodefaults -no-user-config
+		-display none -no-reboot -nic none -smp "$smp" -kernel "$boot/image"
 		-initrd "$tmp/initramfs" -append "$cmdline$append" -pidfile "$tmp/pid"
 		-virtfs "local,path=/,security_model=none,readonly=on,mount_tag=host,multidevs=remap"
 		-serial "file:$tmp/console" -serial "file:$tmp/out" -serial "file:$tmp/status")
@@ -276,7 +287,7 @@ initramfs "$@" || fail "could not make the initramfs"
 timeout -k 5 "$limit" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$tmp/errors" &
 qemu=$!
 tail -s 0.1 --pid="$qemu" -c +1 -f "$tmp/out" &
-for i in $(seq 100); do
+for _ in $(seq 100); do
 	[ ! -s "$tmp/pid" ] || break
 	kill -0 "$qemu" 2>/dev/null || break
 	sleep 0.02

@@ -7,6 +7,7 @@
 # kernel's console, ttyS1 the script's output, ttyS2 takes its status. Whatever
 # ends this process without a status is a panic, and so told to the host.
 # What run-vm.sh has to say is in vm/settings: shell variables.
+# shellcheck shell=dash disable=SC1091,SC2034
 set -u
 PATH=/bin:/sbin:/usr/bin:/usr/sbin
 
@@ -31,17 +32,17 @@ hide_all_but() { # DIR...
 	for dir in "$@"; do
 		n=$((n + 1))
 		mkdir -p "/keep/$n"
-		mount --bind "/root$dir" "/keep/$n" || complain "no folder $dir"
+		mount --bind "/host$dir" "/keep/$n" || complain "no folder $dir"
 	done
 	for place in /run /tmp /mnt; do
-		mount -t tmpfs -o mode=755 none "/root$place"
+		mount -t tmpfs -o mode=755 none "/host$place"
 	done
-	chmod 1777 /root/tmp
+	chmod 1777 /host/tmp
 	n=0
 	for dir in "$@"; do
 		n=$((n + 1))
-		mkdir -p "/root$dir"
-		mount --move "/keep/$n" "/root$dir"
+		mkdir -p "/host$dir"
+		mount --move "/keep/$n" "/host$dir"
 	done
 }
 
@@ -51,19 +52,19 @@ first() {
 	mount -t devtmpfs none /dev
 	. /vm/settings
 	load_modules
-	mount -t 9p -o "ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose" host /root ||
+	mount -t 9p -o "ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose" host /host ||
 		complain "no root from the host"
 	eval "hide_all_but $KEEP"
-	mkdir -p /dev/shm /dev/pts /root/run/vm /root/mnt/share
+	mkdir -p /dev/shm /dev/pts /host/run/vm /host/mnt/share
 	mount -t tmpfs -o mode=1777 none /dev/shm
 	mount -t devpts none /dev/pts
-	cp /bin/busybox /vm/* /root/run/vm/
+	cp /bin/busybox /vm/* /host/run/vm/
 	[ -z "$SHARE" ] || mount -t 9p -o "trans=virtio,version=9p2000.L,msize=512000,cache=none" \
-		share /root/mnt/share || complain "no folder shared with the host"
+		share /host/mnt/share || complain "no folder shared with the host"
 	for dir in proc sys dev; do
-		mount --move "/$dir" "/root/$dir"
+		mount --move "/$dir" "/host/$dir"
 	done
-	exec switch_root /root /run/vm/busybox sh /run/vm/vm-init.sh second
+	exec switch_root /host /run/vm/busybox sh /run/vm/vm-init.sh second
 }
 
 # ---- on the host's root ----

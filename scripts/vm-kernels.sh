@@ -12,7 +12,8 @@
 # Exit: 0 all there, 1 something could not be had, 2 usage, 77 not here (not
 # Debian 12 on amd64; `debug` without DAXFS_DEBUG_KERNEL).
 #
-# usage: scripts/vm-kernels.sh KERNEL...
+# usage: scripts/vm-kernels.sh [--have] KERNEL...
+#   --have fetch nothing: 1 if it is not there yet
 #   6.1    of Debian 12          6.12   of its backports
 #   debug  $DAXFS_DEBUG_KERNEL, a folder with bzImage-*-debug and
 #          build-*-debug.tar.xz (docs/testing.md says how to make one)
@@ -168,13 +169,17 @@ unpack() { # DIR
 }
 
 distribution() { # KERNEL DIR
+	here
+	download "$@" >"$2.log" 2>&1
+	unpack "$2" >>"$2.log" 2>&1
+}
+
+here() {
 	if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null ||
 	   [ "$(dpkg --print-architecture)" != amd64 ]; then
 		say "kernels are fetched on Debian for amd64 alone: no guests here"
 		return 77
 	fi
-	download "$@" >"$2.log" 2>&1
-	unpack "$2" >>"$2.log" 2>&1
 }
 
 debug() { # KERNEL DIR
@@ -203,6 +208,11 @@ one() { # KERNEL
 
 	! have "$dir" || return 0
 	[ "$1" != debug ] || make=debug
+	if [ -n "$only_look" ] && [ "$1" != debug ]; then
+		here || return
+		say "kernel $1 was not fetched yet: run 'scripts/vm-kernels.sh $1', or 'make deps'"
+		return 1
+	fi
 	rm -rf "$dir"
 	mkdir -p "$new"
 	echo "fetching kernel $1 for guests"
@@ -219,7 +229,12 @@ one() { # KERNEL
 	mv -T "$new" "$dir"
 }
 
-[ $# -gt 0 ] || { echo "usage: scripts/vm-kernels.sh 6.1|6.12|debug..." >&2; exit 2; }
+only_look=
+if [ "${1:-}" = --have ]; then
+	only_look=1
+	shift
+fi
+[ $# -gt 0 ] || { echo "usage: scripts/vm-kernels.sh [--have] 6.1|6.12|debug..." >&2; exit 2; }
 for kernel in "$@"; do
 	case $kernel in
 	6.1|6.12|debug) ;;

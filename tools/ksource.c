@@ -6,7 +6,8 @@
  * direct access and dma-bufs. A device DAX is one range, which sysfs tells to
  * root; the driver of it keeps the range for itself, so that nobody else uses
  * it. The module holds no flock(2): the one taken here keeps mkdaxfs away while
- * the mount is made, and afterwards the host table does.
+ * the mount is made, and afterwards the host table does. For a block device it
+ * is exclusive: lib/source.c says why.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -193,10 +194,18 @@ static int lock_device(struct kmount_source *s, const char *region, int rdonly)
 				 strerror(errno));
 		return KMOUNT_FAILED;
 	}
-	if (!flock(s->lock, LOCK_SH | LOCK_NB) || errno != EWOULDBLOCK)
+	if (!flock(s->lock, (s->dev ? LOCK_EX : LOCK_SH) | LOCK_NB) ||
+	    errno != EWOULDBLOCK)
 		return 0;
-	daxfs_tool_error("%s: mkdaxfs or fsck.daxfs is writing it; try again "
-			 "when it is done", region);
+	if (s->dev)
+		daxfs_tool_error("%s: a process of this machine has it open "
+				 "(daxfs-fuse, a tool, a program with the "
+				 "library) and goes through the page cache of "
+				 "it, which the module does not: end that first",
+				 region);
+	else
+		daxfs_tool_error("%s: mkdaxfs or fsck.daxfs is writing it; try "
+				 "again when it is done", region);
 	return KMOUNT_FAILED;
 }
 

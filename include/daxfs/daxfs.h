@@ -92,8 +92,9 @@ const char *daxfs_lib_version(void);
  * announces in it what it is looking at.
  *
  * Return: 0; -EINVAL not a region; -EUCLEAN damaged; -EPROTONOSUPPORT of
- * another version; -ENODATA truncated; -EBUSY mkdaxfs or fsck.daxfs has it;
- * -EACCES; -EUSERS no host slot is free; -ENOMEM; what open(2) and mmap(2) say.
+ * another version; -ENODATA truncated; -EBUSY mkdaxfs or fsck.daxfs has it, or
+ * the kernel has the block device; -EACCES; -EUSERS no host slot is free;
+ * -ENOMEM; what open(2) and mmap(2) say.
  */
 int daxfs_fs_open(struct daxfs **fs, const char *region, unsigned int flags,
 		  char *why, size_t why_len);

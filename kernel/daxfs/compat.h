@@ -229,20 +229,28 @@ static int op(struct mnt_idmap *idmap, struct inode *dir,		\
 #endif
 
 /*
- * Defines op, of the form of update_time, by int fn(struct inode *, int flags).
- * 6.6: before, the time was given, too.
+ * Defines op, of the form of update_time, by
+ * int fn(struct inode *inode, bool access). 7.0: what is to be updated; 6.6: before,
+ * the time was given, too.
  */
-#ifdef DAXFS_HAS_UPDATE_NOW
+#if defined(DAXFS_HAS_UPDATE_TYPE)
+#define DAXFS_UPDATE_TIME(op, fn)					\
+static int op(struct inode *inode, enum fs_update_time type,		\
+	      unsigned int flags)					\
+{									\
+	return fn(inode, type == FS_UPD_ATIME);				\
+}
+#elif defined(DAXFS_HAS_UPDATE_NOW)
 #define DAXFS_UPDATE_TIME(op, fn)					\
 static int op(struct inode *inode, int flags)				\
 {									\
-	return fn(inode, flags);					\
+	return fn(inode, flags & S_ATIME);				\
 }
 #else
 #define DAXFS_UPDATE_TIME(op, fn)					\
 static int op(struct inode *inode, struct timespec64 *now, int flags)	\
 {									\
-	return fn(inode, flags);					\
+	return fn(inode, flags & S_ATIME);				\
 }
 #endif
 

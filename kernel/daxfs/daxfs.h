@@ -87,6 +87,7 @@ struct daxfs_sbi {
 	struct daxfs_cx_slot slot[DAXFS_CTXS];
 	struct daxfs_cx *cx;	/* DAXFS_CTXS of them */
 	wait_queue_head_t cx_free;
+	atomic_t listings;	/* that hold a context while memory may fault */
 	struct task_struct *keeper;	/* beats, reaps, zaps */
 	u64 boot_id[2];
 	/* inode.c */
@@ -202,6 +203,10 @@ extern const struct inode_operations daxfs_special_iops;
 extern const struct file_operations daxfs_dir_fops;
 extern const struct file_operations daxfs_file_fops;
 extern const struct address_space_operations daxfs_aops;
+
+/* namei.c */
+struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
+			       unsigned int flags);
 
 /* file.c: somebody reads it; what is wrong with it the read itself will say. */
 void daxfs_note_access(struct daxfs_cx *cx, struct file *file);

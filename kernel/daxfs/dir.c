@@ -7,7 +7,7 @@
  * position in the file is the core's cookie, which is stable while others make
  * and remove names.
  */
-#include <linux/slab.h>
+#include <linux/gfp.h>
 
 #include "daxfs.h"
 
@@ -62,13 +62,15 @@ static int emit_to_caller(const struct listing *l, struct dir_context *ctx)
 	return 0;
 }
 
-static int daxfs_iterate(struct file *file, struct dir_context *ctx)
+static int iterate_pages(struct file *file, struct dir_context *ctx)
 {
 	struct inode *inode = file_inode(file);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	struct listing l = { .page = (u8 *)__get_free_page(GFP_KERNEL) };
+	struct listing l = { .page = file->private_data };
 	s64 r;
 
+	if (!l.page)	/* kept until it is closed: f_pos_lock */
+		l.page = file->private_data = (u8 *)__get_free_page(GFP_KERNEL);
 	if (!l.page)
 		return -ENOMEM;
 	do {
@@ -79,8 +81,47 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 		daxfs_note_access(cx, file);
 		r = daxfs_end(sbi, cx, r);
 	} while (!r && l.used && !emit_to_caller(&l, ctx) && !fatal_signal_pending(current));
-	free_page((unsigned long)l.page);
 	return (int)r;
+}
+
+/*
+ * Of a region that never changes: nobody waits for the end of a section. But the
+ * caller's memory may fault, on a mapping of this mount, too, and that needs a
+ * context: listings take half of them at most.
+ */
+static int emit_at_once(void *arg, const struct daxfs_dirent *de)
+{
+	struct dir_context *ctx = arg;
+
+	if (!dir_emit(ctx, de->name, (int)de->name_len, de->ino, de->d_type))
+		return 1;
+	ctx->pos = (loff_t)de->next;
+	return 0;
+}
+
+static int iterate_constant(struct file *file, struct dir_context *ctx)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(file_inode(file));
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+	s64 r = daxfs_readdir(cx, file_inode(file)->i_ino, (u64)ctx->pos, emit_at_once,
+			      ctx);
+
+	return (int)daxfs_end(sbi, cx, r);
+}
+
+static int daxfs_iterate(struct file *file, struct dir_context *ctx)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(file_inode(file));
+	int r;
+
+	if (!sbi->constant)
+		return iterate_pages(file, ctx);
+	if (atomic_inc_return(&sbi->listings) <= DAXFS_CTXS / 2)
+		r = iterate_constant(file, ctx);
+	else
+		r = iterate_pages(file, ctx);
+	atomic_dec(&sbi->listings);
+	return r;
 }
 
 static int daxfs_dir_open(struct inode *inode, struct file *file)
@@ -90,6 +131,7 @@ static int daxfs_dir_open(struct inode *inode, struct file *file)
 
 static int daxfs_dir_release(struct inode *inode, struct file *file)
 {
+	free_page((unsigned long)file->private_data);
 	daxfs_unhold(inode);
 	return 0;
 }

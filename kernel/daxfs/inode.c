@@ -165,8 +165,6 @@ int daxfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
 	int r;
 
-	if (daxfs_sbi_of(inode)->constant)
-		return generic_permission(idmap, inode, mask);
 	if (mask & MAY_NOT_BLOCK)
 		return permission_rcu(idmap, inode, mask);
 	r = daxfs_reload(inode);
@@ -312,16 +310,18 @@ static const char *daxfs_get_link(struct dentry *dentry, struct inode *inode,
 }
 
 /* Called for symbolic links alone, whose access the VFS notes (S_NOATIME). */
-static int note_follow(struct inode *inode, int flags)
+static int note_follow(struct inode *inode, bool access)
 {
 	struct daxfs_file link = { .ino = inode->i_ino };
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	struct daxfs_cx *cx = daxfs_begin(sbi);
+	struct daxfs_cx *cx;
 
-	if (!(flags & S_ATIME))
-		return (int)daxfs_end(sbi, cx, 0);
+	if (!access)
+		return 0;
+	cx = daxfs_begin(sbi);
 	return (int)daxfs_end(sbi, cx, daxfs_accessed(cx, &link, 1));
 }
+
 DAXFS_UPDATE_TIME(daxfs_update_time, note_follow)
 
 const struct inode_operations daxfs_symlink_iops = {
@@ -332,6 +332,51 @@ const struct inode_operations daxfs_symlink_iops = {
 	.setattr	= daxfs_setattr_op,
 	.listxattr	= daxfs_listxattr_op,
 };
+
+/* ---- a region that never changes ---- */
+
+static int const_getattr(struct mnt_idmap *idmap, const struct path *path,
+			 struct kstat *stat, u32 mask, unsigned int flags)
+{
+	struct inode *inode = d_inode(path->dentry);
+
+	daxfs_fillattr(idmap, mask, inode, stat);
+	stat->btime = inode_get_mtime(inode);	/* as the core has it */
+	stat->result_mask |= STATX_BTIME;
+	return 0;
+}
+
+/* What the VFS knows is right for ever, so it asks for nothing twice. */
+static const struct inode_operations const_symlink_iops = {
+	.get_link	= daxfs_get_link,
+	.getattr	= const_getattr,
+	.listxattr	= daxfs_listxattr_op,
+};
+
+static const struct inode_operations const_iops = {
+	.getattr	= const_getattr,
+	.listxattr	= daxfs_listxattr_op,
+	.get_inode_acl	= daxfs_get_acl_op,
+	.fileattr_get	= daxfs_fileattr_get_op,
+};
+
+static const struct inode_operations const_dir_iops = {
+	.lookup		= daxfs_lookup_op,
+	.getattr	= const_getattr,
+	.listxattr	= daxfs_listxattr_op,
+	.get_inode_acl	= daxfs_get_acl_op,
+	.fileattr_get	= daxfs_fileattr_get_op,
+};
+
+static void set_const_ops(struct inode *inode)
+{
+	if (S_ISLNK(inode->i_mode))
+		inode->i_op = &const_symlink_iops;
+	else
+		inode->i_op = S_ISDIR(inode->i_mode) ? &const_dir_iops : &const_iops;
+}
+
+/* ---- operations ---- */
 
 const struct inode_operations daxfs_file_iops = {
 	.permission	= daxfs_permission,
@@ -392,6 +437,8 @@ static void set_ops(struct inode *inode, const struct daxfs_stat *st)
 		init_special_inode(inode, inode->i_mode, new_decode_dev(st->rdev));
 		break;
 	}
+	if (daxfs_sbi_of(inode)->constant)
+		set_const_ops(inode);
 }
 
 struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st)
@@ -408,7 +455,8 @@ struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *s
 	daxfs_i(inode)->file.ino = st->ino;
 	inode->i_mode = (umode_t)st->mode;
 	inode->i_flags |= S_NOCMTIME | (S_ISLNK(st->mode) ? 0 : S_NOATIME);
-	inode->i_acl = inode->i_default_acl = ACL_DONT_CACHE;
+	if (!daxfs_sbi_of(inode)->constant)
+		inode->i_acl = inode->i_default_acl = ACL_DONT_CACHE;
 	set_ops(inode, st);
 	daxfs_refresh(inode, st);
 	unlock_new_inode(inode);

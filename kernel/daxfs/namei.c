@@ -75,7 +75,7 @@ static int revalidate(struct inode *dir, const struct qstr *name,
 	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
 	struct daxfs_cx *cx;
 
-	if (sbi->constant || IS_ROOT(dentry))
+	if (IS_ROOT(dentry))
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return revalidate_rcu(dir, name, dentry);
@@ -89,8 +89,8 @@ const struct dentry_operations daxfs_dentry_ops = {
 	.d_revalidate	= daxfs_revalidate,
 };
 
-static struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
-				      unsigned int flags)
+struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
+			       unsigned int flags)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
 	const struct qstr *name = &dentry->d_name;

@@ -222,7 +222,6 @@ static void sb_init(struct super_block *sb)
 	sb->s_time_gran = 1;	/* what is too far away the core takes as far */
 	sb->s_op = &daxfs_super_ops;
 	sb->s_xattr = daxfs_xattr_handlers;
-	daxfs_set_dentry_ops(sb, &daxfs_dentry_ops);
 	sb->s_flags |= SB_POSIXACL;
 }
 
@@ -260,6 +259,8 @@ static int daxfs_fill_super(struct super_block *sb, struct fs_context *fc)
 		infof(fc, "daxfs: an image without an overlay: mounted read-only");
 		sb->s_flags |= SB_RDONLY;
 	}
+	if (!r && !sbi->constant)
+		daxfs_set_dentry_ops(sb, &daxfs_dentry_ops);
 	if (!r && ctx->validate)
 		r = validate_base(sbi, fc);
 	if (!r) {

@@ -57,17 +57,17 @@ patched() { # NAME
 }
 
 pair two 2 <<'E'
-count nr=1000000
-count nr=1000000 plain=1
+count nr=500000
+count nr=500000 plain=1
 E
 t "guests of two processors count" both_end two
 t "the port loses nothing" exact two N 0xf0
 t "nor does cmpxchg() there" exact two Y 0xf0
 
 pair one 1 <<'E'
-count nr=2000000
+count nr=500000
 while [ "$n" -lt 40 ] && [ "$total" -eq "$expected" ]; do
-	count nr=2000000 plain=1
+	count nr=500000 plain=1
 done
 E
 t "guests of one processor count" both_end one

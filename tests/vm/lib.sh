@@ -27,9 +27,9 @@ SLOW=1
 need_guests() {
 	local said rc=0
 
-	said=$("$TOP/scripts/vm-kernels.sh" "$KERNEL" 2>&1) || rc=$?
-	[ "$rc" -ne 77 ] || give_up "$(head -n 1 <<<"$said")"
-	need "kernel $KERNEL is there" same "$rc" 0
+	said=$("$TOP/scripts/vm-kernels.sh" --have "$KERNEL" 2>&1) || rc=$?
+	[ "$rc" -ne 77 ] || give_up "$(grep '^vm-kernels' <<<"$said" | head -n 1)"
+	need "kernel $KERNEL is there" same "$rc $said" "0 "
 }
 
 # ---- regions ----

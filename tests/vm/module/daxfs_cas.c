@@ -11,6 +11,7 @@
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/io.h>
 #include <linux/jiffies.h>
@@ -21,7 +22,7 @@
 #include "raw.h"
 
 #define PHASES 64
-#define PATIENCE (200 * HZ)
+#define PATIENCE (400 * HZ)	/* the guest has a limit, too */
 
 /* What two guests share. Each word has one writer, but sum. */
 struct place {
@@ -91,7 +92,7 @@ static int count(void *unused)
 	return 0;
 }
 
-/* Waits until the other guest has written it. */
+/* Waits until the other guest has written it, and leaves the processors to it. */
 static int wait_for(u64 *word)
 {
 	unsigned long end = jiffies + PATIENCE;
@@ -99,7 +100,7 @@ static int wait_for(u64 *word)
 	while (!virt_load_acquire(word)) {
 		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
-		cond_resched();
+		usleep_range(50, 100);
 	}
 	return 0;
 }
