@@ -92,7 +92,9 @@ t "so is pmem" clean pmem
 if [ "$VM_LONG" -gt 0 ]; then
 	shm_file dax $((SIZE + (8 << 20)))
 	cp "$WORK/tree/base" "$SHARE/"
-	guest dax "--$pmem" "$SHM/dax" --env MODULE="$(module)" --limit $((250 * SLOW)) <<'E'
+	device=nvdimm
+	[ "$KERNEL" != debug ] || device=virtio-pmem	# it knows no NVDIMM
+	guest dax "--$device" "$SHM/dax" --env MODULE="$(module)" --limit $((250 * SLOW)) <<'E'
 . /mnt/share/maps.sh
 ndctl create-namespace -f -e namespace0.0 -m devdax --map=mem >/dev/null
 mkdir tree
@@ -104,7 +106,7 @@ end
 E
 	t "devdax" all_right dax 1
 fi
-if [ "$VM_LONG" -gt 0 ] && [ "$KERNEL" != 6.1 ]; then
+if [ "$VM_LONG" -gt 0 ] && [ "$KERNEL" != 6.1 ]; then # which has no heaps
 	cp "$WORK/tree/base" "$SHARE/"
 	guest buf --env MODULE="$(module)" --limit $((250 * SLOW)) <<'E'
 . /mnt/share/maps.sh
