@@ -255,6 +255,8 @@ void daxfs_zap_changed(struct daxfs_sbi *sbi);
 void daxfs_zap(struct inode *inode, u64 off, u64 len, bool cows);
 /* Everything of every file: this host was declared dead. */
 void daxfs_zap_all(struct daxfs_sbi *sbi);
+/* Before inodes are evicted by umount: waits till no page of them is in use. */
+void daxfs_map_stop(struct daxfs_sbi *sbi);
 /* Stores through mappings so far: others are to notice them, and they are kept. */
 int daxfs_mapped_stored(struct inode *inode);
 

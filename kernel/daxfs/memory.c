@@ -53,6 +53,10 @@ static int open_phys(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 	if (!opts->size || !PAGE_ALIGNED(opts->phys) || !PAGE_ALIGNED(opts->size) ||
 	    opts->phys + opts->size < opts->phys)
 		return invalf(fc, "daxfs: phys=ADDRESS needs size=SIZE, both multiples of 4096");
+	if (opts->phys + opts->size - 1 > iomem_resource.end) {
+		errorf(fc, "daxfs: that range is beyond all addresses of this machine");
+		return -ENXIO;	/* memremap() would warn */
+	}
 	if (region_intersects(opts->phys, opts->size, IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT) {
 		errorf(fc, "daxfs: that range is memory of this kernel: reserve it first, as with the boot parameter memmap=SIZE$ADDRESS");

@@ -29,18 +29,20 @@
  * that and, as long as such entries are there, at each round, for those who keep
  * copies.
  */
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
 #include "daxfs.h"
 
-#define AROUND	512u		/* entries that one fault makes, at most */
+#define AROUND		512u	/* entries that one fault makes, at most */
+#define UNUSED_MS	20u	/* between looks whether pages are in use */
 
 struct daxfs_mapped {		/* an inode that is mapped; in sbi->mapped */
 	struct list_head list;
-	struct inode *inode;	/* held by the mappings */
-	u32 nr;			/* mappings; sbi->map_lock */
+	struct inode *inode;	/* held by the mappings, or by a reference of ours */
+	u32 nr;			/* mappings; 0: it lingers; sbi->map_lock */
 	bool marked;		/* its bit in the region is set */
 	bool stored;		/* there are entries to store through */
 	u64 seen;		/* change counter at the keeper's last look */
@@ -66,14 +68,9 @@ static bool is_pinned(struct daxfs_sbi *sbi)
 	return pinned;
 }
 
-/*
- * What others may reuse: nothing more as long as somebody has a page of ours for
- * a transfer, which no zap takes away from him. Caller has map_lock.
- */
+/* What others may reuse. Caller has map_lock. */
 static void show_epoch(struct daxfs_sbi *sbi, u64 epoch)
 {
-	if (sbi->map_shown && is_pinned(sbi))
-		return;
 	daxfs_map_epoch(&sbi->rg, epoch);
 	WRITE_ONCE(sbi->map_shown, epoch != 0);
 }
@@ -120,6 +117,13 @@ static int map_first(struct daxfs_sbi *sbi, struct inode *inode)
 	return 0;
 }
 
+/* Mapped again: one that lingers needs no reference to its inode any more. */
+static void map_more(struct daxfs_mapped *m)
+{
+	if (!m->nr++)
+		iput(m->inode);
+}
+
 static int map_get(struct inode *inode)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
@@ -129,34 +133,77 @@ static int map_get(struct inode *inode)
 		return 0;
 	mutex_lock(&sbi->map_lock);
 	if (daxfs_i(inode)->mapped)
-		daxfs_i(inode)->mapped->nr++;
+		map_more(daxfs_i(inode)->mapped);
 	else
 		r = map_first(sbi, inode);
 	mutex_unlock(&sbi->map_lock);
 	return r;
 }
 
+/* Nobody has the inode mapped, or a page of it. Caller has map_lock. */
+static void forget(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
+{
+	struct inode *inode = m->inode;
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+
+	if (m->stored)
+		daxfs_stored(cx, daxfs_file_of(inode), 0, NULL);
+	daxfs_map_end(cx, daxfs_file_of(inode));
+	daxfs_end(sbi, cx, 0);
+	daxfs_i(inode)->mapped = NULL;
+	list_del(&m->list);
+	if (list_empty(&sbi->mapped))
+		show_epoch(sbi, 0);
+	kfree(m);
+}
+
+/*
+ * With struct pages a transfer may go on behind the last mapping: then the inode
+ * lingers, until the keeper has seen that no page is in use.
+ */
 static void map_put(struct inode *inode)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_mapped *m = daxfs_i(inode)->mapped;
-	struct daxfs_cx *cx;
 
 	if (sbi->constant)
 		return;
 	mutex_lock(&sbi->map_lock);
 	if (!--m->nr) {
-		cx = daxfs_begin(sbi);
-		if (m->stored)
-			daxfs_stored(cx, daxfs_file_of(inode), 0, NULL);
-		daxfs_map_end(cx, daxfs_file_of(inode));
-		daxfs_end(sbi, cx, 0);
-		daxfs_i(inode)->mapped = NULL;
-		list_del(&m->list);
-		if (list_empty(&sbi->mapped))
-			show_epoch(sbi, 0);
-		kfree(m);
+		if (sbi->mem.has_pages)
+			ihold(inode);
+		else
+			forget(sbi, m);
 	}
+	mutex_unlock(&sbi->map_lock);
+}
+
+/* Caller has map_lock, and has seen that no page is in use. */
+static void forget_unused(struct daxfs_sbi *sbi)
+{
+	struct daxfs_mapped *m, *next;
+
+	list_for_each_entry_safe(m, next, &sbi->mapped, list) {
+		struct inode *inode = m->inode;
+
+		if (m->nr)
+			continue;
+		forget(sbi, m);
+		iput(inode);
+	}
+}
+
+void daxfs_map_stop(struct daxfs_sbi *sbi)
+{
+	if (list_empty(&sbi->mapped))
+		return;
+	if (daxfs_mem_pinned(&sbi->mem))
+		pr_info("daxfs: %s: umount waits for pages of files that are still in use\n",
+			sbi->sb->s_id);
+	while (daxfs_mem_pinned(&sbi->mem) && !READ_ONCE(sbi->dead))
+		msleep(UNUSED_MS);
+	mutex_lock(&sbi->map_lock);
+	forget_unused(sbi);
 	mutex_unlock(&sbi->map_lock);
 }
 
@@ -494,7 +541,11 @@ void daxfs_zap_changed(struct daxfs_sbi *sbi)
 	mutex_lock(&sbi->map_lock);
 	list_for_each_entry(m, &sbi->mapped, list)
 		look_at(sbi, m);
-	show_epoch(sbi, list_empty(&sbi->mapped) ? 0 : info.epoch - 1);
+	/* No zap takes a page away from who has it for a transfer. */
+	if (!is_pinned(sbi)) {
+		show_epoch(sbi, info.epoch - 1);
+		forget_unused(sbi);
+	}
 	mutex_unlock(&sbi->map_lock);
 }
 

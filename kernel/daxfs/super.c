@@ -336,6 +336,8 @@ static void daxfs_kill_sb(struct super_block *sb)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi(sb);
 
+	if (sbi)
+		daxfs_map_stop(sbi);
 	kill_anon_super(sb);
 	if (!sbi)
 		return;

@@ -171,6 +171,23 @@ count_cases() { # WHAT NAME LEAST
 	[ $((ok + bad)) -ge "$3" ] || t "$1: at least $3 cases" false
 }
 
+# It sources tests/lib.sh: its cases, LEAST of them, count as ours.
+cases_of() { # NAME LEAST
+	local f=$WORK/$1.out passed failed skipped
+
+	guest_ends "$1" >"$WORK/.end" 2>&1 || cat "$WORK/.end"
+	grep -E '^(ok|not ok|skip|#) ' "$f"
+	passed=$(grep -c '^ok ' "$f")
+	failed=$(grep -c '^not ok ' "$f")
+	skipped=$(grep -c '^skip ' "$f")
+	PASSED=$((PASSED + passed))
+	FAILED=$((FAILED + failed))
+	SKIPPED=$((SKIPPED + skipped))
+	t "guest $1 ends well" grep -qx "$passed passed, 0 failed, $skipped skipped" "$f"
+	t "its kernel, too" not test -s "$WORK/.end"
+	t "at least $2 cases" test "$passed" -ge "$2"
+}
+
 # It printed that line.
 says() { # NAME LINE
 	grep -qxF -- "$2" "$WORK/$1.out" && return 0

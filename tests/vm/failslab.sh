@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Memory that the kernel cannot have: every allocation of every operation fails once,
+# then some at random.
+#
+# Notes: for a kernel with fault injection. fail_nth.c sweeps; use_tree is then a task
+# whose allocations fail, one in twenty or a row of them. Leaks are what run-vm.sh asks
+# the kernel for. Failed vmalloc() tells its stack, so that is no complaint here.
+# shellcheck source=/dev/null
+. "$(dirname "$0")/lib.sh"
+
+need_guests
+[ "$KERNEL" = debug ] || give_up "kernel $KERNEL has no fault injection: see check-vm-debug"
+SIZE=$((32 << 20))
+
+need "a module for $KERNEL" test -e "$(module)"
+need "a region" mkdaxfs -q -E -r "$SHM/range" -s "$SIZE"
+guest fails --reserved "$SHM/range" --env MODULE="$(module)" --limit 1500 \
+	--allow 'Call Trace|vmalloc error|page allocation failure' <<'E'
+PATH=$BUILD:$PATH
+cd /tmp && mkdir m && insmod "$MODULE" || exit 1
+options=phys=$DAXFS_PHYS,size=$DAXFS_SIZE
+debug=/sys/kernel/debug
+set_all() { # NAME VALUE: of both kinds of allocations
+	echo "$2" >$debug/failslab/$1
+	echo "$2" >$debug/fail_page_alloc/$1
+}
+set_all verbose 0
+set_all ignore-gfp-wait N
+echo 0 >$debug/fail_page_alloc/min-order
+echo N >$debug/fail_page_alloc/ignore-gfp-highmem
+for o in $options $options,pages; do
+	fail_nth /tmp/m "$o" || { echo "FAILED: $o"; umount m; }
+	fsck.daxfs -n "phys:$DAXFS_PHYS:$DAXFS_SIZE" || echo "FAILED: damaged"
+done
+
+# At random, of one task alone.
+may_fail() { (echo 1 >/proc/self/make-it-fail && exec "$@"); }
+set_all task-filter Y
+mount -i -t daxfs -o "$options" none m || exit 1
+for how in "5 1 0" "100 97 0" "100 1 1000"; do
+	read -r probability interval space <<<"$how"
+	set_all interval "$interval"
+	set_all space "$space"
+	set_all times -1
+	set_all probability "$probability"
+	may_fail use_tree -n 30 m || echo "FAILED: $how"
+	set_all probability 0
+done
+umount m || echo "FAILED to unmount"
+fsck.daxfs -n "phys:$DAXFS_PHYS:$DAXFS_SIZE" || echo "FAILED: damaged"
+rmmod daxfs || echo "FAILED to unload"
+E
+
+swept() {
+	grep -E 'FAILED|not ok' "$WORK/fails.out" && return 1
+	same "$(grep -Ec '^[0-9]{3,} allocations failed, 0 times a wrong answer' \
+		"$WORK/fails.out")" 2
+}
+
+t "without memory" guest_ends fails
+t "each operation succeeds, or says ENOMEM" swept
+t "use_tree ends" same "$(grep -c 'calls,' "$WORK/fails.out")" 3
+finish
