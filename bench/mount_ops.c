@@ -341,7 +341,8 @@ static void list_tree(const char *top, const char *below)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: mount_ops [--rounds N] [--mib N] OURS PEER [OURS_TREE PEER_TREE]\n");
+	fprintf(stderr, "usage: mount_ops [--rounds N] [--mib N] OURS PEER "
+		"[OURS_TREE PEER_TREE]\n");
 	return 2;
 }
 

@@ -240,7 +240,7 @@ static void die(struct daxfs_sbi *sbi)
 	if (sbi->dead)
 		return;
 	WRITE_ONCE(sbi->dead, true);
-	pr_err("daxfs: %s: this host was declared dead by another: every access fails from now on; unmount it\n",
+	pr_err("daxfs: %s: declared dead by another host: all access fails; unmount it\n",
 	       sbi->sb->s_id);
 	daxfs_zap_all(sbi);
 	wake_up_all(&sbi->lock_wait);

@@ -189,7 +189,7 @@ static int validate_base(struct daxfs_sbi *sbi, struct fs_context *fc)
 	r = daxfs_check_base(&sbi->rg, &ck, scratch);
 	kvfree(scratch);
 	if (r)
-		errorf(fc, "daxfs: the base image is damaged (%llu findings): see what fsck.daxfs says",
+		errorf(fc, "daxfs: the base image is damaged (%llu findings): see fsck.daxfs",
 		       ck.problems);
 	return r;
 }
@@ -267,7 +267,7 @@ static int daxfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	if (!r) {
 		r = daxfs_host_start(sbi);
 		if (r == -EUSERS)
-			errorf(fc, "daxfs: all 64 slots for hosts are taken: see daxfs-inspect hosts");
+			errorf(fc, "daxfs: all slots for hosts are taken: see daxfs-inspect hosts");
 		if (!r)
 			r = make_root(sbi, sb);
 	}

@@ -303,7 +303,9 @@ static int verify(void)
 		doubt += board->oracle[w].in_doubt;
 		came += board->oracle[w].came_true;
 	}
-	printf("%llu calls; %llu changes acknowledged, %llu in doubt, of which %llu came true; %llu records; %llu times under a lock, %llu of them cut off; %llu times ESTALE\n",
+	printf("%llu calls; %llu changes acknowledged, %llu in doubt, of which "
+	       "%llu came true; %llu records; %llu times under a lock, "
+	       "%llu of them cut off; %llu times ESTALE\n",
 	       (unsigned long long)ops, (unsigned long long)acked,
 	       (unsigned long long)doubt, (unsigned long long)came,
 	       (unsigned long long)board->meet.records,

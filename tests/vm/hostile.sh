@@ -38,7 +38,8 @@ at_random() {
 	local i
 
 	for ((i = SEED; i < SEED + RANDOM_NR; i++)); do
-		"$BUILD/asan/fuzz/fuzz_region" --image "$WORK/images/fuzz-$i" --seed "$i" || return 1
+		"$BUILD/asan/fuzz/fuzz_region" --image "$WORK/images/fuzz-$i" \
+			--seed "$i" || return 1
 	done
 }
 
@@ -68,9 +69,11 @@ range() {
 	shm_file range 2M
 	for f in "$WORK"/images/*; do
 		truncate -s $(((($(stat -c %s "$f") + 4095) / 4096) * 4096)) "$f"
-		echo "$(($(stat -c %s "$SHM/range") >> 20)) $(stat -c %s "$f") ${f##*/}" >>"$SHARE/list"
+		echo "$(($(stat -c %s "$SHM/range") >> 20)) $(stat -c %s "$f") ${f##*/}" \
+			>>"$SHARE/list"
 		dd if="$f" of="$SHM/range" bs=1M oflag=append conv=notrunc status=none
-		truncate -s $((($(stat -c %s "$SHM/range") + 2097151) / 2097152 * 2097152)) "$SHM/range"
+		truncate -s $((($(stat -c %s "$SHM/range") + 2097151) / 2097152 * 2097152)) \
+			"$SHM/range"
 	done
 	rm -r "$WORK/images"
 }
@@ -138,7 +141,8 @@ said_no_failure() { # NAME LINE-REGEX
 }
 
 t "damaged regions" guest_ends hostile
-t "each was refused, or used and unmounted" said_no_failure hostile "[0-9]{2,} mounted, [0-9]+ refused"
+t "each was refused, or used and unmounted" said_no_failure hostile \
+	"[0-9]{2,} mounted, [0-9]+ refused"
 t "memory that changes" live "$SEED"
 t "it was mounted, used and unmounted" said_no_failure live end
 t "mounted at least once" grep -q '^mounted' "$WORK/live.out"
