@@ -40,6 +40,7 @@ stress_vm work /dev/mem "$CHANNEL" /tmp/m/meet "$SEED" $((4 * ${GUEST#g})) 2 &
 stress_vm work /dev/mem "$CHANNEL" /tmp/m2/meet "$SEED" $((4 * ${GUEST#g} + 2)) 2 &
 wait -n && wait -n || echo "not ok the workers"
 [ "$GUEST" != g1 ] || {
+	until [ -e "$SHARE/over" ]; do sleep 0.1; done
 	stress_vm verify /dev/mem "$CHANNEL" /tmp/m2/meet && echo "ok the workers of all"
 	find /tmp/m -mindepth 1 -delete && echo "ok all is removed"
 }
@@ -75,6 +76,7 @@ done
 t "one has worked alone" guest_says g0 '^workers 0 to' $((120 * TIMES))
 t "and the other" guest_says g1 '^workers 4 to' $((120 * TIMES))
 t "they meet" goes_on
+touch "$SHARE/over"
 t "one ends" guest_ends g0
 t "and the other, last" guest_ends g1
 grep -h acknowledged "$WORK/g1.out" | sed 's/^/# /'
