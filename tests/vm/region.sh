@@ -228,5 +228,5 @@ t "no complaint of the module" not sh -c 'dmesg | grep -E "daxfs: none: |daxfs: 
 t "unloaded" rmmod daxfs
 finish
 E
-cases_of region 100
+cases_of region 85
 finish
