@@ -74,6 +74,16 @@ CORE_SRC   := $(call sources,core port port/posix)
 LIB_SRC    := $(call sources,lib)
 FUSE_SRC   := $(call sources,fuse)
 CORE_A     := $(B)/obj/daxfs.a
+# Core and library become one object, optimized as a whole, where the compiler
+# is gcc and no sanitizer is in it (LTO= for none). Not so what touches bytes that
+# others may change meanwhile, in port/posix: what was copied must not be read
+# from where it came again, and a call that nothing sees into keeps that so.
+LTO        ?= -flto=auto
+LTO_FLAGS  := $(if $(SAN),,$(LTO))
+LTO_SRC    := $(filter-out port/posix/%,$(CORE_SRC)) $(LIB_SRC)
+LTO_O      := $(B)/obj/daxfs.o
+LIB_OBJ     = $(call obj,$(filter port/posix/%,$(CORE_SRC))) \
+	      $(if $(LTO_FLAGS),$(LTO_O),$(call obj,$(LTO_SRC)))
 # What mkdaxfs alone needs, and with it libarchive.
 TAR_SRC    := $(call sources,tools/tar)
 TAR_A      := $(B)/obj/tar.a
@@ -227,7 +237,7 @@ benches: $(BENCHES)
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) CC $<
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE_FLAGS) $(INC) $(DIR_INC) -MMD -MP \
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(BASE_FLAGS) $(INC) $(DIR_INC) $(OBJ_FLAGS) -MMD -MP \
 	-c $< -o $@
 
 $(call obj,$(FUSE_SRC)): DIR_INC := $(USER_INC) -Ifuse
@@ -235,7 +245,14 @@ $(call obj,$(TAR_SRC)): DIR_INC := $(USER_INC) -Itools/tar
 $(foreach d,$(PROG_DIRS),$(eval $(call obj,$(call sources,$(d))): \
 	DIR_INC := $(USER_INC) -I$(d)))
 
-$(CORE_A): $(call obj,$(CORE_SRC) $(LIB_SRC))
+$(call obj,$(LTO_SRC)): OBJ_FLAGS := $(LTO_FLAGS)
+
+$(LTO_O): $(call obj,$(LTO_SRC))
+	$(SAY) LTO $@
+	$(Q)$(CC) $(CFLAGS) $(BASE_FLAGS) $(LTO_FLAGS) -flinker-output=nolto-rel -r \
+	-nostdlib -o $@ $^
+
+$(CORE_A): $(LIB_OBJ)
 	$(SAY) AR $@
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -285,7 +302,7 @@ $(B)/mount.fuse.daxfs: $(B)/daxfs-fuse
 
 # ---- libdaxfs ----
 
-$(B)/libdaxfs.so.$(SOVERSION): $(call obj,$(CORE_SRC) $(LIB_SRC)) lib/libdaxfs.map
+$(B)/libdaxfs.so.$(SOVERSION): $(LIB_OBJ) lib/libdaxfs.map
 	$(SAY) LD $@
 	$(LINK) -shared -o $@ $(filter %.o,$^) -Wl,-soname,libdaxfs.so.$(SOVERSION) \
 	-Wl,--version-script=lib/libdaxfs.map -Wl,-Bsymbolic-functions -Wl,-z,defs \
@@ -293,7 +310,7 @@ $(B)/libdaxfs.so.$(SOVERSION): $(call obj,$(CORE_SRC) $(LIB_SRC)) lib/libdaxfs.m
 	$(Q)ln -sf libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.so
 
 # One object whose global names are those that the shared library exports.
-$(B)/libdaxfs.a: $(call obj,$(CORE_SRC) $(LIB_SRC)) lib/libdaxfs.map
+$(B)/libdaxfs.a: $(LIB_OBJ) lib/libdaxfs.map
 	$(SAY) AR $@
 	$(Q)$(CC) -r -nostdlib -o $(B)/obj/libdaxfs.o $(filter %.o,$^)
 	$(Q)sed -n '/global:/,/local:/s/^[[:space:]]*\(daxfs_[a-z0-9_*]*\);.*/\1/p' \

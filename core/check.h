@@ -56,7 +56,7 @@ struct daxfs_ck {
 	u64 pages, slabs, nodes, inos, names;	/* room */
 	u64 slab_used;
 	u64 g;			/* epoch */
-	u64 max_ino;
+	u64 max_place;		/* of inode numbers */
 	u64 hosts;		/* hosts_used, as it should be */
 	u64 table[DAXFS_CK_TABLES];
 	u32 table_used;
@@ -70,6 +70,13 @@ struct daxfs_ck {
 /* Report a finding. 1: it is to be corrected, as level allows it; 0: left. */
 int daxfs_ck_found(struct daxfs_ck *p, int level, const char *where, u64 id,
 		   const char *what);
+
+/* A number that something has, or refers to. */
+static inline void daxfs_ck_number(struct daxfs_ck *p, u64 ino)
+{
+	if (ino < DAXFS_INO_END && DAXFS_INO_PLACE(ino) > p->max_place)
+		p->max_place = DAXFS_INO_PLACE(ino);
+}
 
 static inline u64 daxfs_ck_load(const struct daxfs_a64 *word)
 {

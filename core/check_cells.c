@@ -270,8 +270,7 @@ static void note_inode(struct daxfs_ck *p, u64 off, u64 ino, u64 state)
 	n->ino = ino;
 	n->off = off;
 	n->flags = state == DAXFS_V_LIVE ? DAXFS_CK_LIVE : DAXFS_CK_GONE;
-	if (ino > p->max_ino)
-		p->max_ino = ino;
+	daxfs_ck_number(p, ino);
 }
 
 /* The other object of that number, or 0 and a place in the table. */

@@ -177,8 +177,7 @@ static void check_live(struct daxfs_ck *p, u64 off, struct daxfs_dirent_cell *c,
 	u64 ino = value_ino(daxfs_ck_load(&c->cell.value));
 	struct daxfs_ck_node *n = daxfs_ck_node(p, ino);
 
-	if (ino > p->max_ino)
-		p->max_ino = ino;
+	daxfs_ck_number(p, ino);
 	if (!d || !(d->flags & DAXFS_CK_DIR)) {
 		if (!d || !(d->flags & DAXFS_CK_NO_TYPE))
 			kill_name(p, off, "is in what is no directory");

@@ -10,7 +10,6 @@
 
 #define EPOCH_MIN	2u
 #define EPOCH_END	(1ull << 48)	/* what an info word can hold */
-#define INO_END		(1ull << 53)
 #define HEAD_MAIN	(1ull << 3)	/* layer 1 */
 
 /* ---- globals and layer ---- */
@@ -75,15 +74,15 @@ void daxfs_ck_numbers(struct daxfs_ck *p)
 	struct daxfs_a64 *word = &daxfs_globals(p->rg)->next_ino.word;
 	u64 v = daxfs_ck_load(word), least = p->rg->super.first_ino;
 
-	if (p->max_ino >= least && p->max_ino < INO_END)
-		least = p->max_ino + 1;
-	if (v >= least && v < INO_END)
+	if (p->max_place >= least)
+		least = p->max_place + 1;
+	if (v >= least && v <= DAXFS_INO_TURN)
 		return;
 	if (daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "globals", 0,
 			   v < least ? "the next inode number is in use" :
 			   "the next inode number is impossible"))
-		a64_store_relaxed(word, least + DAXFS_INO_RANGE -
-				  least % DAXFS_INO_RANGE);
+		a64_store_relaxed(word, (least + DAXFS_INO_RANGE - 1) /
+				  DAXFS_INO_RANGE * DAXFS_INO_RANGE);
 }
 
 /* ---- contexts ---- */
@@ -121,6 +120,10 @@ static void check_ctx(struct daxfs_ck *p, u32 id, int used)
 	ctx_zero(p, id, &sh->drop_xattr, "drops extended attributes that "
 		 "nobody drops");
 	ctx_zero(p, id, &sh->made_ino, "makes an inode that nobody makes");
+	if ((daxfs_ck_load(&sh->changes) & 1) && sh != p->cx->sh &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "context", id,
+			   "changes names that nobody changes"))
+		a64_store_relaxed(&sh->changes, daxfs_ck_load(&sh->changes) + 1);
 	if (used) {
 		check_more(p, sh, id);
 		return;

@@ -81,6 +81,8 @@ static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
 #define DAXFS_CX_RETIRED	1024
 #define DAXFS_CX_SLOTS		32
 #define DAXFS_CX_INODES		64
+#define DAXFS_CX_NUMBERS	256
+#define DAXFS_CX_COUNTS		2
 
 struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 	u64 off;
@@ -106,6 +108,11 @@ struct daxfs_cx {
 	u64 probes;			/* buckets that the section looked at */
 	u64 patience;			/* ns */
 	u32 entry_nr;
+	u32 count_nr;			/* entries that add to a word */
+	struct {
+		u32 entry;
+		u64 gain;
+	} count[DAXFS_CX_COUNTS];
 	u32 garbage_nr;
 	int full;			/* may use the reserve */
 	/* hints of the allocator */
@@ -131,7 +138,11 @@ struct daxfs_cx {
 	u32 grow_wait;			/* inserts until growing is tried again */
 	int wants_pages;		/* something useful found none: reclaim */
 	u32 objs_retired;		/* since slab pages were looked at */
+	u64 changes;			/* what our counter says outside of a change */
+	u32 changing;			/* depth */
 	u64 ino_next, ino_end;
+	u32 number_nr;
+	u64 number[DAXFS_CX_NUMBERS];	/* inode numbers that only we may give */
 	u32 slot_nr;
 	struct daxfs_free_slot slot[DAXFS_CX_SLOTS];
 	u64 rng;
@@ -535,6 +546,32 @@ void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest);
  * begins or ends at the same time it says either.
  */
 int daxfs_mapped_elsewhere(struct daxfs_cx *cx, struct daxfs_file *f);
+
+/* ---- copies of names and rights ---- */
+
+#define DAXFS_WATCH_MAX	512u	/* contexts of other hosts */
+
+struct daxfs_watch {		/* whom to watch; volatile, the caller's */
+	u64 members;
+	u64 first;
+	u32 nr;
+	const struct daxfs_a64 *word[DAXFS_WATCH_MAX];
+};
+
+/*
+ * Who keeps what a lookup has found (names, and none; modes, owners, access control
+ * lists) may use it again for as long as daxfs_watch_look() says the same number
+ * as just before that lookup: no other host has changed anything of the kind in
+ * between. What this host itself changes its keeper has to know. Sizes, times and
+ * link counts are not covered. Of a joined host.
+ * list: make the list; number: another each time, 1 to 65535 (then copies of the
+ * 65536th list before may be taken for good). -EUSERS: too many to watch.
+ * look: 0: do not use copies now; several loads, waits for nobody, needs no section.
+ * is_old: another list is needed; a hint.
+ */
+int daxfs_watch_list(const struct daxfs_region *rg, struct daxfs_watch *w, u64 number);
+u64 daxfs_watch_look(const struct daxfs_region *rg, const struct daxfs_watch *w);
+int daxfs_watch_is_old(const struct daxfs_region *rg, const struct daxfs_watch *w);
 
 /* ---- the whole ---- */
 

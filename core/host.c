@@ -16,6 +16,7 @@
 #include "epoch.h"
 #include "record.h"
 #include "region.h"
+#include "watch.h"
 #include "word.h"
 
 #define JOIN_TRIES	4096u
@@ -261,5 +262,6 @@ int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr)
 	/* Seen before the first epoch. Pairs with [EPO] in host_shows(). */
 	a64_or(&h->ctx_used, 1ull << nr);
 	full_fence();
+	daxfs_watch_new(cx);
 	return 0;
 }

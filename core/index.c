@@ -76,11 +76,13 @@ static u64 hash_bytes(u64 h, const char *p, u32 len)
 	return h;
 }
 
+/* Of the place alone: a number may take the bucket of the one before it. */
 struct daxfs_key daxfs_key_inode(const struct daxfs_region *rg, u64 ino)
 {
 	struct daxfs_key k = { .key = DAXFS_KEY_INODE | ino };
+	u64 place = DAXFS_KEY_INODE | DAXFS_INO_PLACE(ino);
 
-	k.hash = mix(rg->super.hash_seed ^ k.key) & ~7ull;
+	k.hash = mix(rg->super.hash_seed ^ place) & ~7ull;
 	return k;
 }
 

@@ -4,7 +4,9 @@
  *
  * Notes: an inode of the base image gets an overlay inode of the same number
  * at its first change; its content still shows through up to low_limit.
- * Numbers are never used twice. tests/model/drop.pml is about open and drop.
+ * Numbers are never used twice: what follows one that is gone has the same place
+ * and hash, and another turn (docs/decisions/0013). tests/model/drop.pml is
+ * about open and drop.
  *
  * operation | linearization            | progress  | if the caller stops there
  * find      | load of the value        | bounded   | -
@@ -30,6 +32,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "watch.h"
 #include "word.h"
 #include "xattr.h"
 
@@ -123,17 +126,34 @@ int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
 
 int daxfs_ino_take(struct daxfs_cx *cx, u64 *ino)
 {
+	if (cx->number_nr) {
+		*ino = cx->number[--cx->number_nr];
+		return 0;
+	}
 	if (cx->ino_next == cx->ino_end) {
 		struct daxfs_a64 *next = &daxfs_globals(cx->rg)->next_ino.word;
 		u64 first = a64_add_relaxed(next, DAXFS_INO_RANGE / DAXFS_CTXS);
 
-		if (first >> 53)
+		if (first >= DAXFS_INO_TURN)
 			return -ENOSPC;
 		cx->ino_next = first;
 		cx->ino_end = first + DAXFS_INO_RANGE / DAXFS_CTXS;
 	}
 	*ino = cx->ino_next++;
 	return 0;
+}
+
+/*
+ * The number of an inode that we have dropped, and buried, has a successor of
+ * the same place. Only the winner of its drop may give that, so nobody gives it
+ * twice; who forgets it, or dies, takes it along.
+ */
+static void number_follows(struct daxfs_cx *cx, u64 ino)
+{
+	u64 next = ino + DAXFS_INO_TURN;
+
+	if (next < DAXFS_INO_END && cx->number_nr < DAXFS_CX_NUMBERS)
+		cx->number[cx->number_nr++] = next;
 }
 
 static u64 embedded_attr(const struct daxfs_region *rg,
@@ -539,7 +559,9 @@ int daxfs_attr_replace(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
 		shared = daxfs_at(cx->rg, off, sizeof(*at), 64);
 		port_copy_to(&shared->mode, &at->mode,
 			     sizeof(*at) - offsetof(struct daxfs_attr, mode));
+		daxfs_change_begin(cx);
 		r = attr_swap(cx, in, old_off, off, leaving_set(old, at));
+		daxfs_change_end(cx);
 		if (r)
 			daxfs_obj_give(cx, off);
 	}
@@ -701,7 +723,8 @@ static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	/* The bit before the count. Pairs with [OPN] in
 	 * daxfs_drop_if_unused(). */
 	full_fence_after_rmw();
-	r = daxfs_iget(cx, ref->ino, ref->off, ref);	/* copied up meanwhile? */
+	if (!ref->in)		/* copied up meanwhile? */
+		r = daxfs_iget(cx, ref->ino, 0, ref);
 	if (!r && ref->in)
 		r = is_unlinked(cx, ref->in, &unlinked);
 	if (!r && !unlinked)
@@ -753,7 +776,8 @@ static int close_fn(struct daxfs_cx *cx, void *p)
 		return r == -ENOENT ? 0 : r;
 	a64_and(daxfs_opens_word(cx, &ref), ~host_bit(cx));
 	full_fence_after_rmw();	/* the bit before a later copy up; [OPN] */
-	r = daxfs_iget(cx, ref.ino, ref.off, &ref);
+	if (!ref.in)
+		r = daxfs_iget(cx, ref.ino, 0, &ref);
 	if (r || !ref.in)
 		return r == -ENOENT ? 0 : r;
 	return daxfs_drop_if_unused(cx, &ref);
@@ -878,6 +902,8 @@ int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 		return r;
 	if (r > 0) {
 		r = daxfs_drop_finish(cx, ref);
+		if (!r && !ref->has_base)
+			number_follows(cx, ref->ino);
 		daxfs_count_inodes(cx, (u64)-1);
 	}
 	a64_store_release(&cx->sh->drop_ino, 0);	/* [OPN] */

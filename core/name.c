@@ -33,6 +33,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "watch.h"
 #include "word.h"
 
 #define TRIES		100000u
@@ -272,8 +273,10 @@ static int call_fn(struct daxfs_cx *cx, void *p)
 	int r = -EAGAIN;
 
 	daxfs_patience_reset(cx);
+	daxfs_change_begin(cx);
 	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
 		r = c->fn(cx, c->arg);
+	daxfs_change_end(cx);
 	if (r == -EAGAIN && c->arg->made.in)
 		forget_made(cx, c->arg);
 	return r == -EAGAIN ? -EBUSY : r;	/* others are always faster */
@@ -424,7 +427,7 @@ static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE,
 			type_of(a->what->mode), a->made.ino), a->made.off);
 	if (!r)
-		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds + add);
+		r = daxfs_op_add_counts(cx, &dir.in->dirstate, ds, add);
 	r = names_run(cx, &op, r);
 	if (r)
 		return r;
@@ -572,7 +575,7 @@ static int link_fn(struct daxfs_cx *cx, struct name_arg *a)
 		r = daxfs_op_add(cx, &ref.in->nlink, nlink,
 				 nlink_make(nlink_count(nlink) + 1));
 	if (!r)
-		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds + DIRSTATE_NAME);
+		r = daxfs_op_add_counts(cx, &dir.in->dirstate, ds, DIRSTATE_NAME);
 	r = names_run(cx, &op, r);
 	if (r)
 		return r;
@@ -710,7 +713,7 @@ static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 	if (!r)
 		r = take_link(cx, &ref, n.d_type);
 	if (!r)
-		r = daxfs_op_add(cx, &dir.in->dirstate, ds, ds - less);
+		r = daxfs_op_add_counts(cx, &dir.in->dirstate, ds, -less);
 	r = names_run(cx, &op, r);
 	if (r == -ENOTEMPTY) {
 		r = is_full_here(cx, &dir, &n, &ref);
@@ -1066,8 +1069,8 @@ static int add_counts(struct daxfs_cx *cx, struct rename *m)
 		u32 i = first ^ k;
 
 		if (gain[i])
-			r = daxfs_op_add(cx, &m->dir[i].in->dirstate, m->ds[i],
-					 m->ds[i] + gain[i]);
+			r = daxfs_op_add_counts(cx, &m->dir[i].in->dirstate,
+						m->ds[i], gain[i]);
 	}
 	return r;
 }

@@ -19,7 +19,8 @@
  *
  * ABA: a reference holds seq, which never recurs in a context (48 bits). The
  * old values of entries are compared as meanings: the same value is the same
- * meaning, and all words of a record match at one instant, the commit.
+ * meaning, and all words of a record match at one instant, the commit. An entry
+ * for counts is made anew while its word does not refer to the record.
  */
 #include "record.h"
 #include "pool.h"
@@ -246,6 +247,7 @@ void daxfs_op_begin(struct daxfs_cx *cx)
 	daxfs_still_host(cx);	/* if not, what follows is stored nowhere */
 	cx->seq++;
 	cx->entry_nr = 0;
+	cx->count_nr = 0;
 	cx->garbage_nr = 0;
 	/* Who finds that a record is over finds its words clean: is_stuck().
 	 * Pairs with [REC] in ref_look(). */
@@ -295,6 +297,16 @@ int daxfs_op_add(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old, u64 new)
 	return 0;
 }
 
+int daxfs_op_add_counts(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old,
+			u64 gain)
+{
+	if (cx->count_nr < DAXFS_CX_COUNTS) {
+		cx->count[cx->count_nr].entry = cx->entry_nr;
+		cx->count[cx->count_nr++].gain = gain;
+	}
+	return daxfs_op_add(cx, word, old, old + gain);
+}
+
 void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off)
 {
 	if (cx->garbage_nr < DAXFS_GARBAGE)
@@ -330,6 +342,29 @@ static int overtaken(struct daxfs_cx *cx)
 	return r ? r : -EAGAIN;
 }
 
+/*
+ * The word of entry i is v now, no reference. If that is counts of a directory
+ * that lives, and has room, the entry is made anew: nobody looks at it before
+ * the word refers to us. 0: it was, -EAGAIN: begin again.
+ */
+static int count_anew(struct daxfs_cx *cx, u32 i, struct daxfs_entry *e, u64 v)
+{
+	u32 k = 0;
+	int r;
+
+	while (k < cx->count_nr && cx->count[k].entry != i)
+		k++;
+	r = overtaken(cx);
+	if (k == cx->count_nr || r != -EAGAIN || DAXFS_KIND(v) ||
+	    v & DAXFS_DIR_DEAD || dirstate_names(v) == DIRSTATE_NAMES_MAX ||
+	    dirstate_subdirs(v) == DIRSTATE_SUBDIRS_MAX)
+		return r;
+	/* Both relaxed: published by the reference. Pairs with [REC] in ref_look(). */
+	a64_store_relaxed(&e->old, v);
+	a64_store_relaxed(&e->new, v + cx->count[k].gain);
+	return 0;
+}
+
 static int claim_one(struct daxfs_cx *cx, u32 i)
 {
 	struct daxfs_entry *e = daxfs_entry(cx->rg, cx->sh, i);
@@ -350,8 +385,13 @@ static int claim_one(struct daxfs_cx *cx, u32 i)
 		v = a64_cas(word, old, daxfs_op_ref(cx));
 		if (v == old)
 			return 0;
-		if (!is_ref(v))
-			return overtaken(cx);
+		if (!is_ref(v)) {
+			r = count_anew(cx, i, e, v);
+			if (r)
+				return r;
+			old = v;
+			continue;
+		}
 		if (v == daxfs_op_ref(cx))
 			return -EUCLEAN;	/* the same word twice */
 		if (is_stuck(v, &last, &same))
@@ -415,7 +455,8 @@ static void clean_words(struct daxfs_region *rg, struct daxfs_shared_ctx *sh,
 		if (!e)
 			return;
 		word = daxfs_at(rg, a64_load_relaxed(&e->word_off), 8, 8);
-		if (!word || a64_load_relaxed(word) != ref)
+		/* An entry made anew comes with it. Pairs with [REC] in claim_one(). */
+		if (!word || a64_load_acquire(word) != ref)
 			continue;
 		/* Pairs with [REC] in daxfs_word_read(). */
 		a64_cas(word, ref, committed ? a64_load_relaxed(&e->new) :

@@ -43,6 +43,13 @@ int daxfs_word_settle(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 *value);
 void daxfs_op_begin(struct daxfs_cx *cx);
 /* One more word: claimed in the order of adding. -E2BIG, -ENOSPC. */
 int daxfs_op_add(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old, u64 new);
+/*
+ * The same for the counts of a directory, dirstate, that gain something, or
+ * lose it (2^64 less). They may have moved on until they are claimed, and the
+ * directory live on: then old is what they are. At most two in a record.
+ */
+int daxfs_op_add_counts(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old,
+			u64 gain);
 /* A cell that commit kills: recovery buries and retires it. At most 8. */
 void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off);
 /* -ESTALE: and nothing is stored. */

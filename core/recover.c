@@ -32,6 +32,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "watch.h"
 #include "word.h"
 #include "xset.h"
 
@@ -538,6 +539,7 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 		/* seq stays, so that no old reference comes to life. */
 		a64_store_release(&sh->status,	/* pairs with [REC] */
 				  status_make(status_seq(s), DAXFS_S_IDLE));
+		daxfs_watch_over(sh);
 		if (sh != cx->sh)
 			a64_store_release(&sh->epoch, 0);	/* [EPO] */
 	}
@@ -678,7 +680,8 @@ static int idle_context(struct daxfs_region *rg, u32 slot, u32 *nr)
 		    !a64_load_relaxed(&sh->made_ino) &&
 		    !a64_load_relaxed(&sh->drop_attr) &&
 		    !a64_load_relaxed(&sh->drop_xattr) &&
-		    !a64_load_relaxed(&sh->drop_ino)) {
+		    !a64_load_relaxed(&sh->drop_ino) &&
+		    !(a64_load_relaxed(&sh->changes) & 1)) {
 			*nr = i;
 			return 0;
 		}

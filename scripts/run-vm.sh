@@ -255,7 +255,7 @@ machine() {
 	args+=(-accel $accel -cpu "$cpu" -nodefaults -no-user-config
 		-display none -no-reboot -nic none -smp "$smp" -kernel "$boot/image"
 		-initrd "$tmp/initramfs" -append "$cmdline$append" -pidfile "$tmp/pid"
-		-virtfs "local,path=/,security_model=none,readonly=on,mount_tag=host,multidevs=remap"
+		-virtfs local,path=/,security_model=none,readonly=on,mount_tag=host,multidevs=remap
 		-serial "file:$tmp/console" -serial "file:$tmp/out" -serial "file:$tmp/status")
 	[ -z "$share" ] ||
 		args+=(-virtfs "local,path=${share//,/,,},security_model=none,mount_tag=share")

@@ -39,6 +39,9 @@ struct daxfs_a64 {
 #define DAXFS_HOSTS		64u
 #define DAXFS_CTXS		32u		/* contexts per host */
 #define DAXFS_INO_RANGE		65536ull	/* numbers that 32 contexts take at once */
+#define DAXFS_INO_TURN		(1ull << 48)	/* [47:0] place, hashed; [52:48] turn */
+#define DAXFS_INO_END		(1ull << 53)
+#define DAXFS_INO_PLACE(ino)	((ino) & (DAXFS_INO_TURN - 1))
 
 /* ---- superblock: the first page; all of it is constant after mkdaxfs ---- */
 
@@ -174,7 +177,8 @@ struct daxfs_globals {
 					 * on, 2 it found none; [63:2] searches */
 	struct daxfs_line pcache_hand;	/* CLOCK */
 	struct daxfs_line lock_frees;	/* hint: locks given back; wraps */
-	struct daxfs_line spare[56];
+	struct daxfs_line members;	/* moves when a host uses one more context */
+	struct daxfs_line spare[55];
 };
 
 /* ---- words: kind in [2:0] ---- */
@@ -313,7 +317,8 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_a64 garbage[DAXFS_GARBAGE]; /* cells that commit kills */
 	struct daxfs_entry entry[DAXFS_ENTRIES];
 	struct daxfs_a64 drop_xattr;	/* struct daxfs_xattrs that leaves attr_off */
-	__u8 reserved[120];
+	struct daxfs_a64 changes;	/* of names and rights: odd while one goes on */
+	__u8 reserved[112];
 };
 
 enum daxfs_host_kind {
@@ -563,6 +568,8 @@ DAXFS_AT(daxfs_shared_ctx, status, 64);
 DAXFS_AT(daxfs_shared_ctx, garbage, 128);
 DAXFS_AT(daxfs_shared_ctx, entry, 192);
 DAXFS_AT(daxfs_shared_ctx, drop_xattr, 384);
+DAXFS_AT(daxfs_shared_ctx, changes, 392);
+DAXFS_AT(daxfs_globals, members, 512);
 DAXFS_SIZE(daxfs_host, 512);
 DAXFS_AT(daxfs_host, boot_id, 64);
 DAXFS_AT(daxfs_host, name, 80);

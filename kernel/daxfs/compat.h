@@ -18,6 +18,7 @@
 #include <linux/file.h>
 #include <linux/fileattr.h>
 #include <linux/fs.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/namei.h>
@@ -33,6 +34,25 @@
 #endif
 #ifdef DAXFS_HAS_PFN_T			/* none from 6.17 on */
 #include <linux/pfn_t.h>
+#endif
+
+/* ---- what a kernel has to have ---- */
+
+#if !defined(CONFIG_DMA_SHARED_BUFFER) || !defined(CONFIG_FS_POSIX_ACL) || \
+	!defined(CONFIG_TRANSPARENT_HUGEPAGE)
+#error "daxfs needs CONFIG_DMA_SHARED_BUFFER, FS_POSIX_ACL and TRANSPARENT_HUGEPAGE"
+#endif
+
+/* Debian's 6.1 for arm64 has none: the mount option pages is refused there. */
+#ifndef CONFIG_ZONE_DEVICE
+static inline void *memremap_pages(struct dev_pagemap *pgmap, int nid)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void memunmap_pages(struct dev_pagemap *pgmap)
+{
+}
 #endif
 
 /* ---- mounts that map owners ---- */

@@ -9,8 +9,8 @@
  * from or to user memory that may fault. What the VFS caches (dentries, modes,
  * sizes) is a hint; it is compared with the region at each use.
  *
- * Locks, outer ones first: VFS inode and rename locks; mapping->invalidate_lock;
- * sbi->map_lock; sbi->hold_lock[]; a context.
+ * Locks, outer ones first: VFS inode and rename locks; mmap_lock; sbi->map_lock;
+ * mapping->invalidate_lock; sbi->hold_lock[]; a context; inode->i_lock.
  */
 #ifndef DAXFS_KERNEL_H
 #define DAXFS_KERNEL_H
@@ -89,6 +89,9 @@ struct daxfs_sbi {
 	wait_queue_head_t cx_free;
 	atomic_t listings;	/* that hold a context while memory may fault */
 	struct task_struct *keeper;	/* beats, reaps, zaps */
+	struct daxfs_watchers __rcu *watchers;
+	u32 watchers_nr;	/* that there have been; the keeper's */
+	atomic64_t ticket;
 	u64 boot_id[2];
 	/* inode.c */
 	struct mutex hold_lock[DAXFS_HOLD_LOCKS];
@@ -96,6 +99,7 @@ struct daxfs_sbi {
 	struct mutex map_lock;
 	struct list_head mapped;	/* struct daxfs_mapped */
 	bool map_shown;			/* an epoch of mappings is in the region */
+	ktime_t pin_look;		/* time of the next look for pinned pages */
 	/* lock.c */
 	wait_queue_head_t lock_wait;	/* tasks that wait for a lock */
 	u64 lock_secret;		/* owners are told mixed with it */
@@ -109,12 +113,24 @@ static inline struct daxfs_sbi *daxfs_sbi(const struct super_block *sb)
 	return sb->s_fs_info;
 }
 
+/*
+ * When something was read from the region: taken before. version: as
+ * daxfs_watch_look(). ticket: the order in which reads of this mount began.
+ */
+struct daxfs_seen {
+	u64 version;
+	u64 ticket;
+};
+
 struct daxfs_mapped;		/* mmap.c: of an inode that is mapped */
 
 struct daxfs_inode_info {
 	struct daxfs_file file;	/* as the core wants it */
 	u32 holders;		/* open files and keepers; sbi->hold_lock[] */
 	u32 kept;		/* held until it is evicted; hold_lock, too */
+	struct daxfs_seen seen;	/* when its rights were read; i_lock */
+	u64 plain;		/* version at which it had no rights that a
+				 * write takes away; i_rwsem */
 	struct daxfs_mapped *mapped;	/* NULL: no mmap; sbi->map_lock */
 	struct inode vfs;
 };
@@ -149,6 +165,17 @@ void daxfs_host_stop(struct daxfs_sbi *sbi);
 struct daxfs_cx *daxfs_begin(struct daxfs_sbi *sbi);
 /* The same without waiting, for RCU walks: NULL if there is none. */
 struct daxfs_cx *daxfs_begin_try(struct daxfs_sbi *sbi);
+/*
+ * Copies of names and rights may be used that were taken at this version; 0: none
+ * may. A few loads; in RCU walks, too.
+ */
+u64 daxfs_version(struct daxfs_sbi *sbi);
+static inline struct daxfs_seen daxfs_now(struct daxfs_sbi *sbi)
+{
+	u64 ticket = (u64)atomic64_inc_return(&sbi->ticket);
+
+	return (struct daxfs_seen){ daxfs_version(sbi), ticket };
+}
 /* Gives cx back; r, or -ESTALE once this host was declared dead. */
 s64 daxfs_end(struct daxfs_sbi *sbi, struct daxfs_cx *cx, s64 r);
 /*
@@ -168,11 +195,17 @@ struct inode *daxfs_alloc_inode(struct super_block *sb);
 void daxfs_free_inode(struct inode *inode);
 void daxfs_evict_inode(struct inode *inode);
 /* The inode that st is of, with a reference; ERR_PTR(). */
-struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st);
-/* Put fresh attributes into a VFS inode that the caller has a reference to. */
-void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st);
+struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st,
+			      struct daxfs_seen seen);
+/*
+ * Put fresh attributes into a VFS inode that the caller has a reference to. seen:
+ * from before they were read.
+ */
+void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st,
+		   struct daxfs_seen seen);
 /* Those that permissions rest on; also in RCU walks, where it may be going. */
-void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st);
+void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st,
+			  struct daxfs_seen seen);
 /* Read them from the region, too. 0 or a negative errno. */
 int daxfs_reload(struct inode *inode);
 int daxfs_hold(struct inode *inode);

@@ -11,6 +11,7 @@
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <linux/pagemap.h>
 #include <linux/splice.h>
@@ -70,9 +71,10 @@ static s64 copy_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, size_t 
 	return nr < 0 ? nr : (s64)done;
 }
 
-static s64 read_some(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
-		     struct iov_iter *to, size_t *whole)
+static s64 read_some(struct daxfs_cx *cx, struct file *file, u64 off,
+		     struct iov_iter *to, size_t *whole, bool first)
 {
+	struct daxfs_file *f = daxfs_file_of(file_inode(file));
 	size_t len = min_t(size_t, iov_iter_count(to), COPY_MAX);
 	s64 r = daxfs_enter(cx);
 	int left;
@@ -80,6 +82,8 @@ static s64 read_some(struct daxfs_cx *cx, struct daxfs_file *f, u64 off,
 	if (r)
 		return r;
 	r = copy_runs(cx, f, off, len, to, whole);
+	if (first)
+		daxfs_note_access(cx, file);
 	left = daxfs_leave(cx);
 	if (!left)
 		return r;
@@ -107,9 +111,8 @@ static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	while (iov_iter_count(to) && stuck < FAULT_TRIES) {
 		struct daxfs_cx *cx = daxfs_begin(sbi);
 
-		r = read_some(cx, daxfs_file_of(inode), (u64)iocb->ki_pos, to, &whole);
-		if (!done && !stuck)
-			daxfs_note_access(cx, iocb->ki_filp);
+		r = read_some(cx, iocb->ki_filp, (u64)iocb->ki_pos, to, &whole,
+			      !done && !stuck);
 		r = daxfs_end(sbi, cx, r);
 		if (r < 0 || !whole)
 			break;
@@ -209,12 +212,29 @@ static ssize_t write_all(struct kiocb *iocb, struct iov_iter *from)
 	return done ? done : (ssize_t)r;
 }
 
+/*
+ * Set-id bits and capabilities go before content changes. Where there were none
+ * there are none as long as nobody changes rights: others by the version, this
+ * kernel under the lock of the inode, which the caller has.
+ */
 static int before_change(struct inode *inode)
 {
+	struct daxfs_inode_info *ii = daxfs_i(inode);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	struct daxfs_cx *cx = daxfs_begin(sbi);
+	u64 v = daxfs_version(sbi);
+	struct daxfs_cx *cx;
+	s64 r;
 
-	return (int)daxfs_end(sbi, cx, daxfs_drop_rights(cx, inode));
+	if (v && ii->plain == v)
+		return 0;
+	cx = daxfs_begin(sbi);
+	r = daxfs_end(sbi, cx, daxfs_drop_rights(cx, inode));
+	/* Whoever may keep set-id bits has dropped none: they may be there. */
+	if (!r && !ns_capable_noaudit(&init_user_ns, CAP_FSETID))
+		ii->plain = v;
+	else if (!r && !daxfs_reload(inode) && !(inode->i_mode & (S_ISUID | S_ISGID)))
+		ii->plain = v;
+	return (int)r;
 }
 
 static ssize_t daxfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -373,6 +393,7 @@ const struct file_operations daxfs_file_fops = {
 	.fsync			= daxfs_fsync_op,
 	.flock			= daxfs_flock_op,
 	.lock			= daxfs_lock_op,
+	.setlease		= simple_nosetlease,	/* others would not know of it */
 	.splice_read		= copy_splice_read,
 	.splice_write		= iter_file_splice_write,
 	.fallocate		= daxfs_fallocate_op,

@@ -10,6 +10,7 @@
  */
 #include <linux/kthread.h>
 #include <linux/pid.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/utsname.h>
 
@@ -163,6 +164,46 @@ static void reap(struct daxfs_sbi *sbi, struct daxfs_cx *cx)
 	}
 }
 
+/* ---- what others change ---- */
+
+struct daxfs_watchers {
+	struct rcu_head rcu;
+	struct daxfs_watch list;
+};
+
+u64 daxfs_version(struct daxfs_sbi *sbi)
+{
+	struct daxfs_watchers *w;
+	u64 v = 0;
+
+	rcu_read_lock();
+	w = rcu_dereference(sbi->watchers);
+	if (w && !READ_ONCE(sbi->dead))
+		v = daxfs_watch_look(&sbi->rg, &w->list);
+	if (!v && w && daxfs_watch_is_old(&sbi->rg, &w->list))
+		wake_up_process(sbi->keeper);	/* it makes another list */
+	rcu_read_unlock();
+	return v;
+}
+
+/* Without a list each use of a copy looks into the region: slow, and right. */
+static void list_watchers(struct daxfs_sbi *sbi)
+{
+	struct daxfs_watchers *old = rcu_dereference_protected(sbi->watchers, true);
+	struct daxfs_watchers *w;
+
+	if (old && !daxfs_watch_is_old(&sbi->rg, &old->list))
+		return;
+	w = kvmalloc(sizeof(*w), GFP_KERNEL);
+	if (w && daxfs_watch_list(&sbi->rg, &w->list, sbi->watchers_nr++ % 65535 + 1)) {
+		kvfree(w);	/* too many to watch */
+		w = NULL;
+	}
+	rcu_assign_pointer(sbi->watchers, w);
+	if (old)
+		kvfree_rcu(old, rcu);
+}
+
 /* ---- joining ---- */
 
 #define JOIN_TRIES	8	/* -ESTALE: somebody took us for dead meanwhile */
@@ -229,6 +270,7 @@ static int keep(void *arg)
 			beat(sbi);
 			next = jiffies + BEAT;
 		}
+		list_watchers(sbi);
 		daxfs_zap_changed(sbi);
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!kthread_should_stop())
@@ -262,6 +304,8 @@ void daxfs_host_stop(struct daxfs_sbi *sbi)
 
 	if (sbi->keeper)
 		kthread_stop(sbi->keeper);
+	kvfree(rcu_dereference_protected(sbi->watchers, true));
+	RCU_INIT_POINTER(sbi->watchers, NULL);
 	if (sbi->rg.joined && !daxfs_host_check(&sbi->rg)) {
 		cx = daxfs_begin(sbi);
 		daxfs_host_leave(cx);

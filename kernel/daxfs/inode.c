@@ -15,7 +15,6 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
-#include <linux/hash.h>
 #include <linux/posix_acl.h>
 #include <linux/slab.h>
 
@@ -53,6 +52,8 @@ struct inode *daxfs_alloc_inode(struct super_block *sb)
 	memset(&ii->file, 0, sizeof(ii->file));
 	ii->holders = 0;
 	ii->kept = 0;
+	memset(&ii->seen, 0, sizeof(ii->seen));
+	ii->plain = 0;
 	ii->mapped = NULL;
 	return &ii->vfs;
 }
@@ -80,19 +81,31 @@ static void refresh_nlink(struct inode *inode, u32 nlink)
 	spin_unlock(&inode->i_lock);
 }
 
-void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st)
+/*
+ * Two tasks may have read them, and who began earlier must not have the last word.
+ */
+void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st,
+			  struct daxfs_seen seen)
 {
-	umode_t mode = (inode->i_mode & S_IFMT) | (st->mode & 07777);
+	struct daxfs_inode_info *ii = daxfs_i(inode);
 
-	if (inode->i_mode != mode)
-		WRITE_ONCE(inode->i_mode, mode);
-	inode->i_uid = make_kuid(&init_user_ns, st->uid);
-	inode->i_gid = make_kgid(&init_user_ns, st->gid);
+	spin_lock(&inode->i_lock);
+	if (seen.ticket >= ii->seen.ticket) {
+		WRITE_ONCE(inode->i_mode, (inode->i_mode & S_IFMT) |
+			   (st->mode & 07777));
+		inode->i_uid = make_kuid(&init_user_ns, st->uid);
+		inode->i_gid = make_kgid(&init_user_ns, st->gid);
+		ii->seen.ticket = seen.ticket;
+		/* After them: who finds it finds what belongs to it. */
+		smp_store_release(&ii->seen.version, seen.version);
+	}
+	spin_unlock(&inode->i_lock);
 }
 
-void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st)
+void daxfs_refresh(struct inode *inode, const struct daxfs_stat *st,
+		   struct daxfs_seen seen)
 {
-	daxfs_refresh_rights(inode, st);
+	daxfs_refresh_rights(inode, st, seen);
 	refresh_nlink(inode, st->nlink);
 	i_size_write(inode, (loff_t)st->size);
 	inode->i_blocks = st->blocks;
@@ -114,11 +127,12 @@ static int read_stat(struct inode *inode, struct daxfs_cx *cx, struct daxfs_stat
 static int reload_stat(struct inode *inode, struct daxfs_stat *st)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	s64 r = daxfs_end(sbi, cx, read_stat(inode, cx, st));
 
 	if (!r)
-		daxfs_refresh(inode, st);
+		daxfs_refresh(inode, st, seen);
 	return (int)daxfs_stale(r);
 }
 
@@ -145,29 +159,27 @@ int daxfs_getattr_op(struct mnt_idmap *idmap, const struct path *path,
 }
 
 /* In an RCU walk: what must wait is done again without. */
-static int permission_rcu(struct mnt_idmap *idmap, struct inode *inode, int mask)
+static int read_rights_rcu(struct inode *inode)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct daxfs_cx *cx = daxfs_begin_try(sbi);
 	struct daxfs_stat st;
-	s64 r;
 
-	if (!cx)
+	if (!cx || daxfs_end(sbi, cx, read_stat(inode, cx, &st)))
 		return -ECHILD;
-	r = daxfs_end(sbi, cx, read_stat(inode, cx, &st));
-	if (r)
-		return -ECHILD;
-	daxfs_refresh_rights(inode, &st);
-	return generic_permission(idmap, inode, mask);
+	daxfs_refresh_rights(inode, &st, seen);
+	return 0;
 }
 
 int daxfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 {
-	int r;
+	u64 v = daxfs_version(daxfs_sbi_of(inode));
+	int r = 0;
 
-	if (mask & MAY_NOT_BLOCK)
-		return permission_rcu(idmap, inode, mask);
-	r = daxfs_reload(inode);
+	/* Pairs with the release in daxfs_refresh_rights(). */
+	if (!v || smp_load_acquire(&daxfs_i(inode)->seen.version) != v)
+		r = mask & MAY_NOT_BLOCK ? read_rights_rcu(inode) : daxfs_reload(inode);
 	return r ? r : generic_permission(idmap, inode, mask);
 }
 
@@ -250,10 +262,12 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 	struct inode *inode = d_inode(dentry);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_setattr sa;
+	struct daxfs_seen seen;
 	struct daxfs_stat st;
 	struct daxfs_cx *cx;
 	s64 r = daxfs_reload(inode);
 
+	daxfs_i(inode)->plain = 0;
 	if (!r)
 		r = setattr_prepare(idmap, dentry, attr);
 	if (!r && (attr->ia_valid & ATTR_SIZE))
@@ -261,6 +275,7 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 	if (r)
 		return (int)r;
 	fill_setattr(idmap, inode, attr, &sa);
+	seen = daxfs_now(sbi);
 	cx = daxfs_begin(sbi);
 	if (sa.set)
 		r = daxfs_setattr(cx, inode->i_ino, &sa, &st);
@@ -268,7 +283,7 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 		r = daxfs_getattr(cx, inode->i_ino, &st);
 	r = daxfs_end(sbi, cx, r);
 	if (!r)
-		daxfs_refresh(inode, &st);
+		daxfs_refresh(inode, &st, seen);
 	return (int)daxfs_stale(r);
 }
 
@@ -441,7 +456,8 @@ static void set_ops(struct inode *inode, const struct daxfs_stat *st)
 		set_const_ops(inode);
 }
 
-struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st)
+struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *st,
+			      struct daxfs_seen seen)
 {
 	struct inode *inode = iget5_locked(sb, (unsigned long)st->ino, is_of, set_of,
 					   (void *)st);
@@ -449,7 +465,7 @@ struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *s
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	if (!daxfs_inode_is_new(inode)) {
-		daxfs_refresh(inode, st);
+		daxfs_refresh(inode, st, seen);
 		return inode;
 	}
 	daxfs_i(inode)->file.ino = st->ino;
@@ -458,17 +474,12 @@ struct inode *daxfs_vfs_inode(struct super_block *sb, const struct daxfs_stat *s
 	if (!daxfs_sbi_of(inode)->constant)
 		inode->i_acl = inode->i_default_acl = ACL_DONT_CACHE;
 	set_ops(inode, st);
-	daxfs_refresh(inode, st);
+	daxfs_refresh(inode, st, seen);
 	unlock_new_inode(inode);
 	return inode;
 }
 
 /* ---- holding them ---- */
-
-static struct mutex *hold_lock(struct inode *inode)
-{
-	return &daxfs_sbi_of(inode)->hold_lock[hash_64(inode->i_ino, 6)];
-}
 
 static int hold_first(struct inode *inode)
 {
@@ -486,12 +497,12 @@ int daxfs_hold(struct inode *inode)
 
 	if (daxfs_sbi_of(inode)->constant)
 		return 0;
-	mutex_lock(hold_lock(inode));
+	mutex_lock(daxfs_hold_lock(inode));
 	if (!ii->holders)
 		r = hold_first(inode);
 	if (!r)
 		ii->holders++;
-	mutex_unlock(hold_lock(inode));
+	mutex_unlock(daxfs_hold_lock(inode));
 	return (int)daxfs_stale(r);
 }
 
@@ -503,13 +514,13 @@ void daxfs_unhold(struct inode *inode)
 
 	if (sbi->constant)
 		return;
-	mutex_lock(hold_lock(inode));
+	mutex_lock(daxfs_hold_lock(inode));
 	if (!--ii->holders) {
 		cx = daxfs_begin(sbi);
 		/* Fails when this host was declared dead: then it has ended. */
 		daxfs_end(sbi, cx, daxfs_close(cx, inode->i_ino));
 	}
-	mutex_unlock(hold_lock(inode));
+	mutex_unlock(daxfs_hold_lock(inode));
 }
 
 int daxfs_keep(struct inode *inode)

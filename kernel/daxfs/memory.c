@@ -233,20 +233,24 @@ void daxfs_mem_close(struct daxfs_mem *mem)
 
 unsigned long daxfs_mem_pfn(const struct daxfs_mem *mem, u64 off)
 {
-	if (mem->kind == DAXFS_MEM_DMABUF)
-		return vmalloc_to_pfn(mem->base + off);
-	return PHYS_PFN(mem->phys + off);
+	const void *at = mem->base + off;
+
+	if (mem->kind != DAXFS_MEM_DMABUF)
+		return PHYS_PFN(mem->phys + off);
+	return is_vmalloc_addr(at) ? vmalloc_to_pfn(at) : PHYS_PFN(virt_to_phys((void *)at));
 }
 
 bool daxfs_mem_pinned(const struct daxfs_mem *mem)
 {
+	int idle;
 	u64 off;
 
 	if (!mem->has_pages)
 		return false;
+	/* Of a page that no file has: the device's own, if it takes any. */
+	idle = page_ref_count(pfn_to_page(daxfs_mem_pfn(mem, 0)));
 	for (off = 0; off < mem->len; off += PAGE_SIZE) {
-		/* One reference is that of the device. */
-		if (page_ref_count(pfn_to_page(daxfs_mem_pfn(mem, off))) > 1)
+		if (page_ref_count(pfn_to_page(daxfs_mem_pfn(mem, off))) > idle)
 			return true;
 		if (!(off & (SZ_16M - 1)))
 			cond_resched();

@@ -25,8 +25,9 @@
  * struct pages, which get_user_pages() then finds, else special, and it fails; it
  * would look for a devmap page without one for ever. Those of 2 MiB are devmap in
  * any case: there it fails, and it would take a special one for ordinary memory.
- * Each first store to a page gives the file a page of its own. The counter rises at that and, as long as such entries are there, at each
- * round, for those who keep copies.
+ * Each first store to a page gives the file a page of its own. The counter rises at
+ * that and, as long as such entries are there, at each round, for those who keep
+ * copies.
  */
 #include <linux/delay.h>
 #include <linux/mm.h>
@@ -48,6 +49,24 @@ struct daxfs_mapped {		/* an inode that is mapped; in sbi->mapped */
 };
 
 /* ---- beginning and ending ---- */
+
+/*
+ * A look at all pages, which may be many: it takes a fiftieth of the keeper's time
+ * at most. Between looks the answer is yes, and memory waits.
+ */
+static bool is_pinned(struct daxfs_sbi *sbi)
+{
+	ktime_t start = ktime_get();
+	bool pinned;
+
+	if (!sbi->mem.has_pages)
+		return false;
+	if (ktime_before(start, sbi->pin_look))
+		return true;
+	pinned = daxfs_mem_pinned(&sbi->mem);
+	sbi->pin_look = ktime_add(start, 50 * ktime_sub(ktime_get(), start));
+	return pinned;
+}
 
 /* What others may reuse. Caller has map_lock. */
 static void show_epoch(struct daxfs_sbi *sbi, u64 epoch)
@@ -523,7 +542,7 @@ void daxfs_zap_changed(struct daxfs_sbi *sbi)
 	list_for_each_entry(m, &sbi->mapped, list)
 		look_at(sbi, m);
 	/* No zap takes a page away from who has it for a transfer. */
-	if (!daxfs_mem_pinned(&sbi->mem)) {
+	if (!is_pinned(sbi)) {
 		show_epoch(sbi, info.epoch - 1);
 		forget_unused(sbi);
 	}

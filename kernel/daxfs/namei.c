@@ -2,11 +2,12 @@
 /*
  * Names: finding, making, linking, renaming, removing; and dentries.
  *
- * Notes: a dentry is a hint. Each use of one looks its name up in the region
- * again, in a section that waits for nobody, so walks under RCU do it, too; it
- * is good if the name still leads to the same inode, or still to none. The
- * attributes come along with that. What another host did is thus seen by the
- * next call that names it.
+ * Notes: a dentry is a hint. Each use of one asks whether another host has changed
+ * any name or right since it was looked up (daxfs_version, a few loads). If so, its
+ * name is looked up in the region again, in a section that waits for nobody, so
+ * walks under RCU do it, too; it is good if the name still leads to the same inode,
+ * or still to none. What another host did is thus seen by the next call that names
+ * it, and what this kernel does the VFS itself keeps track of.
  *
  * The VFS checks permissions on what it knows; the core changes what there is. A
  * name that another host made, or gave to another inode, between the two is an
@@ -20,20 +21,25 @@
 
 /* ---- dentries ---- */
 
-/* Does the name lead to what the VFS thinks? 1, 0, or an error. */
+/*
+ * Does the name lead to what the VFS thinks? 1, 0, or an error. If so, it does at
+ * that version, too, and as long as nobody else changes anything.
+ */
 static int is_good(struct daxfs_cx *cx, const struct inode *dir, const char *name,
-		   u32 len, struct inode *inode)
+		   u32 len, struct dentry *dentry, struct inode *inode,
+		   struct daxfs_seen seen)
 {
 	struct daxfs_stat st;
 	int r = daxfs_lookup(cx, dir->i_ino, name, len, &st);
 
-	if (r == -ENOENT)
-		return !inode;
-	if (r)
+	if (r && r != -ENOENT)
 		return r;
-	if (!inode || inode->i_ino != st.ino || inode->i_generation != st.generation)
+	if (r ? inode != NULL : !inode || inode->i_ino != st.ino ||
+	    inode->i_generation != st.generation)
 		return 0;
-	daxfs_refresh_rights(inode, &st);
+	if (!r)
+		daxfs_refresh_rights(inode, &st, seen);
+	WRITE_ONCE(dentry->d_time, (unsigned long)seen.version);
 	return 1;
 }
 
@@ -45,10 +51,12 @@ static u32 copy_name(struct dentry *dentry, char *to, u32 size)
 {
 	unsigned int seq = raw_seqcount_begin(&dentry->d_seq);
 	u32 len = READ_ONCE(dentry->d_name.len);
+	const unsigned char *from = READ_ONCE(dentry->d_name.name);
 
-	if (len > size)
+	/* The length and the place of one name, before it is read so far. */
+	if (len > size || read_seqcount_retry(&dentry->d_seq, seq))
 		return 0;
-	memcpy(to, READ_ONCE(dentry->d_name.name), len);
+	memcpy(to, from, len);
 	return read_seqcount_retry(&dentry->d_seq, seq) ? 0 : len;
 }
 
@@ -57,6 +65,7 @@ static int revalidate_rcu(struct inode *dir, const struct qstr *name,
 {
 	struct inode *inode = d_inode_rcu(dentry);
 	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
+	struct daxfs_seen seen = daxfs_now(sbi);
 	char copy[DAXFS_NAME_MAX];
 	struct daxfs_cx *cx;
 	u32 len = name ? name->len : copy_name(dentry, copy, sizeof(copy));
@@ -65,7 +74,8 @@ static int revalidate_rcu(struct inode *dir, const struct qstr *name,
 	cx = len ? daxfs_begin_try(sbi) : NULL;
 	if (!cx)
 		return -ECHILD;
-	r = is_good(cx, dir, name ? (const char *)name->name : copy, len, inode);
+	r = is_good(cx, dir, name ? (const char *)name->name : copy, len, dentry, inode,
+		    seen);
 	return daxfs_end(sbi, cx, r) == 1 ? 1 : -ECHILD;
 }
 
@@ -73,19 +83,29 @@ static int revalidate(struct inode *dir, const struct qstr *name,
 		      struct dentry *dentry, unsigned int flags)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
+	u64 v = daxfs_version(sbi);
+	struct daxfs_seen seen;
 	struct daxfs_cx *cx;
 
-	if (IS_ROOT(dentry))
+	if ((v && READ_ONCE(dentry->d_time) == v) || IS_ROOT(dentry))
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return revalidate_rcu(dir, name, dentry);
+	seen = daxfs_now(sbi);
 	cx = daxfs_begin(sbi);
-	return (int)daxfs_end(sbi, cx, is_good(cx, dir, name->name, name->len,
-					       d_inode(dentry)));
+	return (int)daxfs_end(sbi, cx, is_good(cx, dir, name->name, name->len, dentry,
+					       d_inode(dentry), seen));
 }
 DAXFS_D_REVALIDATE(daxfs_revalidate, revalidate)
 
+static int daxfs_d_init(struct dentry *dentry)
+{
+	dentry->d_time = 0;	/* of no version */
+	return 0;
+}
+
 const struct dentry_operations daxfs_dentry_ops = {
+	.d_init		= daxfs_d_init,
 	.d_revalidate	= daxfs_revalidate,
 };
 
@@ -94,7 +114,9 @@ struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
 	const struct qstr *name = &dentry->d_name;
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct inode *inode = NULL;
+	struct dentry *other;
 	struct daxfs_stat st;
 	struct daxfs_cx *cx;
 	s64 r;
@@ -107,8 +129,12 @@ struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
 	if (r && r != -ENOENT)
 		return ERR_PTR(r);
 	if (!r)
-		inode = daxfs_vfs_inode(dir->i_sb, &st);
-	return d_splice_alias(inode, dentry);
+		inode = daxfs_vfs_inode(dir->i_sb, &st, seen);
+	WRITE_ONCE(dentry->d_time, (unsigned long)seen.version);
+	other = d_splice_alias(inode, dentry);
+	if (!IS_ERR_OR_NULL(other))	/* of a directory that was renamed elsewhere */
+		WRITE_ONCE(other->d_time, (unsigned long)seen.version);
+	return other;
 }
 
 /* ---- making ---- */
@@ -129,6 +155,7 @@ static int make(struct inode *dir, struct dentry *dentry,
 		const struct daxfs_new *what)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	struct inode *inode;
 	struct daxfs_stat st;
@@ -139,7 +166,7 @@ static int make(struct inode *dir, struct dentry *dentry,
 	r = daxfs_end(sbi, cx, r);
 	if (r)
 		return (int)r;
-	inode = daxfs_vfs_inode(dir->i_sb, &st);
+	inode = daxfs_vfs_inode(dir->i_sb, &st, seen);
 	if (IS_ERR(inode)) {
 		d_drop(dentry);		/* it is there; the next lookup sees it */
 		return PTR_ERR(inode);
@@ -204,6 +231,7 @@ static int daxfs_tmpfile_op(struct mnt_idmap *idmap, struct inode *dir,
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
 	struct daxfs_file made = { .ino = 0 };
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct daxfs_new what;
 	struct daxfs_stat st;
 	struct daxfs_cx *cx;
@@ -217,7 +245,7 @@ static int daxfs_tmpfile_op(struct mnt_idmap *idmap, struct inode *dir,
 	r = daxfs_end(sbi, cx, r);
 	if (r)
 		return (int)r;
-	inode = daxfs_vfs_inode(dir->i_sb, &st);
+	inode = daxfs_vfs_inode(dir->i_sb, &st, seen);
 	if (IS_ERR(inode)) {
 		cx = daxfs_begin(sbi);
 		daxfs_end(sbi, cx, daxfs_close(cx, st.ino));
@@ -235,6 +263,7 @@ static int daxfs_link_op(struct dentry *old, struct inode *dir,
 			 struct dentry *dentry)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct inode *inode = d_inode(old);
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	struct daxfs_stat st;
@@ -244,7 +273,7 @@ static int daxfs_link_op(struct dentry *old, struct inode *dir,
 	r = daxfs_end(sbi, cx, r);
 	if (r)
 		return (int)r;
-	daxfs_refresh(inode, &st);
+	daxfs_refresh(inode, &st, seen);
 	ihold(inode);
 	d_instantiate(dentry, inode);
 	return 0;

@@ -196,6 +196,7 @@ static int validate_base(struct daxfs_sbi *sbi, struct fs_context *fc)
 
 static int make_root(struct daxfs_sbi *sbi, struct super_block *sb)
 {
+	struct daxfs_seen seen = daxfs_now(sbi);
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	struct daxfs_stat st;
 	struct inode *root;
@@ -206,7 +207,7 @@ static int make_root(struct daxfs_sbi *sbi, struct super_block *sb)
 		return (int)r;
 	if (!S_ISDIR(st.mode))
 		return -EUCLEAN;
-	root = daxfs_vfs_inode(sb, &st);
+	root = daxfs_vfs_inode(sb, &st, seen);
 	if (IS_ERR(root))
 		return PTR_ERR(root);
 	sb->s_root = d_make_root(root);

@@ -41,6 +41,7 @@ static int set(struct inode *inode, const char *name, const void *value, size_t 
 	u32 len = (u32)strlen(name);
 	s64 r;
 
+	daxfs_i(inode)->plain = 0;
 	if (value)
 		r = daxfs_setxattr(cx, inode->i_ino, name, len, value, size, flags);
 	else

@@ -9,8 +9,7 @@
  * host's burial.
  *
  * Protocol: cells never move, buckets only refer to them. A key goes into the
- * first tomb of its own hash (here: of its key) in its run, else into the
- * first EMPTY. In a table with a successor tombs are GONE and EMPTY is SEALED
+ * first tomb of its own hash in its run, else into the first EMPTY. In a table with a successor tombs are GONE and EMPTY is SEALED
  * before a key may enter the successor, and the old run is looked at again
  * after that. Processes: 0 insert, delete (and insert) of K1, 1 insert of K1
  * (and delete, with DEL), 2 migrator of table T0 to T1, 3 lookups of K1 and K2.
@@ -22,7 +21,9 @@
  * -DTWO: a second migration T1 to T2 follows; -DNOLOOK, -DNOP1, -DNOMIG:
  * without process 3, 1, 2; -DBORN: a cell comes to life by a record, which is
  * decided behind its bucket and which others abort if they meet it; -DFIRST: process 0 has inserted K1 and deleted it
- * before, so that there is a tomb.
+ * before, so that there is a tomb; -DTURN: what process 0 inserts once more is
+ * K3, another key of the same hash that nobody else inserts, as the number of an
+ * inode that follows one that is gone.
  * Each of these leaves one measure out and must fail:
  * -DBUG1  a burial leaves no tomb in the table that cells move to
  * -DBUG2  insert into the new table does not close the old run first
@@ -33,16 +34,18 @@
  * -DBUG7  put() does not look whether its cell died when it meets a tomb
  * -DBUG8  nor when it meets a cell of the same hash, where a tomb may have been
  * -DBUG9  (BORN) migration takes a cell that is about to be born for dead
+ * -DBUG10 (TURN) two hosts insert K3: a number is given twice
  */
 #define NT 3
 #ifndef SZ
 #define SZ 5
 #endif
-#define NC 5			/* cells: 0 = K2, 1.. = K1 */
+#define NC 5			/* cells: 0 = K2, 1.. = K1, with TURN the last = K3 */
+#define HASH(k) ((k) != 0)	/* key 0 = K2, 1 = K1, 2 = K3 */
 #define EMPTY 0
 #define SEALED 1
-#define TOMB 2			/* + key */
-#define GONE 4			/* + key */
+#define TOMB 2			/* + hash */
+#define GONE 4			/* + hash */
 #define CELL 16
 #define MOVED 32
 #define NONE 255
@@ -53,12 +56,12 @@ byte B[15];			/* NT*SZ */
 byte nxt[NT];			/* 0 or next table */
 byte root;
 byte val[NC];
-bit key[NC];			/* 0 = K2, 1 = K1 */
+byte key[NC];
 bit retired[NC];
 byte waitset[NC];		/* processes inside a section at retirement */
 byte insec;
-bit pres[2];			/* ghost: key present */
-byte sawP[2], sawA[2];		/* ghost: masks of processes */
+bit pres[3];			/* ghost: key present */
+byte sawP[3], sawA[3];		/* ghost: masks of processes */
 byte ncrash; byte ndone;
 byte burying[4];		/* garbage of the record: cell+1 */
 #ifdef CRASH
@@ -99,7 +102,7 @@ inline lookup(k) {
 }
 /* w: what takes the place of the dead cell's (or empty) bucket value v */
 inline tomb_for(k) {
-	atomic { S; if :: v >= MOVED || nxt[t] -> w = GONE+k :: else -> w = TOMB+k fi }
+	atomic { S; if :: v >= MOVED || nxt[t] -> w = GONE+HASH(k) :: else -> w = TOMB+HASH(k) fi }
 }
 /* scan(k): res 0 at the run's end (at, held: where the key may go), 1 SEALED, 2 EEXIST */
 inline scan(k) {
@@ -111,7 +114,7 @@ inline scan(k) {
 		if
 		:: v == SEALED -> res = 1
 		:: v == EMPTY -> res = 0; if :: at == NONE -> at = i; held = v :: else fi
-		:: v == TOMB+k -> if :: at == NONE -> at = i; held = v :: else fi; i++
+		:: v == TOMB+HASH(k) -> if :: at == NONE -> at = i; held = v :: else fi; i++
 		:: v >= CELL -> x = v & 15; deref(x); if :: key[x] != k -> i++ :: else -> c = 1 fi
 		:: else -> i++
 		fi }
@@ -135,7 +138,7 @@ inline close(k) {
 		if
 		:: v == SEALED -> break
 		:: v == EMPTY -> w = SEALED
-		:: v == TOMB+k -> w = GONE+k
+		:: v == TOMB+HASH(k) -> w = GONE+HASH(k)
 		:: else -> i++
 		fi }
 		if :: w -> atomic { S; if :: B[t*SZ+i] == v -> B[t*SZ+i] = w :: else fi } :: else fi
@@ -233,9 +236,9 @@ inline put(u, y) {
 		if
 		:: w == SEALED || w == CELL+y || w == MOVED+y -> break
 		:: w == EMPTY -> c = 3
-		:: w == TOMB+key[y] || w == GONE+key[y] -> c = 4
+		:: w == TOMB+HASH(key[y]) || w == GONE+HASH(key[y]) -> c = 4
 #ifndef BUG8
-		:: w >= CELL && w != CELL+y && w != MOVED+y && key[w & 15] == key[y] -> c = 4
+		:: w >= CELL && w != CELL+y && w != MOVED+y && HASH(key[w & 15]) == HASH(key[y]) -> c = 4
 #endif
 		:: else -> j++
 		fi }
@@ -266,7 +269,7 @@ inline migrate(a) {
 		if
 		:: c == 1 -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = w; i++ :: else fi; w = 0 }
 		:: c == 2 -> atomic { S; c = val[x] }
-			if :: c == DEAD || c == DEADLIKE -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = GONE+key[x] :: else fi }
+			if :: c == DEAD || c == DEADLIKE -> atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = GONE+HASH(key[x]) :: else fi }
 			:: else -> put(a+1, x); atomic { S; if :: B[(a)*SZ+i] == v -> B[(a)*SZ+i] = MOVED+x :: else fi }
 			fi
 		:: else
@@ -279,10 +282,17 @@ proctype P(byte id) {
 	:: id == 0 ->
 		insert(1, 1); leave();
 		delete(1); leave();
+#ifdef TURN
+		insert(2, 4); leave()
+#else
 #ifdef THIRD
 		insert(1, 4); leave()
 #endif
+#endif
 	:: id == 1 ->
+#ifdef BUG10
+		insert(2, 3); leave();
+#endif
 #ifndef NOP1
 		insert(1, 2); leave();
 #ifdef DEL
@@ -299,7 +309,10 @@ proctype P(byte id) {
 #ifdef TWO
 		enter(); migrate(1); leave()
 #endif
-	:: id == 3 -> lookup(1); leave(); lookup(0); assert(f == 0); leave()
+	:: id == 3 -> lookup(1); leave(); lookup(0); assert(f == 0); leave();
+#ifdef TURN
+		lookup(2); leave()
+#endif
 	fi;
 stopped: ndone++
 }
@@ -307,6 +320,12 @@ init { byte k, m, cnt; byte id = 7, t, i, v, t0, n, w, c;
 	atomic { key[0] = 0; val[0] = LIVE; k = 1;
 		do :: k < NC -> key[k] = 1; val[k] = LIVE; k++ :: else -> break od;
 		B[0] = CELL+0; pres[0] = 1; insec = 0;
+#ifdef TURN
+		key[4] = 2;
+#endif
+#ifdef BUG10
+		key[3] = 2;
+#endif
 #ifdef FIRST
 		B[1] = TOMB+1; val[3] = DEAD; retired[3] = 1;
 #endif
@@ -327,15 +346,15 @@ init { byte k, m, cnt; byte id = 7, t, i, v, t0, n, w, c;
 			n = burying[m]-1; bury(n, 1) :: else fi; m++
 	:: else -> break od;
 	atomic { cnt = 0; t = root; n = 0;
-		m = 0;	/* live cells of K1 that can be reached: as many as there should be */
+		m = 0;	/* live cells that can be reached: as many as there should be */
 		do
 		:: i = 0;
 		   do :: i < SZ -> v = B[t*SZ+i];
 			if :: v >= CELL -> assert(!retired[v & 15]) :: else fi;
-			if :: v >= CELL && val[v & 15] == LIVE && key[v & 15] == 1 && !(m & (1<<(v & 15))) -> cnt++; m = m | (1<<(v & 15)) :: else fi;
+			if :: v >= CELL && val[v & 15] == LIVE && key[v & 15] && !(m & (1<<(v & 15))) -> cnt++; m = m | (1<<(v & 15)) :: else fi;
 			i++ :: else -> break od;
 		   if :: nxt[t] -> t = nxt[t] :: else -> break fi
 		od;
-		assert(cnt == pres[1]) }
+		assert(cnt == pres[1] + pres[2]) }
 stopped: skip
 }

@@ -10,7 +10,9 @@
  *
  * Protocol: only the owner puts references to its record into words; anybody
  * else may only abort it (CAS of its status) or clean up after the decision.
- * Who copied an entry looks at seq again before he trusts it.
+ * Who copied an entry looks at seq again before he trusts it. A count that has
+ * changed is no reason to begin again: its owner makes the entry anew before
+ * he claims the word, which is when others may look at it.
  *
  * spin -a -DRENAME -DCRASH names.pml
  * -DRENAME: 0 rename(A, B), 1 unlink(B), 2 lookups, 3 (-DLINK) link
@@ -23,6 +25,7 @@
  * Each of these leaves one measure out and must fail:
  * -DBUG2  who finishes a record takes it for committed without a look
  * -DBUG3  (with REUSE) a reader does not compare seq after copying an entry
+ * -DBUG4  (with RMDIR) the count of a directory that is dead is made anew, too
  */
 #define NW 8
 #ifndef TRIES
@@ -61,6 +64,20 @@
 #define W0 0
 #define W1 1
 #define INV assert(G[W0] == (G[W1] & 3));
+#endif
+/* The word at hand is one that the operation only adds to. */
+#ifdef RENAME
+#define COUNT (w0 == DS)
+#endif
+#ifdef RMDIR
+#ifdef BUG4
+#define COUNT (w0 == DS && id != 0)
+#else
+#define COUNT (w0 == DS && id != 0 && v != 7)
+#endif
+#endif
+#ifndef COUNT
+#define COUNT 0
 #endif
 byte W[NW]; byte G[NW];
 byte st[4];			/* seq*4 + state */
@@ -117,8 +134,12 @@ inline opdo() {
 	do
 	:: atomic { i < ne[id] && win -> S; w0 = ea[id*4+i]-1;
 		v = W[w0]; if :: v == eo[id*4+i] -> W[w0] = REFOF(id, seq); i++; v = 255
-			:: v != eo[id*4+i] && v < REF -> win = 0; v = 255 :: else fi }
-		if :: v == 255 :: else -> resolve(w0) fi
+			:: v != eo[id*4+i] && v < REF && !COUNT -> win = 0; v = 255 :: else fi }
+		if :: v == 255
+		:: v >= REF && v != 255 -> resolve(w0)
+		:: v < REF -> atomic { S; en[id*4+i] = v + en[id*4+i] - eo[id*4+i] }
+			atomic { S; eo[id*4+i] = v; v = 0 }
+		fi
 	:: atomic { !(i < ne[id] && win) -> break }
 	od;
 	atomic { S; if :: st[id] == seq*4+ACTIVE -> if

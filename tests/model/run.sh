@@ -23,6 +23,10 @@ bug index   -DFIRST -DBUG5
 bug index   -DTHIRD -DDEL -DNOMIG -DBUG6
 bug index   -DTHIRD -DFIRST -DNOLOOK -DBUG7
 bug index   -DNOLOOK -DBUG8
+ok  index   -DTURN -DNOP1 -DNOLOOK -DCRASH
+bug index   -DTURN -DNOP1 -DNOLOOK -DBUG4
+bug index   -DTURN -DNOP1 -DNOLOOK -DBUG8
+bug index   -DTURN -DNOP1 -DNOLOOK -DBUG10
 ok  index   -DBORN -DNOLOOK -DNOP1
 bug index   -DBORN -DNOLOOK -DNOP1 -DBUG9
 big names   -DRENAME -DCRASH -DONEREC -DTRIES=1
@@ -31,6 +35,7 @@ ok  names   -DMOVES -DTRIES=1
 big names   -DREUSE
 bug names   -DRENAME -DCRASH -DBUG2
 bug names   -DREUSE -DBUG3
+bug names   -DRMDIR -DTRIES=1 -DBUG4
 ok  cut     -DCRASH
 bug cut     -DBUG1
 bug cut     -DBUG2
@@ -113,6 +118,7 @@ bug slab    -DCRASH -DBUG6
 big slab    -DCRASH
 big slab    -DTURNS=2 -DUSES=3
 bug index   -DTWO -DBUG3
+big index   -DTURN -DNOP1
 big index   -DFIRST -DNOLOOK
 big index   -DCRASH -DNOLOOK -DTHIRD
 big index   -DCRASH -DNOLOOK -DTWO

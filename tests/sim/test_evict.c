@@ -304,6 +304,7 @@ static const struct {
 	{ "chmod again", 1 },
 	{ "base: chmod", 1 },
 	/* the CAS of attr_off, as theirs */
+	{ "set-id bits go", 1 },
 	{ "chmod with attributes", 1 },
 	{ "chmod with an access list", 1 },
 	{ "set attribute", 1 },

@@ -700,6 +700,34 @@ int world_dump(struct daxfs_cx *cx, struct log *log)
 	return r ? r : dump_dir(&d, DAXFS_ROOT_INO, "", 0);
 }
 
+static int rights_dir(struct daxfs_cx *cx, struct log *log, u64 dir,
+		      const char *path, u32 depth)
+{
+	struct names *n = &names_of[depth];
+	struct daxfs_stat st;
+	char sub[DEPTH * 64];
+	int r = depth == DEPTH ? -ELOOP : list_sorted(cx, dir, n);
+
+	for (u32 i = 0; i < n->nr && !r; i++) {
+		const struct daxfs_dirent *de = &n->de[i];
+
+		r = daxfs_lookup(cx, dir, de->name, de->name_len, &st);
+		if (r)
+			break;
+		log_add(log, "%s/%s %llu %o %u %u\n", path, de->name,
+			(unsigned long long)st.ino, st.mode, st.uid, st.gid);
+		snprintf(sub, sizeof(sub), "%s/%.60s", path, de->name);
+		if (S_ISDIR(st.mode))
+			r = rights_dir(cx, log, st.ino, sub, depth + 1);
+	}
+	return r;
+}
+
+int world_rights(struct daxfs_cx *cx, struct log *log)
+{
+	return rights_dir(cx, log, DAXFS_ROOT_INO, "", 0);
+}
+
 static int empty_dir(struct daxfs_cx *cx, u64 dir, u32 depth)
 {
 	struct names *n = &names_of[depth];

@@ -105,6 +105,8 @@ int w_removexattr(struct daxfs_cx *cx, const char *path, const char *name);
 
 /* All that a user can see but times: names, types, links, sizes, content. */
 int world_dump(struct daxfs_cx *cx, struct log *log);
+/* Of each name its inode, mode, owner and group: what daxfs_watch_look() is about. */
+int world_rights(struct daxfs_cx *cx, struct log *log);
 /* A number for the content of a file. -EILSEQ: bytes that nobody has written. */
 s64 w_content(struct daxfs_cx *cx, const char *path);
 /* Bytes of a file from off on that are not 0. */

@@ -526,6 +526,18 @@ int meet_start(struct meet *board, u32 nr, const char *top)
 	return settle_slice(top);
 }
 
+/* Of one call it is not known whether it came true, nor which one it was. */
+void meet_died(struct meet *board, u32 nr)
+{
+	u32 k;
+
+	for (k = 0; k < MEET_NAMES; k++) {
+		board->maybe_made[k]++;
+		board->maybe_removed[k]++;
+	}
+	board->leftover[nr] = 1;
+}
+
 int meet_step(const char *top)
 {
 	int r;

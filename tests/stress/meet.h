@@ -37,6 +37,8 @@ struct meet {
 void meet_make(struct meet *b, u32 workers, const char *top);
 /* Worker nr begins, or begins again: its slice is what is there. */
 int meet_start(struct meet *b, u32 nr, const char *top);
+/* It died itself, at any moment, not its server. */
+void meet_died(struct meet *b, u32 nr);
 /* 0, or the negative errno of a server that has died. */
 int meet_step(const char *top);
 /* Nobody works: compare, then begin counting and logs anew. */

@@ -19,6 +19,8 @@
 #define ORACLE_NAMES	6u
 #define ORACLE_WINDOW	(24u * 1024)	/* content is kept for so much */
 
+#define ORACLE_DONE	2u	/* the worker died as it took that down */
+
 enum oracle_type { ORACLE_NONE, ORACLE_FILE, ORACLE_DIR, ORACLE_LINK };
 
 struct oracle_obj {		/* an inode */
@@ -41,7 +43,7 @@ struct oracle_state {
 
 struct oracle {
 	struct oracle_state now, next;
-	u32 pending;		/* next may have come true */
+	u32 pending;		/* next may have come true; ORACLE_DONE: it has */
 	u32 content;		/* ... and writes into obj or appends to it */
 	u32 in_place;		/* ... and is a write of [from, to) into obj */
 	u32 obj;

@@ -38,6 +38,39 @@ shm_file() { # NAME SIZE: one that is no region yet
 	truncate -s "$2" "$SHM/$1"
 }
 
+# An empty region, and 16 MiB of zeros behind it: by that memory programs on
+# several hosts can tell each other what the region is not to be asked for.
+region_with_channel() { # NAME MIB
+	rm -f "$SHM/$1"
+	mkdaxfs --empty -q -r "$SHM/$1" -s "$2M" && truncate -s $(($2 + 16))M "$SHM/$1"
+}
+
+# Begin a guest's script: the module, the region at /tmp/m, and CHANNEL, which is
+# an offset in /dev/mem.
+mounts_region() { # [OPTIONS]
+	cat <<E
+PATH=\$BUILD:\$PATH
+CHANNEL=\$((DAXFS_PHYS + DAXFS_SIZE - (16 << 20)))
+echo "\$GUEST" >/proc/sys/kernel/hostname
+insmod "$(module)" && mkdir /tmp/m || exit
+mount -t daxfs -o "phys=\$DAXFS_PHYS,size=\$((DAXFS_SIZE - (16 << 20)))${1:+,$1}" \
+	none /tmp/m || exit
+echo "is mounted"
+E
+}
+
+# The guest is dead, and that is said: what it had in the region is given back.
+evict() { # NAME GUEST
+	daxfs-inspect evict -r "$SHM/$1" "$2:0"
+}
+
+# Nobody has it in use, and it is as it should be.
+region_is_clean() { # NAME
+	fsck.daxfs -n "$SHM/$1" >"$WORK/fsck" 2>&1 && return
+	cat "$WORK/fsck"
+	return 1
+}
+
 # ---- guests ----
 
 # Starts one. Options are run-vm.sh's; the script comes from standard input.
@@ -54,6 +87,7 @@ guest() { # NAME [OPTION...] [-- ARGUMENT...]
 	rm -f "$WORK/$name".{pid,rc,console}
 	: >"$WORK/$name.out"
 	"$TOP/scripts/run-vm.sh" --kernel "$KERNEL" --share "$SHARE" \
+		--env "GUEST=$name" \
 		--limit $((120 * SLOW)) --pidfile "$WORK/$name.pid" \
 		--console "$WORK/$name.console" ${options[@]+"${options[@]}"} \
 		"$WORK/$name.sh" "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" &
@@ -122,6 +156,19 @@ build_module() { # FOLDER NAME
 
 not() { # COMMAND...
 	! "$@"
+}
+
+# Cases that a guest has counted itself, at least LEAST of them: lines "ok NAME"
+# and "not ok NAME" of what it printed, and "#" with what explains them.
+count_cases() { # WHAT NAME LEAST
+	local ok bad
+
+	grep -E '^(ok|not ok|#) ' "$WORK/$2.out" | sed -E "s/^(not )?ok /&$1: /"
+	ok=$(grep -c '^ok ' "$WORK/$2.out")
+	bad=$(grep -c '^not ok ' "$WORK/$2.out")
+	PASSED=$((PASSED + ok))
+	FAILED=$((FAILED + bad))
+	[ $((ok + bad)) -ge "$3" ] || t "$1: at least $3 cases" false
 }
 
 # It sources tests/lib.sh: its cases, LEAST of them, count as ours.
