@@ -72,8 +72,8 @@ static int open_phys(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 	if (IS_ERR(base))
 		return PTR_ERR(base);
 	if (!base) {
-		errorf(fc, "daxfs: the range cannot be mapped: is there memory?");
-		return -ENXIO;
+		errorf(fc, "daxfs: the kernel could not map the range: has it too little memory?");
+		return -ENOMEM;
 	}
 	mem->base = base;
 	return 0;

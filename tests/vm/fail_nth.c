@@ -7,7 +7,8 @@
  * that meets it succeeds or says ENOMEM; what it was to do is then done without.
  * Exit: 0, 1 something else happened, 2 usage, 77 no such kernel.
  *
- * usage: fail_nth DIR OPTIONS: mounts daxfs there with OPTIONS, and unmounts it
+ * usage: fail_nth DIR OPTIONS [OPERATION]: mounts daxfs there with OPTIONS, and
+ *        unmounts it
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -424,6 +425,8 @@ static void sweep_mount(void)
 		if (!r && hit)
 			must(umount(dir), "umount");
 	} while (count("mount", n++, r, hit));
+	if (r)
+		errx(1, "not mounted: no more to do");
 }
 
 static void sweep_umount(void)
@@ -445,21 +448,26 @@ static void sweep_umount(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
-		errx(2, "usage: fail_nth DIR OPTIONS");
+	if (argc < 3 || argc > 4)
+		errx(2, "usage: fail_nth DIR OPTIONS [OPERATION]");
 	dir = argv[1];
 	options = argv[2];
 	nth = open("/proc/self/fail-nth", O_RDWR);
 	if (nth < 0)
 		errx(77, "this kernel has no fault injection");
-	sweep_mount();
+	if (argc == 4)
+		must(-do_mount(), "mount");
+	else
+		sweep_mount();
 	must(chdir(dir), dir);
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
-		sweep(ops[i].name, ops[i].run);
+		if (argc == 3 || !strcmp(ops[i].name, argv[3]))
+			sweep(ops[i].name, ops[i].run);
 	wipe();
 	must(chdir("/"), "/");
 	must(umount(dir), "umount");
-	sweep_umount();
+	if (argc == 3)
+		sweep_umount();
 	printf("%u allocations failed, %u times a wrong answer\n", injected, failed);
 	return failed != 0;
 }

@@ -14,10 +14,10 @@
 need_guests
 [ "$KERNEL" != debug ] || VM_LONG=1
 SEED=${HOSTILE_SEED:-1}
-RANDOM_NR=$((VM_LONG ? 60 : 8))
+RANDOM_NR=$((VM_LONG ? 40 : 8))
 SECONDS_OF_FLIPS=$((VM_LONG ? 60 * SLOW : 10))
 PIECE=$((4 << 20))
-LIMIT=$((VM_LONG ? 1500 : 280))
+LIMIT=$((VM_LONG ? 1700 : 280))
 
 echo "seed $SEED"
 mkdir "$WORK/images"
@@ -50,12 +50,11 @@ good() {
 		mkdaxfs -q -d "$WORK/tree" -B 512 -r "$SHM/good" -s "$PIECE"
 }
 
-# Used by the library first, so that there is something in its overlay.
+# Changed by the library first, so that there is something in its overlay.
 flipped() {
 	local i
 
-	mkdaxfs -q -E -B 512 -r "$SHM/used" -s "$PIECE" && stress_core -t 1 -n 2 -r "$SHM/used" \
-		>/dev/null 2>&1
+	lib_walk "$SHM/good" || return 1
 	for ((i = SEED; i < SEED + RANDOM_NR; i++)); do
 		cp "$SHM/good" "$WORK/images/flipped-$i" &&
 			region_flip "$WORK/images/flipped-$i" "$i" $((1 << i % 10)) || return 1
@@ -86,14 +85,18 @@ need "a good region" good
 t "the same with bits flipped" flipped
 need "all in one range" range
 
-guest hostile --reserved "$SHM/range" --env MODULE="$(module)" --limit "$LIMIT" <<'E'
+guest hostile --reserved "$SHM/range" --env MODULE="$(module)" --limit "$LIMIT" \
+	-- "$VM_LONG" <<'E'
 PATH=$BUILD:$PATH
 cd /tmp && mkdir m && insmod "$MODULE" || exit 1
 mounted=0
 refused=0
+nr=0
 while read -r mib size name; do
-	for options in ro validate pages; do
-		[ "$options" != pages ] || [ $((mounted % 4)) -eq 0 ] || options=noatime
+	for options in ro validate pages noatime; do
+		# Each way with every image in the long form, else one for each.
+		nr=$((nr + 1))
+		[ "$1" -gt 0 ] || [ $((nr % 5)) -eq 0 ] || continue
 		if mount -i -t daxfs -o "phys=$((DAXFS_PHYS + (mib << 20))),size=$size,$options" \
 			none m 2>/dev/null; then
 			mounted=$((mounted + 1))

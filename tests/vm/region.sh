@@ -203,9 +203,10 @@ t "umount" umount m
 
 # ---- the tools ----
 
-t "mkdaxfs makes and mounts" mkdaxfs -q -d "$SHARE/tree" -p "$(at 96)" -s 32M -m "$m"
+# A source on the root: reads of the shared folder do not go straight into /dev/mem.
+t "mkdaxfs makes and mounts" mkdaxfs -q -d "$TOP/kernel" -p "$(at 96)" -s 32M -m "$m"
 t "by the module" grep -q " $m daxfs " /proc/mounts
-t "it is the tree" equal m
+t "it is the tree" diff -r "$TOP/kernel" m
 t "in use" refuses 1 "in use" mkdaxfs -E -q -f -p "$(at 96)" -s 32M -m "$WORK/m2"
 t "umount" umount m
 t "mount.daxfs: a range as source" mount.daxfs "phys:$(at 96):32M" "$m" -o noatime,nosuid
@@ -228,5 +229,5 @@ t "no complaint of the module" not sh -c 'dmesg | grep -E "daxfs: none: |daxfs: 
 t "unloaded" rmmod daxfs
 finish
 E
-cases_of region 100
+cases_of region 85
 finish
