@@ -35,7 +35,7 @@ static void *map_pages(struct daxfs_mem *mem, struct fs_context *fc)
 	pgmap->nr_range = 1;
 	base = memremap_pages(pgmap, NUMA_NO_NODE);
 	if (IS_ERR(base)) {
-		errorf(fc, "daxfs: no struct pages (error %ld): align the range to 2 MiB, or leave pages out",
+		errorf(fc, "daxfs: no struct pages (error %ld): align to 2 MiB or drop pages",
 		       PTR_ERR(base));
 		kfree(pgmap);
 		return base;
@@ -59,7 +59,7 @@ static int open_phys(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 	}
 	if (region_intersects(opts->phys, opts->size, IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT) {
-		errorf(fc, "daxfs: the range is in use by this kernel: reserve it first (memmap=SIZE$ADDRESS)");
+		errorf(fc, "daxfs: this kernel uses that range: reserve it (memmap=SIZE$ADDR)");
 		return -EBUSY;
 	}
 	mem->kind = DAXFS_MEM_PHYS;
@@ -123,7 +123,7 @@ static int open_pmem(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 		return -ENOMEM;
 	r = daxfs_bdev_open(opts->dev, &pm->file);
 	if (r) {
-		errorf(fc, "daxfs: %s: no block device (error %d); /dev/daxX.Y needs mount.daxfs(8)",
+		errorf(fc, "daxfs: %s: no block device (error %d); for daxX.Y see mount.daxfs",
 		       opts->dev, r);
 		goto out_free;
 	}
@@ -199,7 +199,7 @@ int daxfs_mem_open(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 
 	memset(mem, 0, sizeof(*mem));
 	if (!!opts->dmabuf + !!opts->dev + opts->has_phys != 1)
-		return invalf(fc, "daxfs: name one memory: phys=ADDR,size=SIZE or dev=/dev/pmemN or dmabuf");
+		return invalf(fc, "daxfs: name one memory: phys=,size= or dev=/dev/pmemN or dmabuf");
 	if (opts->pages && !opts->has_phys)
 		return invalf(fc, "daxfs: the option pages is for phys= alone");
 	if (opts->dmabuf)

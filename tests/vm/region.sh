@@ -77,9 +77,9 @@ logged() { # REGEX OPTIONS
 
 # ---- what is refused ----
 
-t "System RAM" wrong "in use by this kernel" phys=0x1000000,size=64M
-t "a range that is RAM at its end" wrong "is memory of this kernel" phys=0,size=1G
-t "... in the log" logged "is memory of this kernel" phys=0x1000000,size=64M
+t "System RAM" wrong "this kernel uses that range" phys=0x1000000,size=64M
+t "a range that is RAM at its end" wrong "this kernel uses that range" phys=0,size=1G
+t "... in the log" logged "this kernel uses that range" phys=0x1000000,size=64M
 t "an address without a size" logged "needs size=" phys=0x100000000
 t "an address between pages" logged "multiples of 4096" phys=0x100000001,size=64M
 t "a size between pages" logged "multiples of 4096" phys=0x100000000,size=5000
