@@ -199,7 +199,7 @@ int daxfs_mem_open(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 
 	memset(mem, 0, sizeof(*mem));
 	if (!!opts->dmabuf + !!opts->dev + opts->has_phys != 1)
-		return invalf(fc, "daxfs: name one memory: phys=,size= or dev=/dev/pmemN or dmabuf");
+		return invalf(fc, "daxfs: name one memory: phys=,size= or dev= or dmabuf");
 	if (opts->pages && !opts->has_phys)
 		return invalf(fc, "daxfs: the option pages is for phys= alone");
 	if (opts->dmabuf)
