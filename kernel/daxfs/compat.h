@@ -55,6 +55,16 @@ static inline void memunmap_pages(struct dev_pagemap *pgmap)
 }
 #endif
 
+/* 6.18: before, with the pagemap that the caller has already. */
+static inline struct dev_pagemap *daxfs_pagemap_at(unsigned long pfn)
+{
+#ifdef DAXFS_HAS_PAGEMAP_BY_PFN
+	return get_dev_pagemap(pfn);
+#else
+	return get_dev_pagemap(pfn, NULL);
+#endif
+}
+
 /* ---- mounts that map owners ---- */
 
 /* 6.3: before, operations were given a user namespace in its place. */
