@@ -68,9 +68,9 @@ wrong() { # REGEX OPTIONS
 }
 # By the old system call, whose reasons are in the log. No busybox here: mount(8) finds
 # no helper in a guest.
-logged() { # REGEX OPTIONS
+logged() { # REGEX OPTIONS [DIR]
 	dmesg -C
-	! mount -i -t daxfs -o "$2" none m 2>err && dmesg | grep -E "daxfs: .*$1" && return
+	! mount -i -t daxfs -o "$2" none "${3:-m}" 2>err && dmesg | grep -E "daxfs: .*$1" && return
 	dmesg
 	return 1
 }
@@ -182,7 +182,7 @@ t "nor in a user namespace" sh -c 'unshare -Ur region_fd get m; [ $? = 10 ]'
 t "it keeps the memory beyond umount" region_fd hold m umount m
 t "with struct pages" mounts "$one,pages"
 t "it is the region" region_fd check m
-t "but once" sh -c "! mount -i -t daxfs -o $one,pages none m2 && dmesg | grep 'has struct pages already'"
+t "but once" logged "has struct pages already" "$one,pages" m2
 t "another without" mounts "$one" m2
 t "umount" umount m2
 t "and keeps them" region_fd hold m umount m
