@@ -55,6 +55,13 @@ static inline void memunmap_pages(struct dev_pagemap *pgmap)
 }
 #endif
 
+/* 6.18: before, with the pagemap that the caller has already. */
+#ifdef DAXFS_HAS_PAGEMAP_BY_PFN
+#define daxfs_pagemap_at(pfn)	get_dev_pagemap(pfn)
+#else
+#define daxfs_pagemap_at(pfn)	get_dev_pagemap(pfn, NULL)
+#endif
+
 /* ---- mounts that map owners ---- */
 
 /* 6.3: before, operations were given a user namespace in its place. */

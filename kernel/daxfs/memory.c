@@ -22,11 +22,35 @@ MODULE_IMPORT_NS("DMA_BUF");
 
 /* ---- a range of physical addresses ---- */
 
+/* A wrong option is no fault of the kernel, and memremap_pages() would warn of one. */
+static int may_map_pages(const struct daxfs_mem *mem, struct fs_context *fc)
+{
+	struct dev_pagemap *other;
+
+	if (!IS_ALIGNED(mem->phys | mem->len, memremap_compat_align())) {
+		errorf(fc, "daxfs: struct pages need multiples of %lu: align, or drop pages",
+		       memremap_compat_align());
+		return -EINVAL;
+	}
+	other = daxfs_pagemap_at(PHYS_PFN(mem->phys));
+	if (!other)
+		other = daxfs_pagemap_at(PHYS_PFN(mem->phys + mem->len - 1));
+	if (!other)
+		return 0;
+	put_dev_pagemap(other);
+	errorf(fc, "daxfs: the range has struct pages already: drop pages");
+	return -EBUSY;
+}
+
 static void *map_pages(struct daxfs_mem *mem, struct fs_context *fc)
 {
-	struct dev_pagemap *pgmap = kzalloc(sizeof(*pgmap), GFP_KERNEL);
+	struct dev_pagemap *pgmap;
 	void *base;
+	int r = may_map_pages(mem, fc);
 
+	if (r)
+		return ERR_PTR(r);
+	pgmap = kzalloc(sizeof(*pgmap), GFP_KERNEL);
 	if (!pgmap)
 		return ERR_PTR(-ENOMEM);
 	pgmap->type = MEMORY_DEVICE_GENERIC;
@@ -35,7 +59,7 @@ static void *map_pages(struct daxfs_mem *mem, struct fs_context *fc)
 	pgmap->nr_range = 1;
 	base = memremap_pages(pgmap, NUMA_NO_NODE);
 	if (IS_ERR(base)) {
-		errorf(fc, "daxfs: no struct pages (error %ld): align to 2 MiB or drop pages",
+		errorf(fc, "daxfs: no struct pages (error %ld): drop the option pages",
 		       PTR_ERR(base));
 		kfree(pgmap);
 		return base;

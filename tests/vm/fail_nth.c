@@ -455,6 +455,8 @@ int main(int argc, char **argv)
 	nth = open("/proc/self/fail-nth", O_RDWR);
 	if (nth < 0)
 		errx(77, "this kernel has no fault injection");
+	if (mlockall(MCL_CURRENT))	/* its own pages are not to be looked for */
+		err(1, "mlockall");
 	if (argc == 4)
 		must(-do_mount(), "mount");
 	else

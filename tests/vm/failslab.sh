@@ -18,7 +18,7 @@ need "a region" mkdaxfs -q -E -r "$SHM/range" -s "$SIZE"
 guest fails --reserved "$SHM/range" --env MODULE="$(module)" --limit 1500 \
 	--allow 'Call Trace|vmalloc error|page allocation failure' <<'E'
 PATH=$BUILD:$PATH
-cd /tmp && mkdir m && insmod "$MODULE" || exit 1
+cd /tmp && insmod "$MODULE" || exit 1
 options=phys=$DAXFS_PHYS,size=$DAXFS_SIZE
 debug=/sys/kernel/debug
 set_all() { # NAME VALUE: of both kinds of allocations
@@ -29,23 +29,32 @@ set_all verbose 0
 set_all ignore-gfp-wait N
 echo 0 >$debug/fail_page_alloc/min-order
 echo N >$debug/fail_page_alloc/ignore-gfp-highmem
-fail_nth /tmp/m "$options" || { echo "FAILED"; umount m; }
+# The root is of 9p, which is not for tests of its own to break: programs see another.
+root=/tmp/root
+mkdir -p $root/proc $root/m
+for program in fail_nth use_tree; do
+	cp "$BUILD/$program" $root/
+	cp -L --parents $(ldd "$BUILD/$program" | grep -o '/[^ ]*') $root/
+done
+mount --bind /proc $root/proc
+fail_nth() { chroot $root /fail_nth "$@"; }
+
+fail_nth /m "$options" || { echo "FAILED"; umount $root/m; }
 fsck.daxfs -n "phys:$DAXFS_PHYS:$DAXFS_SIZE" || echo "FAILED: damaged"
 
 # At random, of one task alone.
-may_fail() { (echo 1 >/proc/self/make-it-fail && exec "$@"); }
 set_all task-filter Y
-mount -i -t daxfs -o "$options,pages" none m || exit 1
+mount -i -t daxfs -o "$options,pages" none $root/m || exit 1
 for how in "5 1 0" "100 97 0" "100 1 1000"; do
 	read -r probability interval space <<<"$how"
 	set_all interval "$interval"
 	set_all space "$space"
 	set_all times -1
 	set_all probability "$probability"
-	may_fail use_tree -n 30 m || echo "FAILED: $how"
+	chroot $root /use_tree -f -n 30 /m || echo "FAILED: $how"
 	set_all probability 0
 done
-umount m || echo "FAILED to unmount"
+umount $root/m || echo "FAILED to unmount"
 fsck.daxfs -n "phys:$DAXFS_PHYS:$DAXFS_SIZE" || echo "FAILED: damaged"
 rmmod daxfs || echo "FAILED to unload"
 E

@@ -62,17 +62,21 @@ flipped() {
 }
 
 # All in a row, in pieces; the guest is told their names.
+round_up() { # NUMBER TO
+	echo $((($1 + $2 - 1) / $2 * $2))
+}
+
 range() {
-	local f
+	local f end
 
 	shm_file range 2M
 	for f in "$WORK"/images/*; do
-		truncate -s $(((($(stat -c %s "$f") + 4095) / 4096) * 4096)) "$f"
-		echo "$(($(stat -c %s "$SHM/range") >> 20)) $(stat -c %s "$f") ${f##*/}" \
-			>>"$SHARE/list"
+		truncate -s "$(round_up "$(stat -c %s "$f")" 4096)" "$f"
+		end=$(stat -c %s "$SHM/range")
+		echo "$((end >> 20)) $(stat -c %s "$f") ${f##*/}" >>"$SHARE/list"
 		dd if="$f" of="$SHM/range" bs=1M oflag=append conv=notrunc status=none
-		truncate -s $((($(stat -c %s "$SHM/range") + 2097151) / 2097152 * 2097152)) \
-			"$SHM/range"
+		end=$(stat -c %s "$SHM/range")
+		truncate -s "$(round_up "$end" $((2 << 20)))" "$SHM/range"
 	done
 	rm -r "$WORK/images"
 }
@@ -97,6 +101,7 @@ while read -r mib size name; do
 		# Each way with every image in the long form, else one for each.
 		nr=$((nr + 1))
 		[ "$1" -gt 0 ] || [ $((nr % 5)) -eq 0 ] || continue
+		[ "$options" != pages ] || size=$(((size + 2097151) / 2097152 * 2097152))
 		if mount -i -t daxfs -o "phys=$((DAXFS_PHYS + (mib << 20))),size=$size,$options" \
 			none m 2>/dev/null; then
 			mounted=$((mounted + 1))

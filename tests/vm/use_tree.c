@@ -6,7 +6,8 @@
  * answer. Only its end counts, and what the kernel says meanwhile. It looks at no
  * more than NODES names, so that a directory without an end has one here. Prints
  * how many calls were made and how many failed. -r: looks, and changes nothing. -n N:
- * N times, and what there is then is made anew. Exit: 0, 2 usage.
+ * N times, and what there is then is made anew. -f: allocations of the kernel may
+ * fail, as /sys/kernel/debug says (fault injection of this task). Exit: 0, 2 usage.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -250,21 +251,33 @@ static void make(const char *top)
 	close(dir);
 }
 
+/* Its own pages are there already. */
+static void let_fail(void)
+{
+	int fd = open("/proc/self/make-it-fail", O_WRONLY);
+
+	if (mlockall(MCL_CURRENT) || fd < 0 || write(fd, "1", 1) != 1)
+		err(2, "make-it-fail");
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct statvfs fs;
 	int c, rounds = 1;
 
-	while ((c = getopt(argc, argv, "rn:")) != -1) {
+	while ((c = getopt(argc, argv, "frn:")) != -1) {
 		if (c == 'r')
 			rdonly = 1;
+		else if (c == 'f')
+			let_fail();
 		else if (c == 'n')
 			rounds = atoi(optarg);
 		else
 			return 2;
 	}
 	if (optind != argc - 1)
-		errx(2, "usage: use_tree [-r] [-n ROUNDS] DIR");
+		errx(2, "usage: use_tree [-f] [-r] [-n ROUNDS] DIR");
 	signal(SIGBUS, on_bus);
 	memset(buf, 'x', sizeof(buf));
 	for (int i = 0; i < rounds; i++) {
