@@ -28,7 +28,7 @@ static int may_map_pages(const struct daxfs_mem *mem, struct fs_context *fc)
 	struct dev_pagemap *other;
 
 	if (!IS_ALIGNED(mem->phys | mem->len, memremap_compat_align())) {
-		errorf(fc, "daxfs: address and size have to be multiples of %lu for struct pages: align them, or mount without the option pages",
+		errorf(fc, "daxfs: for struct pages address and size are multiples of %lu: mount without the option pages",
 		       memremap_compat_align());
 		return -EINVAL;
 	}
@@ -38,7 +38,7 @@ static int may_map_pages(const struct daxfs_mem *mem, struct fs_context *fc)
 	if (!other)
 		return 0;
 	put_dev_pagemap(other);
-	errorf(fc, "daxfs: the range has struct pages already, by another mount or a driver: mount without the option pages");
+	errorf(fc, "daxfs: the range has struct pages already: mount without the option pages");
 	return -EBUSY;
 }
 
