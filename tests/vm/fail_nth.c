@@ -158,8 +158,11 @@ static int fd_fallocate(int fd)
 
 static int fd_map(int fd)
 {
-	char *p = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *p;
 
+	if (ftruncate(fd, 4 << 20))
+		return errno;
+	p = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return errno;
 	for (size_t at = 0; at < 4 << 20; at += 1 << 20)
@@ -450,6 +453,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 3 || argc > 4)
 		errx(2, "usage: fail_nth DIR OPTIONS [OPERATION]");
+	setlinebuf(stdout);
 	dir = argv[1];
 	options = argv[2];
 	nth = open("/proc/self/fail-nth", O_RDWR);
