@@ -51,7 +51,7 @@ for how in "5 1 0" "100 97 0" "100 1 1000"; do
 	set_all space "$space"
 	set_all times -1
 	set_all probability "$probability"
-	chroot $root /use_tree -f -n 30 /m || echo "FAILED: $how"
+	chroot $root /use_tree -f -n 8 /m || echo "FAILED: $how"
 	set_all probability 0
 done
 umount $root/m || echo "FAILED to unmount"

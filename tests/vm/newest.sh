@@ -14,8 +14,8 @@
 [ "$(id -u)" -eq 0 ] || give_up "chroot needs root"
 command -v apt-get >/dev/null || give_up "no apt here"
 ROOT=$WORK/root
-PACKAGES="bash coreutils findutils sed grep mawk make gcc binutils perl python3-minimal
-	linux-headers-amd64"
+PACKAGES=(bash coreutils findutils sed grep mawk make gcc binutils perl python3-minimal
+	linux-headers-amd64)
 
 # shellcheck disable=SC2016 # apt expands those
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT) $(ORIGIN)' \
@@ -36,9 +36,7 @@ fetch() {
 	mkdir -p "$WORK"/apt/{etc/apt,var/lib/apt/lists/partial,var/cache/apt/archives/partial} &&
 		: >"$WORK/apt/status" &&
 		echo "deb [signed-by=$keys] $mirror sid main" >"$WORK/apt/etc/apt/sources.list" &&
-		private_apt update &&
-		# shellcheck disable=SC2086 # a list
-		private_apt install --download-only $PACKAGES
+		private_apt update && private_apt install --download-only "${PACKAGES[@]}"
 }
 
 unpack() {
@@ -64,6 +62,7 @@ sources() {
 
 # With /proc, which objtool wants, for as long as it runs.
 in_root() { # COMMAND...
+	# shellcheck disable=SC2016 # that shell expands them
 	unshare --mount --propagation private -- sh -c 'mount --rbind /proc "$0/proc" &&
 		exec env -i PATH=/usr/bin:/usr/sbin LC_ALL=C chroot "$0" "$@"' "$ROOT" "$@"
 }

@@ -3,7 +3,7 @@
  * The dma-buf that DAXFS_IOC_GET_DMABUF gives, and what DAXFS_IOC_STATUS says.
  *
  * Notes: `region_fd check DIR` looks at the region through the descriptor: size,
- * magic, a private mapping is refused, no access through one of a read-only
+ * magic, a private mapping of an export is refused, no access through one of a read-only
  * mount. `region_fd get DIR` only asks for it. `region_fd hold DIR COMMAND...` keeps
  * the descriptor and a mapping while COMMAND runs, and looks again then. Exit: 0 as
  * it should be, 1 not, 2 usage, 10 not permitted.
@@ -50,6 +50,22 @@ static int looks_right(void)
 	       status.region_len > 0;
 }
 
+/* Made by the module, and not the dma-buf that was mounted. */
+static int is_export(int buf)
+{
+	char path[64], line[256];
+	int found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", buf);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		found |= !strcmp(line, "exp_name:\tdaxfs\n");
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static void map(int buf)
 {
 	off_t len = lseek(buf, 0, SEEK_END);
@@ -58,7 +74,8 @@ static void map(int buf)
 	if (len < (off_t)status.region_len)
 		errx(1, "the dma-buf has %jd bytes of %llu", (intmax_t)len,
 		     status.region_len);
-	if (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, buf, 0) != MAP_FAILED)
+	if (is_export(buf) &&
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, buf, 0) != MAP_FAILED)
 		errx(1, "a private mapping is possible");
 	p = mmap(NULL, (size_t)len, PROT_READ, MAP_SHARED, buf, 0);
 	if (p == MAP_FAILED)
@@ -78,8 +95,8 @@ static void check(int buf)
 	if ((p == MAP_FAILED) != !!ro)
 		errx(1, "mapped for writing on a mount that is %s", ro ? "ro" : "rw");
 	map(buf);
-	printf("host %d, %llu bytes, %s\n", (int)status.host, status.region_len,
-	       ro ? "ro" : "rw");
+	printf("host %d, %llu bytes, %s, %s\n", (int)status.host, status.region_len,
+	       ro ? "ro" : "rw", is_export(buf) ? "exported" : "of another");
 }
 
 static void hold(int buf, char **command)

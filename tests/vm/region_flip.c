@@ -2,7 +2,7 @@
 /*
  * Flip bits of a region file: some, or for some time while others use it.
  *
- * Notes: most of a region is zero, and nine of ten flips are in words that are not.
+ * Notes: most of a region is zero, and most flips are in words that are not.
  * The same seed flips the same bits of the same file, at rest. Exit: 0, 2 usage.
  *
  * usage: region_flip FILE SEED COUNT [SECONDS]
@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PAGE_WORDS	512u
 
 static uint64_t *word, words, state;
 
@@ -42,16 +44,21 @@ static void map(const char *path)
 	close(fd);
 }
 
-/* A word with something in it, in nine of ten cases, if there is one near. */
+/*
+ * A word with something in it, in nine of ten cases, if there is one in the next
+ * page. Seldom one of the superblock, which nothing gets beyond.
+ */
 static uint64_t choose(void)
 {
 	uint64_t at = next() % words, i;
 
+	if (at < PAGE_WORDS && next() % 16)
+		at = words / 2;
 	if (next() % 10 == 0)
 		return at;
-	for (i = 0; i < words; i++)
-		if (word[(at + i) % words])
-			return (at + i) % words;
+	for (i = at; i < at + PAGE_WORDS && i < words; i++)
+		if (word[i])
+			return i;
 	return at;
 }
 
