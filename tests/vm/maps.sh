@@ -90,7 +90,7 @@ t "the range is clean afterwards" clean phys
 t "so is pmem" clean pmem
 
 if [ "$VM_LONG" -gt 0 ]; then
-	shm_file dax $((SIZE + (8 << 20)))
+	shm_file dax $((SIZE + (16 << 20)))	# ndctl wants whole 16 MiB
 	cp "$WORK/tree/base" "$SHARE/"
 	device=nvdimm
 	[ "$KERNEL" != debug ] || device=virtio-pmem	# it knows no NVDIMM
