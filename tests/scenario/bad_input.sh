@@ -350,14 +350,21 @@ usage() {
 not_yet() {
 	local opt
 
-	for opt in "-H /dev/x" "-p 0x1000" "-C 1024"; do
-		# shellcheck disable=SC2086 # two words
+	for opt in -b "-C 1024"; do
+		# shellcheck disable=SC2086 # one word, or two
 		refuses 2 'release|not yet|later|support' mkdaxfs --empty \
 			-r "$SHM/u2" -s 16M $opt || return 1
 	done
 	[ ! -e "$SHM/u2" ]
 }
 
+one_place() { # -r, -p and -H each name one
+	refuses 2 "exclude each other" mkdaxfs --empty -r "$SHM/u2" -s 16M -H /dev/x &&
+		refuses 2 "exclude each other" mkdaxfs --empty -r "$SHM/u2" -s 16M -p 0x1000 &&
+		[ ! -e "$SHM/u2" ]
+}
+
 t "wrong usage" usage
+t "two places for a region" one_place
 t "options of later releases say so" not_yet
 finish
