@@ -180,11 +180,12 @@ static inline struct daxfs_seen daxfs_now(struct daxfs_sbi *sbi)
 s64 daxfs_end(struct daxfs_sbi *sbi, struct daxfs_cx *cx, s64 r);
 /*
  * The result r of a call on an inode that the VFS knew: if it is gone there may
- * be another under its name, and on ESTALE the VFS looks it up again, once.
+ * be another under its name, and on ESTALE the VFS looks it up again, once. A
+ * directory was empty when it went, and nothing can be found in it.
  */
-static inline s64 daxfs_stale(s64 r)
+static inline s64 daxfs_stale(const struct inode *inode, s64 r)
 {
-	return r == -ENOENT ? -ESTALE : r;
+	return r == -ENOENT && !S_ISDIR(inode->i_mode) ? -ESTALE : r;
 }
 
 /* ---- inode.c ---- */

@@ -133,7 +133,7 @@ static int reload_stat(struct inode *inode, struct daxfs_stat *st)
 
 	if (!r)
 		daxfs_refresh(inode, st, seen);
-	return (int)daxfs_stale(r);
+	return (int)daxfs_stale(inode, r);
 }
 
 int daxfs_reload(struct inode *inode)
@@ -284,7 +284,7 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
 	r = daxfs_end(sbi, cx, r);
 	if (!r)
 		daxfs_refresh(inode, &st, seen);
-	return (int)daxfs_stale(r);
+	return (int)daxfs_stale(inode, r);
 }
 
 int daxfs_drop_rights(struct daxfs_cx *cx, struct inode *inode)
@@ -317,7 +317,7 @@ static const char *daxfs_get_link(struct dentry *dentry, struct inode *inode,
 	r = daxfs_end(sbi, cx, r);
 	if (r < 0) {
 		kfree(target);
-		return ERR_PTR(daxfs_stale(r));
+		return ERR_PTR(daxfs_stale(inode, r));
 	}
 	target[r] = '\0';
 	set_delayed_call(done, kfree_link, target);
@@ -503,7 +503,7 @@ int daxfs_hold(struct inode *inode)
 	if (!r)
 		ii->holders++;
 	mutex_unlock(daxfs_hold_lock(inode));
-	return (int)daxfs_stale(r);
+	return (int)daxfs_stale(inode, r);
 }
 
 void daxfs_unhold(struct inode *inode)

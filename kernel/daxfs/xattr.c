@@ -29,7 +29,7 @@ static s64 get(struct inode *inode, const char *name, void *buf, size_t size)
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	s64 r = daxfs_getxattr(cx, inode->i_ino, name, (u32)strlen(name), buf, size);
 
-	return daxfs_stale(daxfs_end(sbi, cx, r));
+	return daxfs_stale(inode, daxfs_end(sbi, cx, r));
 }
 
 /* value NULL: it is removed. flags: DAXFS_XATTR_*, of which VFS has the first two. */
@@ -46,7 +46,7 @@ static int set(struct inode *inode, const char *name, const void *value, size_t 
 		r = daxfs_setxattr(cx, inode->i_ino, name, len, value, size, flags);
 	else
 		r = daxfs_removexattr(cx, inode->i_ino, name, len);
-	return (int)daxfs_stale(daxfs_end(sbi, cx, r));
+	return (int)daxfs_stale(inode, daxfs_end(sbi, cx, r));
 }
 
 ssize_t daxfs_listxattr_op(struct dentry *dentry, char *buf, size_t size)
@@ -57,7 +57,7 @@ ssize_t daxfs_listxattr_op(struct dentry *dentry, char *buf, size_t size)
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	s64 r = daxfs_listxattr(cx, inode->i_ino, buf, size, trusted);
 
-	return (ssize_t)daxfs_stale(daxfs_end(sbi, cx, r));
+	return (ssize_t)daxfs_stale(inode, daxfs_end(sbi, cx, r));
 }
 
 /* ---- handlers of the VFS ---- */
