@@ -16,6 +16,7 @@
 #define DAXFS_KERNEL_H
 
 #include <linux/fs.h>
+#include <linux/hash.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/wait.h>
@@ -66,7 +67,8 @@ bool daxfs_mem_pinned(const struct daxfs_mem *mem);
 
 /* ---- a mount ---- */
 
-#define DAXFS_HOLD_LOCKS	64u
+#define DAXFS_HOLD_SHIFT	6
+#define DAXFS_HOLD_LOCKS	(1u << DAXFS_HOLD_SHIFT)
 
 struct daxfs_cx_slot {		/* own cache line: taken by any task */
 	int busy;
@@ -151,10 +153,13 @@ static inline struct daxfs_file *daxfs_file_of(const struct inode *inode)
 	return &daxfs_i(inode)->file;
 }
 
-/* Of an inode, or a few: holding it, and its locks. Never two of them at once. */
+/*
+ * Of an inode, or a few: holding it, and its locks. Never two of them at once. Not
+ * by its number, see daxfs_become().
+ */
 static inline struct mutex *daxfs_hold_lock(const struct inode *inode)
 {
-	return &daxfs_sbi_of(inode)->hold_lock[inode->i_ino % DAXFS_HOLD_LOCKS];
+	return &daxfs_sbi_of(inode)->hold_lock[hash_ptr(inode, DAXFS_HOLD_SHIFT)];
 }
 
 /* ---- host.c: contexts, the heart, other hosts ---- */
@@ -215,6 +220,12 @@ void daxfs_unhold(struct inode *inode);
 int daxfs_keep(struct inode *inode);
 /* A file that daxfs_tmpfile() has opened. */
 void daxfs_hold_made(struct inode *inode);
+/*
+ * The inode that it was is gone, and was never opened: from now on it is the one
+ * that daxfs_tmpfile() has made, and is held by one.
+ */
+void daxfs_become(struct inode *inode, const struct daxfs_stat *st,
+		  const struct daxfs_file *made);
 int daxfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
 int daxfs_getattr_op(struct mnt_idmap *idmap, const struct path *path,
 		     struct kstat *stat, u32 mask, unsigned int flags);
@@ -225,6 +236,15 @@ int daxfs_setattr_op(struct mnt_idmap *idmap, struct dentry *dentry,
  * go first. 0 or a negative errno.
  */
 int daxfs_drop_rights(struct daxfs_cx *cx, struct inode *inode);
+
+/* ---- namei.c ---- */
+
+/*
+ * open(2) has made this file, and another host has removed it before it was held:
+ * the caller gets a file without a name, as if it had been removed just after. It
+ * is empty, whatever somebody wrote to the other one meanwhile.
+ */
+int daxfs_hold_lost(struct file *file);
 
 /* ---- operations ---- */
 

@@ -373,7 +373,10 @@ static int daxfs_file_open(struct inode *inode, struct file *file)
 	if (r)
 		return r;
 	file->f_mode |= FMODE_CAN_ODIRECT;	/* nothing else is done anyway */
-	return daxfs_hold(inode);
+	r = daxfs_hold(inode);
+	if (r == -ESTALE && (file->f_mode & FMODE_CREATED))
+		r = daxfs_hold_lost(file);
+	return r;
 }
 
 static int daxfs_file_release(struct inode *inode, struct file *file)

@@ -177,6 +177,9 @@ int daxfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 	u64 v = daxfs_version(daxfs_sbi_of(inode));
 	int r = 0;
 
+	/* The open of what it has just made: daxfs_file_open() sees if it is gone. */
+	if (!(mask & (MAY_READ | MAY_WRITE | MAY_EXEC)))
+		return 0;
 	/* Pairs with the release in daxfs_refresh_rights(). */
 	if (!v || smp_load_acquire(&daxfs_i(inode)->seen.version) != v)
 		r = mask & MAY_NOT_BLOCK ? read_rights_rcu(inode) : daxfs_reload(inode);
@@ -542,6 +545,22 @@ void daxfs_hold_made(struct inode *inode)
 
 	ii->holders = 1;
 	ii->kept = 1;
+}
+
+void daxfs_become(struct inode *inode, const struct daxfs_stat *st,
+		  const struct daxfs_file *made)
+{
+	struct daxfs_inode_info *ii = daxfs_i(inode);
+
+	mutex_lock(daxfs_hold_lock(inode));
+	remove_inode_hash(inode);
+	inode->i_ino = st->ino;
+	inode->i_generation = st->generation;
+	ii->file = *made;
+	ii->holders = 1;
+	__insert_inode_hash(inode, (unsigned long)st->ino);
+	mutex_unlock(daxfs_hold_lock(inode));
+	daxfs_refresh(inode, st, daxfs_now(daxfs_sbi_of(inode)));	/* nobody else has it */
 }
 
 void daxfs_evict_inode(struct inode *inode)

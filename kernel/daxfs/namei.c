@@ -259,6 +259,30 @@ static int daxfs_tmpfile_op(struct mnt_idmap *idmap, struct inode *dir,
 	return finish_open_simple(file, 0);
 }
 
+int daxfs_hold_lost(struct file *file)
+{
+	struct dentry *dentry = file->f_path.dentry, *up = dget_parent(dentry);
+	struct inode *inode = d_inode(dentry);
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_new what = {
+		.mode = inode->i_mode,
+		.uid = from_kuid(&init_user_ns, inode->i_uid),
+		.gid = from_kgid(&init_user_ns, inode->i_gid),
+	};
+	struct daxfs_file made = { .ino = 0 };
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+	struct daxfs_stat st;
+	s64 r = daxfs_tmpfile(cx, d_inode(up)->i_ino, &what, 1, &st, &made);
+
+	r = daxfs_end(sbi, cx, r);
+	dput(up);
+	if (r)
+		return (int)daxfs_stale(r);
+	d_drop(dentry);		/* the name is another's by now, or nobody's */
+	daxfs_become(inode, &st, &made);
+	return 0;
+}
+
 static int daxfs_link_op(struct dentry *old, struct inode *dir,
 			 struct dentry *dentry)
 {
