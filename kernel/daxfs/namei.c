@@ -277,7 +277,7 @@ int daxfs_hold_lost(struct file *file)
 	r = daxfs_end(sbi, cx, r);
 	dput(up);
 	if (r)
-		return (int)daxfs_stale(r);
+		return (int)daxfs_stale(inode, r);
 	d_drop(dentry);		/* the name is another's by now, or nobody's */
 	daxfs_become(inode, &st, &made);
 	return 0;
