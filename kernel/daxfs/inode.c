@@ -6,7 +6,7 @@
  * the region by everything that rests on them; the inode itself stays in the
  * region only for those who hold it: open files, and names that were removed on
  * this mount while somebody had the inode (daxfs_keep). What other hosts remove
- * and nobody here has open is gone, and answers ESTALE.
+ * and nobody here has open is gone, and answers ESTALE (a directory ENOENT).
  *
  * An inode is told by its number and its generation. Times are kept by the core:
  * the VFS never sets one (S_NOATIME, S_NOCMTIME), but it says when a symbolic link
