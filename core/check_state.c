@@ -45,7 +45,7 @@ static void check_epoch(struct daxfs_ck *p)
 
 static void check_layer(struct daxfs_ck *p)
 {
-	struct daxfs_layer *l = daxfs_top_layer(p->rg);
+	struct daxfs_layer *l = daxfs_first_layer(p->rg);
 	struct daxfs_a64 *head = &daxfs_globals(p->rg)->head.word;
 	u64 v = daxfs_ck_load(head);
 

@@ -247,7 +247,7 @@ static void check_table(struct daxfs_ck *p, u32 nr)
 
 void daxfs_ck_tables(struct daxfs_ck *p)
 {
-	struct daxfs_a64 *word = &daxfs_top_layer(p->rg)->root_off;
+	struct daxfs_a64 *word = &daxfs_first_layer(p->rg)->root_off;
 	u64 off = daxfs_ck_load(word);
 
 	p->looks = 4096;

@@ -38,6 +38,7 @@ struct daxfs_region {
 	u32 host;		/* own slot, if joined */
 	u32 incarnation;
 	int joined;
+	struct daxfs_a64 view;	/* id of the branch that this host shows; 0: main */
 };
 
 /*
@@ -53,6 +54,8 @@ int daxfs_region_open(struct daxfs_region *rg, void *base, u64 len,
 
 /* The region has an overlay: hosts, pool, index. */
 int daxfs_has_overlay(const struct daxfs_region *rg);
+/* Writing happens in branches; main is read-only. */
+int daxfs_is_branching(const struct daxfs_region *rg);
 /* What is acknowledged is on the medium, if the memory is persistent. */
 int daxfs_is_persistent(const struct daxfs_region *rg);
 
@@ -83,6 +86,7 @@ static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
 #define DAXFS_CX_INODES		64
 #define DAXFS_CX_NUMBERS	256
 #define DAXFS_CX_COUNTS		2
+#define DAXFS_VIEW_MAX		192	/* layers that lie on one another */
 
 struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 	u64 off;
@@ -92,6 +96,17 @@ struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 struct daxfs_free_slot {	/* a directory slot freed by us; a hint */
 	u64 dir;
 	u64 slot;
+};
+
+struct daxfs_view {		/* the layers that a context sees (view.c) */
+	u64 head;		/* the word when this was looked up; 0: never */
+	u64 id;			/* what the host showed then */
+	u64 branch;		/* whose top layer is written to; 0: main */
+	int flat;		/* the region has no branches */
+	int fixed;		/* in this section it has been looked up */
+	int stale;		/* the branch is not valid any more */
+	u32 nr;
+	u32 layer[DAXFS_VIEW_MAX];	/* the top first */
 };
 
 struct daxfs_cx {
@@ -132,6 +147,12 @@ struct daxfs_cx {
 	u64 inode_off[DAXFS_CX_INODES];	/* of inodes found lately, by number */
 	u64 root_off;			/* root of the index in this section; 0: not seen */
 	u32 root_shift;			/* log2 of its buckets */
+	struct daxfs_view view;
+	u64 tidied;			/* globals.dropped when all was taken away */
+	const struct daxfs_setattr *asked;	/* whose times go into the record */
+	u32 touch_nr;			/* of the record: inodes whose times it sets */
+	u64 touch[DAXFS_TOUCHES];
+	u64 touch_ns[DAXFS_TOUCH_TIMES];
 	u64 table;			/* table that the counts below are of */
 	u32 used_add;
 	u32 buried;			/* since we looked whether it is too large */
@@ -573,6 +594,79 @@ int daxfs_watch_list(const struct daxfs_region *rg, struct daxfs_watch *w, u64 n
 u64 daxfs_watch_look(const struct daxfs_region *rg, const struct daxfs_watch *w);
 int daxfs_watch_is_old(const struct daxfs_region *rg, const struct daxfs_watch *w);
 
+/* ---- branches, in regions made for them ---- */
+
+#define DAXFS_BRANCH_NAME_MAX	63u
+#define DAXFS_BRANCH_KEEP	1u	/* it stays after its last orderly unmount */
+
+enum daxfs_branch_state {
+	DAXFS_BRANCH_LIVE,
+	DAXFS_BRANCH_FROZEN,		/* it has children, and cannot be written to */
+	DAXFS_BRANCH_STALE,		/* aborted, or lost against another: to be
+					 * taken away by daxfs_tidy() */
+};
+
+struct daxfs_branch_info {
+	u64 id;				/* never that of another branch */
+	u64 parent;			/* id; 0: main */
+	enum daxfs_branch_state state;
+	char name[DAXFS_BRANCH_NAME_MAX + 1];
+	u64 created_ns;
+	u64 mounts;			/* bitmap of hosts that show it */
+	u32 children;
+	u32 layers;			/* of its own: 1, and one per checkpoint */
+	int keep;
+};
+
+/*
+ * A branch is a stack of layers on that of its parent. All calls take ids; 0 is
+ * main, which is read-only. Each is one record: whoever dies in it leaves the
+ * state before or behind. Names: 1 to DAXFS_BRANCH_NAME_MAX bytes without '/',
+ * spaces and control characters, not "main". What besides is returned: -ESTALE:
+ * there is no such branch any more, or another one won; -EBUSY.
+ */
+
+/* -ENOENT: none of that name that is valid. "main" is 0. */
+int daxfs_branch_find(struct daxfs_cx *cx, const char *name, u64 *id);
+/* Entry i of the table; -ENOENT: nothing there; -ERANGE: beyond its end. */
+int daxfs_branch_info(struct daxfs_cx *cx, u32 i, struct daxfs_branch_info *info);
+/* How main is known: moves with each commit alone. */
+int daxfs_head_id(struct daxfs_cx *cx, u64 *nr);
+/*
+ * A child of parent as that is at this instant; parent is frozen from then on.
+ * flags: DAXFS_BRANCH_KEEP. -EEXIST; -EINVAL: no name; -ENOSPC: no entry is
+ * free, or no layer; -EMLINK: too many layers on one another.
+ */
+int daxfs_branch_create(struct daxfs_cx *cx, u64 parent, const char *name,
+			u32 flags, u64 *id);
+/*
+ * The stack of the branch becomes main; all other branches end. -ESTALE: main
+ * has moved. if_head: 0, or the daxfs_head_id() that main must still have.
+ */
+int daxfs_branch_commit(struct daxfs_cx *cx, u64 id, u64 if_head);
+/* The branch ends, with the one above it that is a child of main, and all below. */
+int daxfs_branch_abort(struct daxfs_cx *cx, u64 id);
+/*
+ * Keep the state of the branch under that name, to come back to. -EEXIST: the
+ * branch has one; -EBUSY: it has children.
+ */
+int daxfs_branch_checkpoint(struct daxfs_cx *cx, u64 id, const char *name);
+/* As it was at that checkpoint, which stays; later ones go. -ENOENT. */
+int daxfs_branch_rollback(struct daxfs_cx *cx, u64 id, const char *name);
+/*
+ * This host shows that branch from now on, in all its contexts: no other one is
+ * in a call. Leave: it shows main again, and the branch ends if nobody else
+ * shows it, unless it has children or is to be kept.
+ */
+int daxfs_branch_mount(struct daxfs_cx *cx, u64 id);
+int daxfs_branch_leave(struct daxfs_cx *cx);
+/*
+ * Take away what has ended, some of it at a time: layers, then their memory.
+ * 1: there is more to do, at once or when others have gone on. Any host may
+ * call it at any time.
+ */
+int daxfs_tidy(struct daxfs_cx *cx);
+
 /* ---- the whole ---- */
 
 struct daxfs_statfs {
@@ -604,6 +698,7 @@ struct daxfs_geometry {		/* in: what is wanted; daxfs_plan() completes it */
 	u64 overlay_len;	/* bytes of pool; 0: the rest of the region */
 	int overlay;		/* has an overlay */
 	int persistent;		/* with an overlay: survives power cuts */
+	int branching;		/* with an overlay: writing happens in branches */
 	u32 mode;		/* enum daxfs_mode */
 	u64 buckets;		/* power of two */
 	u64 base_inode_nr, base_meta_len, base_data_len;	/* bytes */

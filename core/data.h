@@ -7,6 +7,9 @@
 
 #include "inode.h"
 
+/* What a change of content sets, where the commit does it. */
+#define CONTENT_TIMES	(DAXFS_TCH_MTIME | DAXFS_TCH_CTIME)
+
 struct daxfs_write {		/* a change of content under way; volatile */
 	struct daxfs_iref *ref;
 	const u8 *buf;		/* NULL: nothing is copied, or by from */
@@ -18,6 +21,7 @@ struct daxfs_write {		/* a change of content under way; volatile */
 	u64 size;		/* bytes, as first seen */
 	u64 next;		/* page that would go well with the last */
 	u64 new_pages;		/* of the record, less those it takes; wraps */
+	int replaces;		/* it puts pages in the place of others */
 	int shared;		/* buf lies in the region */
 	int behind;		/* something is behind the end that must go if
 				 * no size follows */

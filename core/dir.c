@@ -27,6 +27,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "word.h"
 
 #define COOKIE_FIRST	3u	/* 1 behind ".", 2 behind "..", n+3 behind slot n */
@@ -60,11 +61,27 @@ static int find_in_base(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 	if (!dir->has_base)
 		return 0;
 	r = daxfs_base_lookup(cx->rg, &dir->base, n->key.name, n->key.len,
-			      &n->ino, &n->d_type, &n->base_idx);
+			      &n->ino, &n->d_type, &n->slot);
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	n->in_base = 1;
+	n->below = 1;
 	n->found = 1;
+	return 0;
+}
+
+/* What a cell says, wherever it lies. */
+static int read_cell(struct daxfs_cx *cx, struct daxfs_name *n, u64 off, u64 value,
+		     u64 *dslot)
+{
+	struct daxfs_dirent_cell *c = daxfs_at(cx->rg, off, sizeof(*c), 64);
+
+	if (!c)
+		return -EUCLEAN;
+	n->found = value_state(value) == DAXFS_V_LIVE;
+	n->ino = value_ino(value);
+	n->d_type = value_type(value);
+	n->hint = a64_load_relaxed(&c->ihint);	/* checked by who uses it */
+	*dslot = a64_load_relaxed(&c->dslot);
 	return 0;
 }
 
@@ -72,6 +89,7 @@ static int find_in_base(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 static int find_in_overlay(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 			   struct daxfs_name *n)
 {
+	u64 dslot;
 	int r;
 
 	if (!dir->in)
@@ -80,12 +98,47 @@ static int find_in_overlay(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	n->cell = daxfs_at(cx->rg, n->cell_off, sizeof(*n->cell), 64);
-	if (!n->cell)
-		return -EUCLEAN;
-	n->found = value_state(n->value) == DAXFS_V_LIVE;
-	n->ino = value_ino(n->value);
-	n->d_type = value_type(n->value);
-	n->hint = a64_load_relaxed(&n->cell->ihint);	/* checked by who uses it */
+	return read_cell(cx, n, n->cell_off, n->value, &dslot);
+}
+
+/*
+ * The first cell of the name in the layers [from, end), from the top. -ENOENT:
+ * none. Layers in which the directory has no copy have none of its names.
+ */
+static int find_in_layers(struct daxfs_cx *cx, const struct daxfs_key *key,
+			  u32 from, u32 end, u32 *depth, u64 *off, u64 *value)
+{
+	int r = -ENOENT;
+
+	for (; from < end && r == -ENOENT; from++) {
+		*depth = from;
+		r = daxfs_index_find_in(cx, cx->view.layer[from], key, off, value);
+	}
+	return r;
+}
+
+/* In a region with branches: the first layer that says something decides. */
+static int find_in_view(struct daxfs_cx *cx, const struct daxfs_iref *dir,
+			struct daxfs_name *n)
+{
+	u32 end = daxfs_has_lower(dir) ? cx->view.nr : dir->depth + 1, depth;
+	u64 off, value, dslot;
+	int r = dir->in ? find_in_layers(cx, &n->key, dir->depth, end, &depth,
+					 &off, &value) : -ENOENT;
+
+	if (r)
+		return r == -ENOENT ? find_in_base(cx, dir, n) : r;
+	r = read_cell(cx, n, off, value, &dslot);
+	if (r)
+		return r;
+	n->slot = dslot_slot(dslot);
+	n->below = n->found;
+	if (depth)
+		return 0;
+	n->below = !!(dslot & DSLOT_COVERS);
+	n->cell_off = off;
+	n->cell = daxfs_at(cx->rg, off, sizeof(*n->cell), 64);
+	n->value = value;
 	return 0;
 }
 
@@ -100,6 +153,8 @@ int daxfs_name_find(struct daxfs_cx *cx, const struct daxfs_iref *dir,
 	if (!len)
 		return -ENOENT;
 	n->key = daxfs_key_dirent(cx->rg, dir->ino, name, len);
+	if (!cx->view.flat)
+		return find_in_view(cx, dir, n);
 	r = find_in_base(cx, dir, n);
 	return r ? r : find_in_overlay(cx, dir, n);
 }
@@ -202,6 +257,13 @@ int daxfs_slot_word(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 	return 0;
 }
 
+u64 daxfs_dslot(const struct daxfs_cx *cx, u64 slot, int below)
+{
+	if (cx->view.flat)
+		return slot;
+	return dslot_make(slot, daxfs_view_top(cx)) | (below ? DSLOT_COVERS : 0);
+}
+
 /* 0 taken, -EBUSY it is not free. */
 static int slot_try(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 		    u64 cell_off)
@@ -217,7 +279,7 @@ static int slot_try(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 	/* The cell says where it is before it is there: for recovery. */
 	if (daxfs_still_host(cx))
 		return -ESTALE;
-	a64_store_relaxed(&cell->dslot, slot);
+	a64_store_relaxed(&cell->dslot, daxfs_dslot(cx, slot, 0));
 	if (daxfs_still_host(cx))
 		return -ESTALE;
 	return a64_cas(word, 0, cell_off) ? -EBUSY : 0;	/* [PUB] the cell */
@@ -242,6 +304,10 @@ static int slot_from_list(struct daxfs_cx *cx, struct daxfs_iref *dir,
 			continue;
 		*slot = cx->slot[i].slot;
 		cx->slot[i] = cx->slot[--cx->slot_nr];
+		/* In another branch it may be of a lower layer, or nobody's yet. */
+		if (*slot < dir->in->slot_base ||
+		    *slot >= a64_load_relaxed(&dir->in->slot_hwm))
+			continue;
 		r = slot_try(cx, dir->in, *slot, cell_off);
 		if (r != -EBUSY)
 			return r;
@@ -411,6 +477,7 @@ int daxfs_lookup(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 
 struct list {
 	struct daxfs_iref dir;
+	struct daxfs_iref at;		/* the copy of it whose slots are listed */
 	int (*emit)(void *arg, const struct daxfs_dirent *de);
 	void *arg;
 	u64 ino;
@@ -451,15 +518,36 @@ static int list_dots(struct daxfs_cx *cx, struct list *l)
 	return r;
 }
 
+/*
+ * The name in l, which is that of slot i of the base or of a lower layer, as the
+ * layers above say now, those before end. What they have put elsewhere in the
+ * listing comes there.
+ */
+static int cover(struct daxfs_cx *cx, struct list *l, struct daxfs_name *n, u32 len,
+		 u64 i, u32 end)
+{
+	u64 off, value, dslot = i;
+	u32 depth;
+	int r;
+
+	n->key = daxfs_key_dirent(cx->rg, l->dir.ino, l->de.name, len);
+	r = find_in_layers(cx, &n->key, l->dir.depth, end, &depth, &off, &value);
+	if (!r)
+		r = read_cell(cx, n, off, value, &dslot);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	if (!cx->view.flat && dslot_slot(dslot) != i)
+		n->found = 0;
+	return 0;
+}
+
 /* The base entry in l, which is number i, as the overlay has it now. */
 static int list_covered(struct daxfs_cx *cx, struct list *l, u64 i)
 {
 	const struct daxfs_base_dirent *de = &l->base;
 	struct daxfs_name n = { .found = 1, .ino = de->ino, .d_type = de->d_type };
-	int r;
+	int r = cover(cx, l, &n, de->name_len, i, cx->view.nr);
 
-	n.key = daxfs_key_dirent(cx->rg, l->dir.ino, de->name, de->name_len);
-	r = find_in_overlay(cx, &l->dir, &n);
 	if (r || !n.found)
 		return r;
 	return list_emit(l, n.ino, n.d_type, de->name_len, i + COOKIE_FIRST);
@@ -481,6 +569,7 @@ static int list_base(struct daxfs_cx *cx, struct list *l, u64 i)
 
 static int list_cell(struct daxfs_cx *cx, struct list *l, u64 cell_off, u64 slot)
 {
+	struct daxfs_name n = { .found = 1 };
 	struct daxfs_dirent_cell *c;
 	u64 v;
 	u32 len;
@@ -499,7 +588,13 @@ static int list_cell(struct daxfs_cx *cx, struct list *l, u64 cell_off, u64 slot
 	port_copy_from(l->de.name, c->name, len);
 	if (!is_one_name(l->de.name, len))
 		return -EUCLEAN;
-	return list_emit(l, value_ino(v), value_type(v), len, slot + COOKIE_FIRST);
+	n.ino = value_ino(v);
+	n.d_type = value_type(v);
+	if (l->at.depth > l->dir.depth)
+		r = cover(cx, l, &n, len, slot, l->at.depth);
+	if (r || !n.found)
+		return r;
+	return list_emit(l, n.ino, n.d_type, len, slot + COOKIE_FIRST);
 }
 
 /* The slots from *slot to the end of their page. */
@@ -507,7 +602,7 @@ static int list_slots(struct daxfs_cx *cx, struct list *l, u64 *slot, u64 end)
 {
 	struct daxfs_a64 *word;
 	u64 stop = (*slot | (DAXFS_SLOTS_PER_PAGE - 1)) + 1, v;
-	int r = daxfs_slot_word(cx, l->dir.in, *slot, 0, &word);
+	int r = daxfs_slot_word(cx, l->at.in, *slot, 0, &word);
 
 	if (stop > end)
 		stop = end;
@@ -528,16 +623,28 @@ static int skip_missing(struct daxfs_cx *cx, struct list *l, u64 *slot)
 {
 	u64 idx = *slot / DAXFS_SLOTS_PER_PAGE;
 	struct daxfs_a64 *word;
-	int r = daxfs_map_next(cx, l->dir.in, &idx, &word);
+	int r = daxfs_map_next(cx, l->at.in, &idx, &word);
 
 	if (!r && idx != *slot / DAXFS_SLOTS_PER_PAGE)
 		*slot = idx * DAXFS_SLOTS_PER_PAGE;
 	return r;
 }
 
+/* The copy of the directory that has that slot: the first from the top. */
+static int copy_with(struct daxfs_cx *cx, struct list *l, u64 slot)
+{
+	int r = 0;
+
+	l->at = l->dir;
+	while (!r && l->at.in && l->at.in->slot_base > slot)
+		r = daxfs_lower(cx, &l->at, &l->at);
+	return r ? r : l->at.in ? 0 : -EUCLEAN;	/* those of the base came before */
+}
+
+/* The slots of one copy, or of the overlay if there is one layer. */
 static int list_overlay(struct daxfs_cx *cx, struct list *l, u64 slot)
 {
-	u64 hwm = a64_load_acquire(&l->dir.in->slot_hwm);	/* [PUB] */
+	u64 hwm = a64_load_acquire(&l->at.in->slot_hwm);	/* [PUB] */
 	int r = 0;
 
 	if (hwm > DAXFS_MAX_SLOTS)
@@ -548,6 +655,28 @@ static int list_overlay(struct daxfs_cx *cx, struct list *l, u64 slot)
 			return r == -ENOENT ? 0 : r;
 		if (slot < hwm)
 			r = list_slots(cx, l, &slot, hwm);
+	}
+	return r;
+}
+
+/*
+ * The lowest copy has the first slots, and each one above those behind it: its
+ * first is the number that the one below had handed out when it froze.
+ */
+static int list_copies(struct daxfs_cx *cx, struct list *l, u64 slot)
+{
+	u64 end = a64_load_acquire(&l->dir.in->slot_hwm);	/* [PUB] */
+	int r = 0;
+
+	for (u32 i = 0; i <= cx->view.nr && !r && slot < end; i++) {
+		u64 hwm;
+
+		r = copy_with(cx, l, slot);
+		if (r)
+			return r;
+		hwm = a64_load_acquire(&l->at.in->slot_hwm);	/* [PUB] */
+		r = list_overlay(cx, l, slot);
+		slot = hwm > slot ? hwm : slot + 1;
 	}
 	return r;
 }
@@ -565,8 +694,10 @@ static int readdir_fn(struct daxfs_cx *cx, void *p)
 		nr = daxfs_base_dir_nr(&l->dir.base);
 	for (; !r && slot < nr; slot++)
 		r = list_base(cx, l, slot);
+	l->at = l->dir;
 	if (!r && l->dir.in)
-		r = list_overlay(cx, l, slot);
+		r = cx->view.flat ? list_overlay(cx, l, slot) :
+				    list_copies(cx, l, slot);
 	return r;
 }
 

@@ -17,8 +17,8 @@ struct daxfs_name {		/* a name in a directory, as found */
 	u64 ino;
 	u32 d_type;
 	u64 hint;		/* where the inode may be */
-	int in_base;		/* the base directory has the name */
-	u64 base_idx;
+	int below;		/* a lower layer, or the base image, has the name */
+	u64 slot;		/* that it has there */
 };
 
 /* The directory, alive. -ENOTDIR, -ENOENT. */
@@ -42,6 +42,8 @@ int daxfs_parent_dangles(struct daxfs_cx *cx, u64 dir, u64 parent);
 /* Number of the parent directory; the root's is itself. */
 int daxfs_dir_parent(struct daxfs_cx *cx, const struct daxfs_iref *dir, u64 *ino);
 
+/* What a cell in the top layer notes of its slot. */
+u64 daxfs_dslot(const struct daxfs_cx *cx, u64 slot, int below);
 /* Put the cell into a free slot of the directory; *slot: its number. */
 int daxfs_slot_take(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 cell_off,
 		    u64 *slot);

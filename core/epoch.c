@@ -29,6 +29,7 @@ int daxfs_enter(struct daxfs_cx *cx)
 		return 0;
 	cx->probes = 0;
 	cx->root_off = 0;
+	cx->view.fixed = cx->view.flat;
 	if (!cx->sh)
 		return 0;
 	r = daxfs_still_host(cx);

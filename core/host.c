@@ -16,6 +16,7 @@
 #include "epoch.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "watch.h"
 #include "word.h"
 
@@ -240,6 +241,7 @@ int daxfs_cx_init(struct daxfs_cx *cx, struct daxfs_region *rg, u32 nr)
 
 	memset(cx, 0, sizeof(*cx));
 	cx->rg = rg;
+	daxfs_view_new(cx);
 	if (!daxfs_has_overlay(rg) || !rg->joined)
 		return 0;
 	if (nr >= DAXFS_CTXS)

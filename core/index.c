@@ -29,6 +29,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "word.h"
 
 #define CHAIN_MAX	4096u	/* tables behind a root that is long replaced */
@@ -128,15 +129,21 @@ static int table_open(const struct daxfs_region *rg, u64 off, struct table *tb)
 
 static struct daxfs_a64 *root_word(struct daxfs_cx *cx)
 {
-	return &daxfs_top_layer(cx->rg)->root_off;
+	return &daxfs_top_layer(cx)->root_off;
 }
 
-/* A table stays what it is while the section lasts in which it was found. */
-static int table_root(struct daxfs_cx *cx, struct table *tb)
+/*
+ * A table stays what it is while the section lasts in which it was found.
+ * -ENOENT: a layer in which nothing was changed yet has none.
+ */
+static int table_of(struct daxfs_cx *cx, u32 layer, struct table *tb)
 {
-	u64 off = a64_load_acquire(root_word(cx)); /* [PUB] in replace_root() */
+	struct daxfs_layer *l = daxfs_layer_at(cx->rg, layer);
+	u64 off = l ? a64_load_acquire(&l->root_off) : 0; /* [PUB] in replace_root() */
 	int r;
 
+	if (!off && l && !cx->view.flat)
+		return -ENOENT;
 	if (off && off == cx->root_off) {
 		tb->t = daxfs_at(cx->rg, off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
 		table_view(tb, off, cx->root_shift);
@@ -149,6 +156,11 @@ static int table_root(struct daxfs_cx *cx, struct table *tb)
 	}
 	tb->total = tb->mask + 1;
 	return 0;
+}
+
+static int table_root(struct daxfs_cx *cx, struct table *tb)
+{
+	return table_of(cx, daxfs_view_top(cx), tb);
 }
 
 /*
@@ -322,11 +334,11 @@ static int find_in(struct daxfs_cx *cx, const struct table *tb,
 	return 1;
 }
 
-int daxfs_index_find(struct daxfs_cx *cx, const struct daxfs_key *k,
-		     u64 *cell_off, u64 *value)
+int daxfs_index_find_in(struct daxfs_cx *cx, u32 layer, const struct daxfs_key *k,
+			u64 *cell_off, u64 *value)
 {
 	struct table tb;
-	int r = table_root(cx, &tb);
+	int r = table_of(cx, layer, &tb);
 
 	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
 		r = find_in(cx, &tb, k, cell_off, value);
@@ -909,12 +921,37 @@ static int insert_in(struct daxfs_cx *cx, const struct table *tb,
 	return -EBUSY;
 }
 
+/* The first table of a layer in which nothing was changed yet. */
+static int first_table(struct daxfs_cx *cx, struct table *tb)
+{
+	struct daxfs_a64 *root = root_word(cx);
+	u64 off;
+	int r = daxfs_table_make(cx, DAXFS_TABLE_MIN_SHIFT,
+				 daxfs_off(cx->rg, root), &off);
+
+	if (!r)
+		r = daxfs_still_host(cx);
+	if (r)
+		return r;
+	/* Publishes the table. Pairs with [PUB] in table_of(). */
+	if (a64_cas(root, 0, off)) {
+		struct table mine;
+
+		r = table_open(cx->rg, off, &mine);
+		if (!r)
+			each_page(cx, &mine, 0, give_page);
+	}
+	return r ? r : table_root(cx, tb);
+}
+
 int daxfs_index_insert(struct daxfs_cx *cx, const struct daxfs_key *k,
 		       u64 cell_off, u64 *found_off, u64 *value)
 {
 	struct table tb, next;
 	int r = table_root(cx, &tb);
 
+	if (r == -ENOENT)
+		r = first_table(cx, &tb);
 	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
 		r = insert_in(cx, &tb, k, cell_off, found_off, value);
 		if (r < 0)
@@ -993,6 +1030,8 @@ int daxfs_index_bury(struct daxfs_cx *cx, u64 cell_off)
 	 * migrate_cell(). */
 	full_fence_after_rmw();
 	r = table_root(cx, &tb);
+	if (r == -ENOENT)
+		return 0;	/* no table, no reference */
 	/* Counting a table is paid by an eighth as many burials. */
 	if (!r && ++cx->buried > tb.mask / 8) {
 		cx->buried = 0;
@@ -1048,6 +1087,8 @@ int daxfs_index_walk(struct daxfs_cx *cx,
 	struct table tb;
 	int r = table_root(cx, &tb);
 
+	if (r == -ENOENT)
+		return 0;
 	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
 		r = walk_table(cx, &tb, fn, arg);
 		if (r)
@@ -1058,4 +1099,73 @@ int daxfs_index_walk(struct daxfs_cx *cx,
 		r = 0;
 	}
 	return r ? r : -EUCLEAN;
+}
+
+/* Buckets [at, end) of one table. */
+static int walk_range(struct daxfs_cx *cx, const struct table *tb, u64 at, u64 end,
+		      int (*fn)(struct daxfs_cx *cx, void *arg, u64 bucket,
+				struct daxfs_cell *cell),
+		      void *arg)
+{
+	int r = 0;
+
+	for (; at < end && !r; at++) {
+		struct daxfs_a64 *seg = segment(cx->rg, tb, at);
+		u64 b = seg ? a64_load_acquire(&seg[at & SEG_MASK]) : 0; /* [PUB] */
+		struct daxfs_cell *c;
+
+		if (!seg)
+			return -EUCLEAN;
+		if (!is_cell(b))
+			continue;
+		c = cell_at(cx->rg, bucket_off(b));
+		r = c ? fn(cx, arg, at, c) : -EUCLEAN;
+	}
+	return r;
+}
+
+int daxfs_index_walk_some(struct daxfs_cx *cx, u32 layer, u64 *from, u64 nr,
+			  int (*fn)(struct daxfs_cx *cx, void *arg, u64 bucket,
+				    struct daxfs_cell *cell),
+			  void *arg)
+{
+	struct table tb;
+	u64 before = 0;		/* buckets of the tables before this one */
+	int r = table_of(cx, layer, &tb);
+
+	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
+		u64 size = tb.mask + 1;
+
+		if (*from < before + size) {
+			u64 at = *from - before;
+			u64 end = size - at < nr ? size : at + nr;
+
+			r = walk_range(cx, &tb, at, end, fn, arg);
+			*from = before + end;
+			return r;
+		}
+		before += size;
+		r = table_next(cx, &tb, &tb);
+		if (r <= 0)
+			return r ? r : 1;
+		r = 0;
+	}
+	return r == -ENOENT ? 1 : r ? r : -EUCLEAN;
+}
+
+int daxfs_index_retire(struct daxfs_cx *cx, u32 layer)
+{
+	struct table tb, next;
+	int r = table_of(cx, layer, &tb), more = 0;
+
+	for (u32 i = 0; i < CHAIN_MAX && !r; i++) {
+		more = table_next(cx, &tb, &next);
+		if (more < 0)
+			return more;
+		each_page(cx, &tb, daxfs_retire_epoch(cx), retire_page);
+		if (!more)
+			return 0;
+		tb = next;
+	}
+	return r == -ENOENT ? 0 : r ? r : -EUCLEAN;
 }

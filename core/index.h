@@ -19,11 +19,17 @@ struct daxfs_key daxfs_key_dirent(const struct daxfs_region *rg, u64 dir,
 				  const char *name, u32 len);
 
 /*
- * The cell of the key whose value is LIVE or WHITEOUT. Inside a section; what
- * is found stays valid memory until its end. 0, -ENOENT, -EUCLEAN.
+ * The cell of the key in that layer whose value is LIVE or WHITEOUT. Inside a
+ * section; what is found stays valid memory until its end. 0, -ENOENT, -EUCLEAN.
+ * All calls without a layer are about the top one of the view.
  */
-int daxfs_index_find(struct daxfs_cx *cx, const struct daxfs_key *k,
-		     u64 *cell_off, u64 *value);
+int daxfs_index_find_in(struct daxfs_cx *cx, u32 layer, const struct daxfs_key *k,
+			u64 *cell_off, u64 *value);
+static inline int daxfs_index_find(struct daxfs_cx *cx, const struct daxfs_key *k,
+				   u64 *cell_off, u64 *value)
+{
+	return daxfs_index_find_in(cx, cx->view.layer[0], k, cell_off, value);
+}
 /*
  * Refer to the complete cell at cell_off from a bucket, unless the key has a
  * cell that is LIVE or WHITEOUT: then -EEXIST, and that one in *found_off and
@@ -45,6 +51,18 @@ int daxfs_table_make(struct daxfs_cx *cx, u32 shift, u64 back_off, u64 *off);
 
 /* Retire all pages of a table that nothing refers to. */
 int daxfs_table_retire(struct daxfs_cx *cx, u64 off);
+
+/*
+ * Visit the cells of buckets [*from, *from + nr) of that layer's tables, counted
+ * through all of them, MOVED ones, too. Nobody changes the tables any more.
+ * *from moves on; 1: that was the end.
+ */
+int daxfs_index_walk_some(struct daxfs_cx *cx, u32 layer, u64 *from, u64 nr,
+			  int (*fn)(struct daxfs_cx *cx, void *arg, u64 bucket,
+				    struct daxfs_cell *cell),
+			  void *arg);
+/* Retire all tables of that layer. */
+int daxfs_index_retire(struct daxfs_cx *cx, u32 layer);
 
 /* Visit the cells that buckets refer to, each at least once. */
 int daxfs_index_walk(struct daxfs_cx *cx,

@@ -32,6 +32,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "watch.h"
 #include "word.h"
 #include "xattr.h"
@@ -76,22 +77,36 @@ static int hint_is_right(struct daxfs_cx *cx, u64 ino, u64 hint,
 	v = a64_load_acquire(&in->cell.value);		/* pairs with [PUB] */
 	if (is_ref(v) || value_state(v) != DAXFS_V_LIVE || value_ino(v) != ino)
 		return 0;
+	/* In lower layers it may be covered, and in other branches differ. */
+	if (!cx->view.flat && birth_layer_of(in->birth_layer) != daxfs_view_top(cx))
+		return 0;
 	ref->off = hint;
 	ref->in = in;
+	ref->own = 1;
 	return 1;
 }
 
-static int overlay_find(struct daxfs_cx *cx, u64 ino, struct daxfs_iref *ref)
+/* The first layer from depth on that says something of it decides. */
+static int overlay_find(struct daxfs_cx *cx, u64 ino, u32 depth,
+			struct daxfs_iref *ref)
 {
 	struct daxfs_key k = daxfs_key_inode(cx->rg, ino);
 	u64 value;
-	int r = daxfs_index_find(cx, &k, &ref->off, &value);
+	int r = -ENOENT;
 
-	if (r)
+	for (; depth < cx->view.nr && r == -ENOENT; depth++) {
+		ref->depth = depth;
+		r = daxfs_index_find_in(cx, cx->view.layer[depth], &k, &ref->off,
+					&value);
+	}
+	if (r) {
+		ref->off = 0;
 		return r;
+	}
 	if (value_state(value) != DAXFS_V_LIVE)
-		return -ESTALE;		/* a base inode that was dropped */
+		return -ESTALE;		/* a lower inode that was dropped */
 	ref->in = inode_at(cx->rg, ref->off);
+	ref->own = !ref->depth;
 	return ref->in ? 0 : -EUCLEAN;
 }
 
@@ -109,10 +124,12 @@ int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
 	ref->ino = ino;
 	ref->off = 0;
 	ref->in = NULL;
+	ref->own = 0;
+	ref->depth = 0;
 	ref->has_base = ino && ino <= cx->rg->super.base_inode_nr;
 	if (daxfs_has_overlay(cx->rg) && !hint_is_right(cx, ino, hint, ref) &&
 	    !hint_is_right(cx, ino, *lately, ref)) {
-		r = overlay_find(cx, ino, ref);
+		r = overlay_find(cx, ino, 0, ref);
 		if (r && r != -ENOENT)
 			return r == -ESTALE ? -ENOENT : r;
 	}
@@ -120,6 +137,29 @@ int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
 	if (ref->has_base)
 		return daxfs_base_inode(cx->rg, ino, &ref->base);
 	return ref->in ? 0 : -ENOENT;
+}
+
+int daxfs_has_lower(const struct daxfs_iref *ref)
+{
+	return ref->in && (ref->has_base || (ref->in->birth_layer & BIRTH_COPY));
+}
+
+int daxfs_lower(struct daxfs_cx *cx, const struct daxfs_iref *ref,
+		struct daxfs_iref *lower)
+{
+	int r = -ENOENT;
+
+	if (!daxfs_has_lower(ref))
+		return -ENOENT;
+	*lower = *ref;
+	lower->off = 0;
+	lower->in = NULL;
+	lower->own = 0;
+	if (ref->depth + 1 < cx->view.nr)
+		r = overlay_find(cx, ref->ino, ref->depth + 1, lower);
+	if (r == -ENOENT)
+		return ref->has_base ? 0 : -EUCLEAN;
+	return r == -ESTALE ? -EUCLEAN : r;	/* a copy of what was gone before */
 }
 
 /* ---- making ---- */
@@ -236,7 +276,7 @@ int daxfs_inode_make(struct daxfs_cx *cx, u64 ino, u64 parent,
 	put_constant(in, &(struct daxfs_inode){
 		.btime_ns = now,
 		.rdev = what->rdev,
-		.birth_layer = 1,
+		.birth_layer = daxfs_view_top(cx),
 		.attr = { .mode = what->mode, .uid = what->uid, .gid = what->gid },
 	});
 	if (S_ISDIR(what->mode))
@@ -260,8 +300,15 @@ void daxfs_inode_give(struct daxfs_cx *cx, u64 off)
 	daxfs_obj_give(cx, off);
 }
 
+/* birth_layer of a copy in the top layer. */
+static u32 copy_birth(const struct daxfs_cx *cx)
+{
+	return cx->view.flat ? 0 : daxfs_view_top(cx) | BIRTH_COPY;
+}
+
 /* The copy says exactly what the base inode says. */
-static void fill_copy(struct daxfs_inode *in, const struct daxfs_base_inode *b)
+static void fill_from_base(struct daxfs_cx *cx, struct daxfs_inode *in,
+			   const struct daxfs_base_inode *b)
 {
 	u64 nr = daxfs_base_dir_nr(b);
 
@@ -274,6 +321,7 @@ static void fill_copy(struct daxfs_inode *in, const struct daxfs_base_inode *b)
 	put_constant(in, &(struct daxfs_inode){
 		.btime_ns = (u64)b->mtime_ns,
 		.rdev = b->rdev,
+		.birth_layer = copy_birth(cx),
 		.slot_base = S_ISDIR(b->mode) ? (u32)nr : 0,
 		.attr = { .mode = b->mode, .uid = b->uid, .gid = b->gid },
 	});
@@ -287,21 +335,106 @@ static void fill_copy(struct daxfs_inode *in, const struct daxfs_base_inode *b)
 	a64_store_relaxed(&in->slot_hwm, nr);
 }
 
+/* The words that a record may have claimed. Nobody changes a lower layer. */
+static int copy_words(struct daxfs_cx *cx, struct daxfs_inode *in,
+		      const struct daxfs_inode *from)
+{
+	const struct { struct daxfs_a64 *to; const struct daxfs_a64 *from; } word[] = {
+		{ &in->nlink, &from->nlink }, { &in->size, &from->size },
+		{ &in->dirstate, &from->dirstate }, { &in->parent, &from->parent },
+	};
+
+	for (u32 i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		u64 v;
+		int r = daxfs_word_read(cx->rg, word[i].from, &v);
+
+		if (r)
+			return r;
+		a64_store_relaxed(word[i].to, v);
+	}
+	return 0;
+}
+
+/* What is no claimed word: relaxed, it was complete before the layer froze. */
+static void copy_plain(struct daxfs_inode *in, const struct daxfs_inode *from)
+{
+	a64_store_relaxed(&in->mtime_ns, a64_load_relaxed(&from->mtime_ns));
+	a64_store_relaxed(&in->ctime_ns, a64_load_relaxed(&from->ctime_ns));
+	a64_store_relaxed(&in->atime_ns, a64_load_relaxed(&from->atime_ns));
+	a64_store_relaxed(&in->change, a64_load_relaxed(&from->change));
+	a64_store_relaxed(&in->slot_hwm, a64_load_relaxed(&from->slot_hwm));
+}
+
+/*
+ * The copy says exactly what the lower inode says. Of files all content shows
+ * through, but nothing behind the end; extended attributes do, too.
+ */
+static int fill_from_layer(struct daxfs_cx *cx, struct daxfs_inode *in,
+			   const struct daxfs_inode *from)
+{
+	struct daxfs_attr at;
+	u64 off;
+	int r = daxfs_attr(cx, from, &at, &off);
+
+	if (!r)
+		r = copy_words(cx, in, from);
+	if (r)
+		return r;
+	copy_plain(in, from);
+	at.flags &= ~DAXFS_ATTR_XATTRS;
+	at.xattr_off = 0;
+	put_constant(in, &(struct daxfs_inode){
+		.btime_ns = from->btime_ns,
+		.rdev = from->rdev,
+		.generation = from->generation,
+		.birth_layer = copy_birth(cx),
+		.slot_base = (u32)a64_load_relaxed(&from->slot_hwm),
+		.attr = { .mode = at.mode, .uid = at.uid, .gid = at.gid,
+			  .flags = at.flags },
+	});
+	if (S_ISLNK(at.mode))
+		port_copy_within(in->target, from->target, DAXFS_INLINE_TARGET);
+	if (!S_ISDIR(at.mode))
+		a64_store_relaxed(&in->low_limit,
+				  size_bytes(a64_load_relaxed(&in->size)));
+	return 0;
+}
+
+static int fill_copy(struct daxfs_cx *cx, struct daxfs_inode *in,
+		     const struct daxfs_iref *ref)
+{
+	if (ref->in)
+		return fill_from_layer(cx, in, ref->in);
+	fill_from_base(cx, in, &ref->base);
+	return 0;
+}
+
 int daxfs_copy_up(struct daxfs_cx *cx, struct daxfs_iref *ref)
+{
+	int r = daxfs_view_writable(cx);
+
+	return r ? r : daxfs_copy_in(cx, ref);
+}
+
+int daxfs_copy_in(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
 	struct daxfs_key k = daxfs_key_inode(cx->rg, ref->ino);
 	struct daxfs_inode *in;
 	u64 off, found, value;
 	int r;
 
-	if (ref->in)
+	if (ref->own)
 		return 0;
 	if (!cx->sh)
 		return -EROFS;
 	r = inode_take(cx, ref->ino, &off, &in);
 	if (r)
 		return r;
-	fill_copy(in, &ref->base);
+	r = fill_copy(cx, in, ref);
+	if (r)
+		daxfs_obj_give(cx, off);
+	if (r)
+		return r;
 	r = daxfs_index_insert(cx, &k, off, &found, &value);
 	if (r) {
 		daxfs_obj_give(cx, off);
@@ -313,17 +446,21 @@ int daxfs_copy_up(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	}
 	ref->off = off;
 	ref->in = inode_at(cx->rg, off);
+	ref->own = 1;
+	ref->depth = 0;
 	return ref->in ? 0 : -EUCLEAN;
 }
 
 /* ---- attributes ---- */
 
-int daxfs_attr(struct daxfs_cx *cx, struct daxfs_inode *in, struct daxfs_attr *at,
-	       u64 *off)
+int daxfs_attr(struct daxfs_cx *cx, const struct daxfs_inode *in,
+	       struct daxfs_attr *at, u64 *off)
 {
 	struct daxfs_attr *shared;
+	int r = daxfs_word_read(cx->rg, &in->attr_off, off); /* [PUB] in attr_swap() */
 
-	*off = a64_load_acquire(&in->attr_off);	/* [PUB] in attr_swap() */
+	if (r)
+		return r;
 	if (*off == DAXFS_ATTR_GONE)
 		return -ENOENT;
 	shared = daxfs_at(cx->rg, *off, sizeof(*at), 8);
@@ -382,6 +519,23 @@ static int dir_nlink(struct daxfs_cx *cx, struct daxfs_inode *in, u32 *nlink)
 	return r;
 }
 
+/* Content of what lies below that shows: about, for it may be covered. */
+static u64 lower_blocks(struct daxfs_cx *cx, const struct daxfs_iref *ref)
+{
+	u64 limit = a64_load_relaxed(&ref->in->low_limit), pages = 0;
+	struct daxfs_iref low = *ref;
+
+	while (!daxfs_lower(cx, &low, &low)) {
+		if (!low.in)
+			return pages * (DAXFS_PAGE_SIZE / 512) +
+			       base_blocks(cx, &low, limit);
+		pages += a64_load_relaxed(&low.in->pages);
+	}
+	if (pages > (limit + DAXFS_PAGE_SIZE - 1) / DAXFS_PAGE_SIZE)
+		pages = (limit + DAXFS_PAGE_SIZE - 1) / DAXFS_PAGE_SIZE;
+	return pages * (DAXFS_PAGE_SIZE / 512);
+}
+
 static int overlay_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 			struct daxfs_stat *st)
 {
@@ -411,9 +565,8 @@ static int overlay_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 	st->mtime_ns = a64_load_relaxed(&in->mtime_ns);
 	st->ctime_ns = a64_load_relaxed(&in->ctime_ns);
 	st->btime_ns = in->btime_ns;
-	if (ref->has_base && S_ISREG(at.mode))
-		st->blocks += base_blocks(cx, ref,
-					  a64_load_relaxed(&in->low_limit));
+	if (S_ISREG(at.mode) && daxfs_has_lower(ref))
+		st->blocks += lower_blocks(cx, ref);
 	if (!S_ISDIR(at.mode))
 		return 0;
 	st->size = DAXFS_PAGE_SIZE;
@@ -470,8 +623,10 @@ void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what)
 	/* The inode may be gone, and its memory another's. */
 	if (daxfs_still_host(cx))
 		return;
-	if (what == DAXFS_TOUCH_COUNTER) {
-		change_raise(in);
+	/* Where layers freeze, times come with the record: daxfs_op_touch(). */
+	if (what == DAXFS_TOUCH_COUNTER || !cx->view.flat) {
+		if (what & (DAXFS_TOUCH_COUNTER | DAXFS_TOUCH_CONTENT))
+			change_raise(in);
 		return;
 	}
 	if (what & DAXFS_TOUCH_MTIME)
@@ -512,6 +667,61 @@ static u64 leaving_set(const struct daxfs_attr *old, const struct daxfs_attr *ne
 	return old->xattr_off;
 }
 
+/* The times that the record of a change of attributes sets. */
+static void touch_asked(struct daxfs_cx *cx, struct daxfs_inode *in)
+{
+	const struct daxfs_setattr *sa = cx->asked;
+	u64 what = DAXFS_TCH_CTIME;
+
+	if (sa && sa->set & DAXFS_SET_CTIME)
+		what = DAXFS_TCH_SET_CTIME;
+	if (sa && sa->set & DAXFS_SET_MTIME)
+		what |= DAXFS_TCH_SET_MTIME;
+	if (sa && sa->set & DAXFS_SET_ATIME)
+		what |= DAXFS_TCH_SET_ATIME;
+	if (sa) {
+		cx->touch_ns[0] = sa->ctime_ns;
+		cx->touch_ns[1] = sa->mtime_ns;
+		cx->touch_ns[2] = sa->atime_ns;
+	}
+	daxfs_op_touch(cx, in, what);
+}
+
+/* Times alone: a record of no words, which a freeze forestalls all the same. */
+static int times_record(struct daxfs_cx *cx, struct daxfs_inode *in)
+{
+	int r = -EAGAIN;
+
+	daxfs_patience_reset(cx);
+	for (u32 i = 0; i < 100000 && r == -EAGAIN; i++) {
+		daxfs_op_begin(cx);
+		touch_asked(cx, in);
+		r = daxfs_op_run(cx);
+		if (!r)
+			daxfs_op_end(cx);
+	}
+	return r == -EAGAIN ? -EBUSY : r;
+}
+
+/*
+ * Where branches freeze layers: not if ours is frozen before, and with the
+ * times that have been asked for.
+ */
+static int attr_record(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
+		       u64 off)
+{
+	int r;
+
+	daxfs_op_begin(cx);
+	touch_asked(cx, in);
+	r = daxfs_op_add(cx, &in->attr_off, old_off, off);
+	if (!r)
+		r = daxfs_op_run(cx);
+	if (!r)
+		daxfs_op_end(cx);
+	return r;
+}
+
 /*
  * Let attr_off refer to another record, and retire the old one, with the set of
  * extended attributes that leaves with it (0: none does). Between the two
@@ -520,7 +730,7 @@ static u64 leaving_set(const struct daxfs_attr *old, const struct daxfs_attr *ne
  * another was faster.
  */
 static int attr_swap(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
-		     u64 off, u64 xattrs)
+		     u64 off, u64 xattrs, int by_record)
 {
 	int own = old_off != embedded_attr(cx->rg, in), r;
 
@@ -532,8 +742,10 @@ static int attr_swap(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
 	if (xattrs)
 		a64_store_release(&cx->sh->drop_xattr, xattrs);	/* [PUB] */
 	r = daxfs_still_host(cx);
+	if (!r && by_record)
+		r = attr_record(cx, in, old_off, off);
 	/* Publishes the record. Pairs with [PUB] in daxfs_attr(). */
-	if (!r && a64_cas(&in->attr_off, old_off, off) != old_off)
+	else if (!r && a64_cas(&in->attr_off, old_off, off) != old_off)
 		r = -EAGAIN;
 	if (!r && own)
 		daxfs_obj_retire(cx, old_off, daxfs_retire_epoch(cx));
@@ -560,7 +772,8 @@ int daxfs_attr_replace(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
 		port_copy_to(&shared->mode, &at->mode,
 			     sizeof(*at) - offsetof(struct daxfs_attr, mode));
 		daxfs_change_begin(cx);
-		r = attr_swap(cx, in, old_off, off, leaving_set(old, at));
+		r = attr_swap(cx, in, old_off, off, leaving_set(old, at),
+			      !cx->view.flat);
 		daxfs_change_end(cx);
 		if (r)
 			daxfs_obj_give(cx, off);
@@ -665,13 +878,18 @@ static int setattr_fn(struct daxfs_cx *cx, void *p)
 		r = daxfs_copy_up(cx, &ref);
 	if (!r && a->st)
 		r = daxfs_ref_stat(cx, &ref, a->st);
+	cx->asked = a->sa;
 	if (!r && (a->sa->set & DAXFS_SET_RECORD))
 		r = daxfs_attr_set(cx, &ref, a->sa);
+	else if (!r && !cx->view.flat)
+		r = times_record(cx, ref.in);
+	cx->asked = NULL;
 	if (!r)
 		r = daxfs_still_host(cx);
 	if (r)
 		return r;
-	set_times(cx, ref.in, a->sa);
+	if (cx->view.flat)
+		set_times(cx, ref.in, a->sa);
 	return a->st ? stat_after(cx, &ref, a) : 0;
 }
 
@@ -705,16 +923,47 @@ static int is_unlinked(struct daxfs_cx *cx, struct daxfs_inode *in, int *unlinke
 	return r;
 }
 
-struct daxfs_a64 *daxfs_opens_word(struct daxfs_cx *cx,
-				   const struct daxfs_iref *ref)
+/*
+ * The word in which who finds it now notes that he holds it. A copy that comes
+ * later leaves the bit where it is: see daxfs_holders().
+ */
+static struct daxfs_a64 *opens_word(struct daxfs_cx *cx, const struct daxfs_iref *ref)
 {
-	return ref->has_base ? daxfs_base_opens(cx->rg, ref->ino) :
-	       &ref->in->opens;
+	if (ref->in && (!ref->has_base || !cx->view.flat))
+		return &ref->in->opens;
+	return daxfs_base_opens(cx->rg, ref->ino);
+}
+
+/* Bits that are set in one of the words, and not in those of clear any more. */
+static u64 holders(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 clear)
+{
+	struct daxfs_iref at = *ref;
+	u64 bits = 0;
+
+	do {
+		struct daxfs_a64 *word = opens_word(cx, &at);
+		u64 v = word ? a64_load_acquire(word) : 0;	/* [OPN] in hold() */
+
+		if (v & clear)
+			a64_and(word, ~clear);
+		bits |= v & ~clear;
+	} while (!cx->view.flat && !daxfs_lower(cx, &at, &at));
+	return bits;
+}
+
+u64 daxfs_holders(struct daxfs_cx *cx, const struct daxfs_iref *ref)
+{
+	return holders(cx, ref, 0);
+}
+
+void daxfs_holders_clear(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 bits)
+{
+	holders(cx, ref, bits);
 }
 
 static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
-	struct daxfs_a64 *opens = daxfs_opens_word(cx, ref);
+	struct daxfs_a64 *opens = opens_word(cx, ref);
 	int unlinked = 0, r = daxfs_still_host(cx);
 
 	if (r)
@@ -723,7 +972,7 @@ static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	/* The bit before the count. Pairs with [OPN] in
 	 * daxfs_drop_if_unused(). */
 	full_fence_after_rmw();
-	if (!ref->in)		/* copied up meanwhile? */
+	if (!ref->own)		/* copied up meanwhile? */
 		r = daxfs_iget(cx, ref->ino, 0, ref);
 	if (!r && ref->in)
 		r = is_unlinked(cx, ref->in, &unlinked);
@@ -732,7 +981,7 @@ static int hold(struct daxfs_cx *cx, struct daxfs_iref *ref)
 	if (daxfs_still_host(cx))
 		return -ESTALE;
 	a64_and(opens, ~host_bit(cx));
-	if (!r && ref->in)
+	if (!r && ref->own)
 		r = daxfs_drop_if_unused(cx, ref);
 	return r ? r : -ENOENT;
 }
@@ -751,7 +1000,8 @@ static int open_fn(struct daxfs_cx *cx, void *p)
 
 	if (r)
 		return r;
-	if (cx->sh && !a->held)
+	/* What is in main nobody can take away, but a commit. */
+	if (cx->sh && !a->held && !daxfs_view_is_main(cx))
 		r = hold(cx, &ref);
 	a->f->ino = a->ino;
 	a64_store_volatile(&a->f->inode_off, r ? 0 : ref.off);
@@ -768,17 +1018,23 @@ int daxfs_open(struct daxfs_cx *cx, u64 ino, int held, struct daxfs_file *f)
 static int close_fn(struct daxfs_cx *cx, void *p)
 {
 	struct daxfs_iref ref;
-	int r = daxfs_iget(cx, *(u64 *)p, 0, &ref);
+	int gone = daxfs_view_look(cx), r;
 
+	/* Of a branch that is gone only what is in main is left. */
+	if (gone)
+		daxfs_view_main(cx);
+	r = daxfs_iget(cx, *(u64 *)p, 0, &ref);
 	if (!r)
 		r = daxfs_still_host(cx);
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	a64_and(daxfs_opens_word(cx, &ref), ~host_bit(cx));
+	daxfs_holders_clear(cx, &ref, host_bit(cx));
 	full_fence_after_rmw();	/* the bit before a later copy up; [OPN] */
-	if (!ref.in)
+	if (gone || daxfs_view_is_main(cx))
+		return 0;
+	if (!ref.own)
 		r = daxfs_iget(cx, ref.ino, 0, &ref);
-	if (r || !ref.in)
+	if (r || !ref.own)
 		return r == -ENOENT ? 0 : r;
 	return daxfs_drop_if_unused(cx, &ref);
 }
@@ -787,7 +1043,7 @@ int daxfs_close(struct daxfs_cx *cx, u64 ino)
 {
 	if (!cx->sh)
 		return 0;
-	return daxfs_section(cx, close_fn, &ino);
+	return daxfs_section_any(cx, close_fn, &ino);
 }
 
 /* ---- dropping ---- */
@@ -814,13 +1070,15 @@ static void attr_drop(struct daxfs_cx *cx, struct daxfs_inode *in)
 	for (u32 i = 0; i < 100000; i++) {
 		struct daxfs_attr at;
 		u64 off;
-		int r = daxfs_attr(cx, in, &at, &off);
+		int r = daxfs_word_settle(cx, &in->attr_off, &off);
 
+		if (!r)
+			r = daxfs_attr(cx, in, &at, &off);
 		if (r)
 			at.flags = 0;	/* damage: there is nothing to read */
 		if (r == -ENOENT || daxfs_still_host(cx) ||
 		    !attr_swap(cx, in, off, DAXFS_ATTR_GONE,
-			       leaving_set(&at, NULL)))
+			       leaving_set(&at, NULL), 0))
 			return;
 	}
 }
@@ -835,15 +1093,15 @@ int daxfs_drop_finish(struct daxfs_cx *cx, struct daxfs_iref *ref)
 		return r;
 	daxfs_lock_drop(cx, ref->in);
 	attr_drop(cx, ref->in);
-	/* A base number must stay known as gone: its cell hides the base. */
-	end = value_make(ref->has_base ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD, 0,
-			 ref->ino);
+	/* A lower number must stay known as gone: its cell hides what is there. */
+	end = value_make(daxfs_has_lower(ref) ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD,
+			 0, ref->ino);
 	v = a64_load_acquire(value);	/* pairs with [PUB] */
 	if (daxfs_still_host(cx))
 		return -ESTALE;
 	if (v != end)
 		a64_cas(value, v, end);
-	return ref->has_base ? 0 : daxfs_cell_dispose(cx, ref->off);
+	return daxfs_has_lower(ref) ? 0 : daxfs_cell_dispose(cx, ref->off);
 }
 
 /*
@@ -859,7 +1117,7 @@ static int is_unused(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *nli
 	if (r)
 		return r;
 	return unlinked && !(*nlink & DAXFS_NLINK_DROPPING) &&
-	       !a64_load_acquire(daxfs_opens_word(cx, ref));	/* [OPN] in hold() */
+	       !(daxfs_holders(cx, ref) & daxfs_view_hosts(cx));
 }
 
 /*
@@ -902,10 +1160,26 @@ int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref)
 		return r;
 	if (r > 0) {
 		r = daxfs_drop_finish(cx, ref);
-		if (!r && !ref->has_base)
+		if (!r && !daxfs_has_lower(ref))
 			number_follows(cx, ref->ino);
 		daxfs_count_inodes(cx, (u64)-1);
 	}
 	a64_store_release(&cx->sh->drop_ino, 0);	/* [OPN] */
 	return r;
+}
+
+int daxfs_inode_reap(struct daxfs_cx *cx, struct daxfs_inode *in)
+{
+	int r = 0;
+
+	/* What was dropped gave its pages back then, and they are others' now. */
+	if (a64_load_acquire(&in->attr_off) != DAXFS_ATTR_GONE) { /* [PUB] */
+		r = daxfs_map_retire(cx, in);
+		if (r)
+			return r;
+		daxfs_lock_drop(cx, in);
+		attr_drop(cx, in);
+	}
+	daxfs_obj_retire(cx, daxfs_off(cx->rg, in), daxfs_retire_epoch(cx));
+	return 0;
 }

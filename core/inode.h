@@ -12,18 +12,33 @@ struct daxfs_iref {
 	u64 ino;
 	u64 off;			/* of the overlay inode, 0: none */
 	struct daxfs_inode *in;		/* NULL: only in the base image */
+	int own;			/* in lies in the top layer of the view */
+	u32 depth;			/* of the layer of in, from the top */
 	int has_base;
 	struct daxfs_base_inode base;	/* if has_base */
 };
 
 /* -ENOENT: no such inode, or it is gone. hint: offset where it may be, or 0. */
 int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref);
-/* Give it an overlay inode if it has only a base one. -EROFS, -ENOSPC. */
+/*
+ * Give it an inode in the top layer, to be changed there, if it has none.
+ * -EROFS: nothing may be changed in what the view shows; -ENOSPC.
+ */
 int daxfs_copy_up(struct daxfs_cx *cx, struct daxfs_iref *ref);
+/* The same for what is no change of the tree: locks. */
+int daxfs_copy_in(struct daxfs_cx *cx, struct daxfs_iref *ref);
+/* Does something below the inode of ref show through it? */
+int daxfs_has_lower(const struct daxfs_iref *ref);
+/*
+ * What lies below: an inode of a lower layer, or of the base image alone.
+ * -ENOENT: nothing.
+ */
+int daxfs_lower(struct daxfs_cx *cx, const struct daxfs_iref *ref,
+		struct daxfs_iref *lower);
 
 /* The attribute record; -ENOENT once the inode is dropped. */
-int daxfs_attr(struct daxfs_cx *cx, struct daxfs_inode *in, struct daxfs_attr *at,
-	       u64 *off);
+int daxfs_attr(struct daxfs_cx *cx, const struct daxfs_inode *in,
+	       struct daxfs_attr *at, u64 *off);
 /*
  * Put at, a changed copy of old, in the place of the record at old_off. What
  * only that has led to is retired. Else a new set of extended attributes is given
@@ -69,11 +84,19 @@ int daxfs_ino_take(struct daxfs_cx *cx, u64 *ino);
  * two true calls this afterwards. Idempotent; others may be at it.
  */
 int daxfs_drop_if_unused(struct daxfs_cx *cx, struct daxfs_iref *ref);
-/* The bitmap of hosts that hold it: a word of the base, or of the inode. */
-struct daxfs_a64 *daxfs_opens_word(struct daxfs_cx *cx,
-				   const struct daxfs_iref *ref);
+/*
+ * Hosts that hold it, as a bitmap: of words of the inode, of those that it is a copy
+ * of, and of the base image. clear: take these bits away everywhere.
+ */
+u64 daxfs_holders(struct daxfs_cx *cx, const struct daxfs_iref *ref);
+void daxfs_holders_clear(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 bits);
 /* Go on with a drop that a dead host began. */
 int daxfs_drop_finish(struct daxfs_cx *cx, struct daxfs_iref *ref);
+/*
+ * Retire an inode of a layer that is not there any more, with all that only it leads
+ * to. The index keeps its cell.
+ */
+int daxfs_inode_reap(struct daxfs_cx *cx, struct daxfs_inode *in);
 /* Bury and retire a cell whose value is final. */
 int daxfs_cell_dispose(struct daxfs_cx *cx, u64 cell_off);
 

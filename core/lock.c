@@ -497,7 +497,7 @@ static int lock_fn(struct daxfs_cx *cx, void *arg)
 		return r;
 	if (a->want.type == DAXFS_UNLOCK)
 		cx->full = 1;		/* giving back works without room, too */
-	r = daxfs_copy_up(cx, &ref);
+	r = daxfs_copy_in(cx, &ref);
 	if (!r)
 		r = change(cx, ref.in, &a->want, a->found);
 	cx->full = full;

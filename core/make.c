@@ -17,6 +17,9 @@
 #define RESERVE_MAX_PAGES	4096u		/* 16 MiB */
 #define POOL_MIN_PAGES		256u
 #define LAYER_NR		64u
+#define LAYERS_MIN		1024u	/* in regions with branches */
+#define LAYERS_SHIFT		16u	/* log2 of bytes of a region per layer */
+#define LAYERS_PER_BRANCH	4u
 #define FIRST_EPOCH		2u
 
 struct layout {
@@ -53,13 +56,28 @@ static void add_base(struct layout *l, const struct daxfs_geometry *g)
 	add_area(l, DAXFS_AREA_BASE_DATA, g->base_data_len, g->base_data_len);
 }
 
+/* More branches than a small region has memory for are of no use. */
+static u64 layer_nr(const struct daxfs_geometry *g)
+{
+	u64 nr = g->region_len >> LAYERS_SHIFT;
+
+	if (!g->branching)
+		return LAYER_NR;
+	return nr < LAYERS_MIN ? LAYERS_MIN :
+	       nr > DAXFS_LAYERS_MAX ? DAXFS_LAYERS_MAX : nr;
+}
+
 static void add_shared(struct layout *l, const struct daxfs_geometry *g)
 {
+	u64 layers = layer_nr(g), branches = layers / LAYERS_PER_BRANCH;
+
 	add_area(l, DAXFS_AREA_GLOBALS, sizeof(struct daxfs_globals), 1);
 	add_area(l, DAXFS_AREA_HOSTS,
 		 DAXFS_HOSTS * sizeof(struct daxfs_host_slot), DAXFS_HOSTS);
-	add_area(l, DAXFS_AREA_LAYERS, LAYER_NR * sizeof(struct daxfs_layer),
-		 LAYER_NR);
+	add_area(l, DAXFS_AREA_LAYERS, layers * sizeof(struct daxfs_layer), layers);
+	if (g->branching)
+		add_area(l, DAXFS_AREA_BRANCHES,
+			 branches * sizeof(struct daxfs_branch), branches);
 	if (g->base_inode_nr)
 		add_area(l, DAXFS_AREA_BASE_OPENS,
 			 g->base_inode_nr * sizeof(struct daxfs_a64),
@@ -108,6 +126,8 @@ static void fill_super(struct daxfs_geometry *g)
 	sb->incompat = g->overlay ? DAXFS_INCOMPAT_OVERLAY : 0;
 	if (g->overlay && g->persistent)
 		sb->incompat |= DAXFS_INCOMPAT_PERSIST;
+	if (g->overlay && g->branching)
+		sb->incompat |= DAXFS_INCOMPAT_BRANCHING;
 	memcpy(sb->uuid, g->uuid, sizeof(sb->uuid));
 	memcpy(sb->label, g->label, sizeof(sb->label));
 	sb->created_ns = g->created_ns;
@@ -180,12 +200,26 @@ static int make_root(struct daxfs_cx *cx, const struct daxfs_geometry *g)
 	return daxfs_index_insert(cx, &k, off, &found, &value);
 }
 
+/* Layers are of no use until a branch takes them; main is never written to. */
+static void close_layers(struct daxfs_region *rg)
+{
+	u32 nr = (u32)rg->area[DAXFS_AREA_LAYERS].nr;
+
+	for (u32 i = 2; i < nr; i++)
+		a64_store_relaxed(&daxfs_layer_at(rg, i)->word,
+				  layer_make(DAXFS_L_NONE, 0, 0));
+	a64_store_relaxed(&daxfs_first_layer(rg)->word,
+			  layer_make(DAXFS_L_FROZEN, 0, 0));
+}
+
 static int make_tree(struct daxfs_cx *cx, const struct daxfs_geometry *g)
 {
-	struct daxfs_layer *layer = daxfs_top_layer(cx->rg);
+	struct daxfs_layer *layer = daxfs_first_layer(cx->rg);
 	u64 table;
 	int r;
 
+	if (g->branching)
+		close_layers(cx->rg);
 	r = daxfs_table_make(cx, shift_of(g->buckets),
 			     daxfs_off(cx->rg, &layer->root_off), &table);
 	if (r)

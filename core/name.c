@@ -33,6 +33,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "watch.h"
 #include "word.h"
 
@@ -40,6 +41,7 @@
 #define DEPTH_MAX	1000000u	/* of directories; a longer walk is a cycle */
 #define LINK_MAX_COUNT	0x7fffffffu
 #define BORN_MAX	2u
+#define NAME_TIMES	(DAXFS_TCH_MTIME | DAXFS_TCH_CTIME)
 #define NEVER_NAMED	1u	/* tmpfile: link() is not for this one */
 
 struct born {			/* a cell that the record brings to life */
@@ -94,7 +96,7 @@ static int cell_make(struct daxfs_cx *cx, struct daxfs_name *n, u64 hint,
 		return -EUCLEAN;
 	a64_store_relaxed(&b->cell->cell.hash, n->key.hash);
 	a64_store_relaxed(&b->cell->cell.key, n->key.key);
-	a64_store_relaxed(&b->cell->dslot, n->base_idx);
+	a64_store_relaxed(&b->cell->dslot, daxfs_dslot(cx, n->slot, n->below));
 	a64_store_relaxed(&b->cell->ihint, hint);
 	text[0] = (u8)n->key.len;
 	memcpy(text + 1, n->key.name, n->key.len);
@@ -122,7 +124,7 @@ static int change_name(struct daxfs_cx *cx, struct names_op *op,
 	memset(b, 0, sizeof(*b));
 	b->n = n;
 	b->dir = dir;
-	b->wants_slot = !n->in_base;
+	b->wants_slot = !n->below;
 	r = cell_make(cx, n, hint, b);
 	if (r)
 		return r;
@@ -135,13 +137,13 @@ static int change_name(struct daxfs_cx *cx, struct names_op *op,
 /* What a name becomes when it is taken away: base names must stay hidden. */
 static u64 gone_value(const struct daxfs_name *n)
 {
-	return value_make(n->in_base ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD, 0, 0);
+	return value_make(n->below ? DAXFS_V_WHITEOUT : DAXFS_V_DEAD, 0, 0);
 }
 
 /* Commit kills that cell. */
 static void kills(struct daxfs_cx *cx, const struct daxfs_name *n)
 {
-	if (n->cell_off && !n->in_base)
+	if (n->cell_off && !n->below)
 		daxfs_op_garbage(cx, n->cell_off);
 }
 
@@ -216,9 +218,9 @@ static int name_dispose(struct daxfs_cx *cx, struct daxfs_iref *dir,
 {
 	int r;
 
-	if (!n->cell_off || n->in_base)
+	if (!n->cell_off || n->below)
 		return 0;
-	r = daxfs_slot_clear(cx, dir, a64_load_relaxed(&n->cell->dslot),
+	r = daxfs_slot_clear(cx, dir, dslot_slot(a64_load_relaxed(&n->cell->dslot)),
 			     n->cell_off);
 	return r ? r : daxfs_cell_dispose(cx, n->cell_off);
 }
@@ -386,6 +388,8 @@ static int make_inode(struct daxfs_cx *cx, struct name_arg *a,
 	a->made.ino = ino;
 	a->made.off = off;
 	a->made.has_base = 0;
+	a->made.own = 1;
+	a->made.depth = 0;
 	a->made.in = daxfs_at(cx->rg, off, sizeof(struct daxfs_inode), 64);
 	return 0;
 }
@@ -424,6 +428,7 @@ static int create_once(struct daxfs_cx *cx, struct name_arg *a)
 	if (r)
 		return r;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, dir.in, NAME_TIMES);
 	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE,
 			type_of(a->what->mode), a->made.ino), a->made.off);
 	if (!r)
@@ -480,11 +485,13 @@ static void make_nameless(struct daxfs_cx *cx, struct name_arg *a,
  */
 static int tmpfile_fn(struct daxfs_cx *cx, struct name_arg *a)
 {
-	struct daxfs_iref dir, ref = { .has_base = 0 };
+	struct daxfs_iref dir, ref = { .own = 1 };
 	struct daxfs_key k;
 	u64 found, value;
-	int r = daxfs_dir_get(cx, a->dir, &dir);
+	int r = daxfs_view_writable(cx);
 
+	if (!r)
+		r = daxfs_dir_get(cx, a->dir, &dir);
 	if (!r)
 		r = new_inode(cx, a, &dir, &ref.ino, &ref.off);
 	if (r)
@@ -569,6 +576,8 @@ static int link_fn(struct daxfs_cx *cx, struct name_arg *a)
 	if (r)
 		return r == -ENOENT ? -EAGAIN : r;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, dir.in, NAME_TIMES);
+	daxfs_op_touch(cx, ref.in, DAXFS_TCH_CTIME);
 	r = change_name(cx, &op, &dir, &n, value_make(DAXFS_V_LIVE, a->flags,
 			a->ino), ref.off);
 	if (!r)
@@ -708,6 +717,8 @@ static int remove_once(struct daxfs_cx *cx, struct name_arg *a, int want_dir)
 	if (is_dir)
 		less += DIRSTATE_SUBDIR;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, dir.in, NAME_TIMES);
+	daxfs_op_touch(cx, ref.in, DAXFS_TCH_CTIME);
 	kills(cx, &n);
 	r = change_name(cx, &op, &dir, &n, gone_value(&n), 0);
 	if (!r)
@@ -775,7 +786,7 @@ struct rename {
 static int in_a_circle(struct daxfs_cx *cx, u64 dirmove)
 {
 	u64 v;
-	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove, &v);
+	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx)->dirmove, &v);
 
 	if (r)
 		return r;
@@ -858,7 +869,7 @@ static int add_reason(struct daxfs_cx *cx, struct rename *m, int error, u64 ds)
 		return daxfs_op_add(cx, &m->victim.in->dirstate, ds, ds);
 	/* no directory has moved since before the walk to the root */
 	if (error == -EINVAL)
-		return daxfs_op_add(cx, &daxfs_top_layer(cx->rg)->dirmove,
+		return daxfs_op_add(cx, &daxfs_top_layer(cx)->dirmove,
 				    m->dirmove, m->dirmove);
 	return 0;
 }
@@ -916,7 +927,7 @@ static int rename_same(struct daxfs_cx *cx, struct name_arg *a, struct rename *m
 static int rename_walks(struct daxfs_cx *cx, struct name_arg *a,
 			struct rename *m)
 {
-	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx->rg)->dirmove,
+	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx)->dirmove,
 				  &m->dirmove);
 
 	if (!r && m->is_dir[0])
@@ -995,14 +1006,14 @@ static int add_slot(struct daxfs_cx *cx, struct rename *m, struct names_op *op)
 	int r;
 
 	if (!m->same_dir || op->born_nr != 1 || !b->wants_slot ||
-	    m->n[0].in_base || !m->n[0].cell_off || m->kind != PLAIN)
+	    m->n[0].below || !m->n[0].cell_off || m->kind != PLAIN)
 		return 0;
-	slot = a64_load_relaxed(&m->n[0].cell->dslot);
+	slot = dslot_slot(a64_load_relaxed(&m->n[0].cell->dslot));
 	r = daxfs_slot_word(cx, m->dir[0].in, slot, 0, &word);
 	if (r || !word)
 		return r ? r : -EUCLEAN;
 	b->wants_slot = 0;
-	a64_store_relaxed(&b->cell->dslot, slot);
+	a64_store_relaxed(&b->cell->dslot, daxfs_dslot(cx, slot, 0));
 	return daxfs_op_add(cx, word, m->n[0].cell_off, b->off);
 }
 
@@ -1092,9 +1103,20 @@ static int rename_fill(struct daxfs_cx *cx, struct name_arg *a, struct rename *m
 	if (!r)
 		r = add_counts(cx, m);
 	if (!r && m->moves)
-		r = daxfs_op_add(cx, &daxfs_top_layer(cx->rg)->dirmove,
+		r = daxfs_op_add(cx, &daxfs_top_layer(cx)->dirmove,
 				 m->dirmove, m->dirmove + 8);
 	return r;
+}
+
+/* Times that come with the commit, where layers freeze: see rename_post(). */
+static void rename_touch(struct daxfs_cx *cx, struct rename *m)
+{
+	daxfs_op_touch(cx, m->dir[0].in, NAME_TIMES);
+	if (!m->same_dir)
+		daxfs_op_touch(cx, m->dir[1].in, NAME_TIMES);
+	daxfs_op_touch(cx, m->src.in, DAXFS_TCH_CTIME);
+	if (m->n[1].found)
+		daxfs_op_touch(cx, m->victim.in, DAXFS_TCH_CTIME);
 }
 
 /* The whiteout has its name now. */
@@ -1151,6 +1173,7 @@ static int rename_run(struct daxfs_cx *cx, struct name_arg *a, struct rename *m)
 	if (r)
 		return r;
 	daxfs_op_begin(cx);
+	rename_touch(cx, m);
 	r = rename_fill(cx, a, m, &op);
 	r = names_run(cx, &op, r);
 	if (!r || m->kind != WHITEOUT)

@@ -25,6 +25,7 @@
 #include "epoch.h"
 #include "index.h"
 #include "region.h"
+#include "view.h"
 #include "word.h"
 
 static const struct {
@@ -742,14 +743,22 @@ static int leave_with(struct daxfs_cx *cx, int result)
 	return r ? r : result;
 }
 
-int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
-		  void *arg)
+static int run(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
+	       void *arg, int any)
+{
+	int r = any ? 0 : daxfs_view_look(cx);
+
+	return r ? r : fn(cx, arg);
+}
+
+static int section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
+		   void *arg, int any)
 {
 	int r = daxfs_enter(cx);
 
 	if (r)
 		return r;
-	r = leave_with(cx, fn(cx, arg));
+	r = leave_with(cx, run(cx, fn, arg, any));
 	if (!cx->sh || cx->depth)
 		return r;
 	if (many_retired(cx))
@@ -760,7 +769,19 @@ int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg)
 	if (!daxfs_reclaim(cx) || r != -ENOSPC)
 		return r;
 	r = daxfs_enter(cx);
-	return r ? r : leave_with(cx, fn(cx, arg));
+	return r ? r : leave_with(cx, run(cx, fn, arg, any));
+}
+
+int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
+		  void *arg)
+{
+	return section(cx, fn, arg, 0);
+}
+
+int daxfs_section_any(struct daxfs_cx *cx,
+		      int (*fn)(struct daxfs_cx *cx, void *arg), void *arg)
+{
+	return section(cx, fn, arg, 1);
 }
 
 /* 1: it was reserved by that host and is free now. */

@@ -57,7 +57,12 @@ enum daxfs_class daxfs_slab_class(u64 page_info);
 u32 daxfs_class_size(enum daxfs_class class);
 u32 daxfs_class_nr(enum daxfs_class class);
 
-/* Run fn, and once more after reclaim if it ends with -ENOSPC. */
+/*
+ * Run fn, and once more after reclaim if it ends with -ENOSPC. -ESTALE: our branch
+ * is not there any more; any: fn is for this case, too.
+ */
+int daxfs_section_any(struct daxfs_cx *cx,
+		      int (*fn)(struct daxfs_cx *cx, void *arg), void *arg);
 int daxfs_section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
 		  void *arg);
 

@@ -43,9 +43,11 @@ int daxfs_file_ref(struct daxfs_cx *cx, struct daxfs_file *f,
 	u64 off = a64_load_relaxed(&f->inode_off);
 	int r;
 
-	if (off && f->ino > cx->rg->super.base_inode_nr) {
+	if (off && cx->view.flat && f->ino > cx->rg->super.base_inode_nr) {
 		ref->ino = f->ino;
 		ref->off = off;
+		ref->own = 1;
+		ref->depth = 0;
 		ref->has_base = 0;
 		ref->in = daxfs_at(cx->rg, off, sizeof(struct daxfs_inode), 64);
 		return ref->in ? 0 : -EUCLEAN;
@@ -69,79 +71,19 @@ int daxfs_ref_size(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 *size)
 	return !r && *size > DAXFS_MAX_FILE ? -EUCLEAN : r;
 }
 
-/* What shows where the overlay has no page: base content or a hole. */
-int daxfs_lower_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
-		     u64 len, struct daxfs_run *run)
+static int base_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		    u64 len, struct daxfs_run *run)
 {
-	u64 limit = ref->in ? a64_load_acquire(&ref->in->low_limit) : /* [CUT] */
-		    ref->base.size;
 	int r = 0;
 
-	run->file_off = off;
 	run->len = len;
 	run->off = 0;
-	if (!ref->has_base || off >= limit)
+	if (off >= ref->base.size)
 		return 0;
-	if (len > limit - off)
-		len = limit - off;
+	if (len > ref->base.size - off)
+		len = ref->base.size - off;
 	r = daxfs_base_run(cx->rg, &ref->base, off, len, run);
-	if (!r && !run->len)
-		r = -EUCLEAN;
-	return r;
-}
-
-/* Where the overlay has nothing, up to its next page. */
-static int hole_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
-		    u64 len, struct daxfs_run *run)
-{
-	u64 idx = off >> DAXFS_PAGE_SHIFT;
-	struct daxfs_a64 *word;
-	int r = daxfs_map_next(cx, ref->in, &idx, &word);
-
-	if (r && r != -ENOENT)
-		return r;
-	if (!r && idx << DAXFS_PAGE_SHIFT <= off) {
-		u64 rest = DAXFS_PAGE_SIZE - (off & (DAXFS_PAGE_SIZE - 1));
-
-		if (len > rest)
-			len = rest;	/* it came just now: what was before it */
-	} else if (!r && len > (idx << DAXFS_PAGE_SHIFT) - off) {
-		len = (idx << DAXFS_PAGE_SHIFT) - off;
-	}
-	return daxfs_lower_run(cx, ref, off, len, run);
-}
-
-/* The run that begins at off, within one page of the overlay or below it. */
-static int page_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
-		    u64 len, struct daxfs_run *run)
-{
-	u64 in_page = off & (DAXFS_PAGE_SIZE - 1), whole = len;
-	struct daxfs_a64 *word = NULL;
-	u64 v = 0;
-	int r = 0;
-
-	if (!ref->in)
-		return daxfs_lower_run(cx, ref, off, len, run);
-	if (len > DAXFS_PAGE_SIZE - in_page)
-		len = DAXFS_PAGE_SIZE - in_page;
-	r = daxfs_map_word(cx, ref->in, off >> DAXFS_PAGE_SHIFT, 0, &word);
-	if (!r && word)
-		r = daxfs_word_read(cx->rg, word, &v);
-	if (r)
-		return r;
-	if (!v)
-		return hole_run(cx, ref, off, whole, run);
-	run->file_off = off;
-	run->len = len;
-	run->off = pslot_is_page(v) ? pslot_off(v) + in_page : 0;
-	if (run->off && !daxfs_at(cx->rg, run->off, len, 1))
-		return -EUCLEAN;
-	return 0;
-}
-
-static int joins(const struct daxfs_run *a, const struct daxfs_run *b)
-{
-	return a->off ? a->off + a->len == b->off : !b->off;
+	return !r && !run->len ? -EUCLEAN : r;
 }
 
 /*
@@ -166,14 +108,105 @@ static int straight_on(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 le
 	return !r && !daxfs_at(cx->rg, run->off, run->len, 1) ? -EUCLEAN : r;
 }
 
+/* Where an inode has nothing: *len ends at its next page at the latest. */
+static int clip_to_hole(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+			u64 *len)
+{
+	u64 idx = off >> DAXFS_PAGE_SHIFT;
+	struct daxfs_a64 *word;
+	int r = daxfs_map_next(cx, ref->in, &idx, &word);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	if (idx << DAXFS_PAGE_SHIFT <= off) {
+		u64 rest = DAXFS_PAGE_SIZE - (off & (DAXFS_PAGE_SIZE - 1));
+
+		if (*len > rest)
+			*len = rest;	/* it came just now: what was before it */
+	} else if (*len > (idx << DAXFS_PAGE_SHIFT) - off) {
+		*len = (idx << DAXFS_PAGE_SHIFT) - off;
+	}
+	return 0;
+}
+
+/*
+ * The run of the inode itself at off. 1: it is in *run; 0: it has nothing there,
+ * and not before *len.
+ */
+static int own_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		   u64 *len, struct daxfs_run *run)
+{
+	u64 in_page = off & (DAXFS_PAGE_SIZE - 1), v = 0;
+	struct daxfs_a64 *word = NULL;
+	int r = daxfs_map_word(cx, ref->in, off >> DAXFS_PAGE_SHIFT, 0, &word);
+
+	if (!r && word)
+		r = daxfs_word_read(cx->rg, word, &v);
+	if (r || !v)
+		return r ? r : clip_to_hole(cx, ref, off, len);
+	run->file_off = off;
+	run->len = DAXFS_PAGE_SIZE - in_page < *len ? DAXFS_PAGE_SIZE - in_page : *len;
+	run->off = pslot_is_page(v) ? pslot_off(v) + in_page : 0;
+	if (run->off && !daxfs_at(cx->rg, run->off, run->len, 1))
+		return -EUCLEAN;
+	if (run->off && run->len < *len)
+		r = straight_on(cx, ref, *len, run);
+	return r ? r : 1;
+}
+
+/*
+ * What shows where an inode has no page: that of the first inode below with one
+ * there, of the base image, or a hole. Each shows no more than all above let
+ * through.
+ */
+int daxfs_lower_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		     u64 len, struct daxfs_run *run)
+{
+	struct daxfs_iref at = *ref;
+	int r = 0;
+
+	run->file_off = off;
+	run->off = 0;
+	while (at.in) {
+		u64 limit = a64_load_acquire(&at.in->low_limit);	/* [CUT] */
+
+		run->len = len;		/* a hole, so far as is known */
+		r = off < limit ? daxfs_lower(cx, &at, &at) : -ENOENT;
+		if (r)
+			return r == -ENOENT ? 0 : r;
+		if (len > limit - off)
+			len = limit - off;
+		if (!at.in)
+			break;
+		r = own_run(cx, &at, off, &len, run);
+		if (r)
+			return r < 0 ? r : 0;
+	}
+	return base_run(cx, &at, off, len, run);
+}
+
+/* The run that begins at off: a piece of what lies one behind the other there. */
+static int page_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
+		    u64 len, struct daxfs_run *run)
+{
+	int r = ref->in ? own_run(cx, ref, off, &len, run) : 0;
+
+	if (r)
+		return r < 0 ? r : 0;
+	return daxfs_lower_run(cx, ref, off, len, run);
+}
+
+static int joins(const struct daxfs_run *a, const struct daxfs_run *b)
+{
+	return a->off ? a->off + a->len == b->off : !b->off;
+}
+
 /* As page_run(), but as long as what follows lies right behind it. */
 int daxfs_file_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 		    u64 len, struct daxfs_run *run)
 {
 	int r = page_run(cx, ref, off, len, run);
 
-	if (!r && ref->in && run->off && run->len < len)
-		r = straight_on(cx, ref, len, run);
 	while (!r && run->len < len) {
 		struct daxfs_run more;
 
@@ -389,7 +422,11 @@ static int readlink_fn(struct daxfs_cx *cx, void *p)
 		r = -EINVAL;
 	if (r)
 		return r;
-	if (!ref.has_base)
+	while (ref.in && daxfs_has_lower(&ref) && !r)
+		r = daxfs_lower(cx, &ref, &ref);
+	if (r)
+		return r;
+	if (ref.in)
 		return overlay_target(cx, ref.in, a);
 	a->got = daxfs_base_target(cx->rg, &ref.base, a->buf, a->len);
 	return a->got < 0 ? (int)a->got : 0;
@@ -440,8 +477,13 @@ static int map_end_fn(struct daxfs_cx *cx, void *p)
 	struct daxfs_iref ref;
 	int r = daxfs_file_ref(cx, p, &ref);
 
-	if (!r && ref.in && !daxfs_still_host(cx))
+	while (!r && ref.in && !daxfs_still_host(cx)) {
 		a64_and(&ref.in->mapped, ~(1ull << (cx->id / DAXFS_CTXS)));
+		/* Begun before there was a copy, it is noted below. */
+		if (cx->view.flat)
+			return 0;
+		r = daxfs_lower(cx, &ref, &ref);
+	}
 	return r;
 }
 

@@ -25,10 +25,13 @@
 #include "record.h"
 #include "pool.h"
 #include "region.h"
+#include "view.h"
 
 #define READ_TRIES	100000u	/* rereads of a word whose record moves on */
 #define SETTLE_TRIES	4096u	/* claims of one word that are ended in a row */
 #define STUCK		3u	/* times that a word is the same, though its record is over */
+#define FREEZE_TRIES	4u	/* looks at one record until it is decided */
+#define SECOND_NS	1000000000ull
 #define PATIENCE_MIN	1000ull
 #define PATIENCE_MAX	1000000ull
 
@@ -249,6 +252,7 @@ void daxfs_op_begin(struct daxfs_cx *cx)
 	cx->entry_nr = 0;
 	cx->count_nr = 0;
 	cx->garbage_nr = 0;
+	cx->touch_nr = 0;
 	/* Who finds that a record is over finds its words clean: is_stuck().
 	 * Pairs with [REC] in ref_look(). */
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_IDLE));
@@ -313,12 +317,170 @@ void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off)
 		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr++], cell_off);
 }
 
-int daxfs_op_activate(struct daxfs_cx *cx)
+/* ---- times that come with the commit ---- */
+
+void daxfs_op_touch(struct daxfs_cx *cx, const struct daxfs_inode *in, u64 what)
+{
+	if (!cx->view.flat && cx->touch_nr < DAXFS_TOUCHES)
+		cx->touch[cx->touch_nr++] = daxfs_off(cx->rg, in) | what;
+}
+
+static struct daxfs_inode *touched(const struct daxfs_region *rg, u64 touch)
+{
+	return daxfs_at(rg, touch & ~63ull, sizeof(struct daxfs_inode), 64);
+}
+
+/* A little later than it was, unless that is far ahead: then somebody set it. */
+static u64 later(const struct daxfs_a64 *word, u64 now)
+{
+	u64 old = a64_load_relaxed(word);
+
+	return old >= now && old - now < SECOND_NS ? old + 1 : now;
+}
+
+static void put_touches(struct daxfs_cx *cx)
+{
+	u64 now = port_now_ns();
+
+	for (u32 i = 0; i < cx->touch_nr; i++) {
+		struct daxfs_inode *in = touched(cx->rg, cx->touch[i]);
+
+		if (cx->touch[i] & DAXFS_TCH_MTIME)
+			now = later(&in->mtime_ns, now);
+		if (cx->touch[i] & DAXFS_TCH_CTIME)
+			now = later(&in->ctime_ns, now);
+		if (cx->touch[i] & DAXFS_TCH_SET_CTIME)
+			now = cx->touch_ns[0];
+		a64_store_relaxed(&cx->sh->touch[i], cx->touch[i]);
+	}
+	if (cx->touch_nr < DAXFS_TOUCHES)
+		a64_store_relaxed(&cx->sh->touch[cx->touch_nr], 0);
+	a64_store_relaxed(&cx->sh->touch_ns[0], now);
+	a64_store_relaxed(&cx->sh->touch_ns[1], cx->touch_ns[1]);
+	a64_store_relaxed(&cx->sh->touch_ns[2], cx->touch_ns[2]);
+}
+
+/* Whoever does it once more changes nothing: it is that, or later, already. */
+static void raise_time(struct daxfs_a64 *word, u64 to)
+{
+	u64 old = a64_load_relaxed(word);
+
+	if (old < to || old - to >= SECOND_NS)
+		a64_cas(word, old, to);
+}
+
+static void set_time(struct daxfs_a64 *word, u64 to)
+{
+	u64 old = a64_load_relaxed(word);
+
+	if (old != to)
+		a64_cas(word, old, to);	/* who set it meanwhile came later */
+}
+
+static void touch_one(const struct daxfs_region *rg, u64 touch, const u64 *ns)
+{
+	struct daxfs_inode *in = touched(rg, touch);
+
+	if (!in)
+		return;
+	if (touch & DAXFS_TCH_MTIME)
+		raise_time(&in->mtime_ns, ns[0]);
+	if (touch & DAXFS_TCH_CTIME)
+		raise_time(&in->ctime_ns, ns[0]);
+	if (touch & DAXFS_TCH_SET_MTIME)
+		set_time(&in->mtime_ns, ns[1]);
+	if (touch & DAXFS_TCH_SET_ATIME)
+		set_time(&in->atime_ns, ns[2]);
+	if (touch & DAXFS_TCH_SET_CTIME)
+		set_time(&in->ctime_ns, ns[0]);
+}
+
+/* The times of the committed record with that status, unless it is over. */
+static void apply_touches(const struct daxfs_region *rg, struct daxfs_shared_ctx *sh,
+			  u64 status)
+{
+	u64 touch[DAXFS_TOUCHES], ns[DAXFS_TOUCH_TIMES];
+
+	if (!daxfs_is_branching(rg))
+		return;
+	for (u32 i = 0; i < DAXFS_TOUCHES; i++)
+		touch[i] = a64_load_relaxed(&sh->touch[i]);
+	for (u32 i = 0; i < DAXFS_TOUCH_TIMES; i++)
+		ns[i] = a64_load_relaxed(&sh->touch_ns[i]);
+	acquire_fence();	/* pairs with [REC] in daxfs_op_begin() */
+	if (a64_load_relaxed(&sh->status) != status)
+		return;
+	for (u32 i = 0; i < DAXFS_TOUCHES && touch[i]; i++)
+		touch_one(rg, touch[i], ns);
+}
+
+/* ---- layers that are frozen ---- */
+
+/* 0, -EROFS: the layer of this record is frozen, -ESTALE: it is gone. */
+static int layer_is_live(struct daxfs_cx *cx)
+{
+	u64 v;
+	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx)->word, &v);
+
+	if (r || layer_state(v) == DAXFS_L_LIVE)
+		return r;
+	return layer_state(v) == DAXFS_L_FROZEN ? -EROFS : -ESTALE;
+}
+
+/* The record of that context, if it is one of the layer. 1: look again. */
+static int freeze_one(struct daxfs_cx *cx, u32 id, u32 layer)
+{
+	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, id);
+	u64 s = a64_load_acquire(&sh->status);	/* [FRZ] in daxfs_op_activate() */
+	u64 of;
+
+	if (status_state(s) != DAXFS_S_ACTIVE && status_state(s) != DAXFS_S_COMMITTED)
+		return 0;
+	of = a64_load_relaxed(&sh->layer);
+	acquire_fence();	/* pairs with [REC] in daxfs_op_begin() */
+	if (a64_load_relaxed(&sh->status) != s)
+		return 1;
+	if (of != layer || sh == cx->sh)
+		return 0;
+	if (status_state(s) == DAXFS_S_COMMITTED) {
+		apply_touches(cx->rg, sh, s);
+		return 0;
+	}
+	be_patient(cx, sh, ref_make(id, status_seq(s)));
+	return 1;
+}
+
+void daxfs_op_freeze(struct daxfs_cx *cx, u32 layer)
+{
+	u64 hosts;
+
+	/* The claim of the layer word before. Pairs with [FRZ] in
+	 * daxfs_op_activate(): who is not seen here sees the claim. */
+	full_fence_after_rmw();
+	hosts = a64_load_acquire(&daxfs_globals(cx->rg)->hosts_used.word); /* [EPO] */
+	for (u32 h = 0; h < DAXFS_HOSTS; h++) {
+		u64 used;
+
+		if (!(hosts >> h & 1))
+			continue;
+		used = a64_load_acquire(&daxfs_host(cx->rg, h)->ctx_used); /* [EPO] */
+		for (u32 i = 0; i < DAXFS_CTXS; i++)
+			for (u32 k = 0; used >> i & 1 && k < FREEZE_TRIES; k++)
+				if (!freeze_one(cx, h * DAXFS_CTXS + i, layer))
+					break;
+	}
+}
+
+static int activate(struct daxfs_cx *cx, u32 layer)
 {
 	int r = daxfs_still_host(cx);	/* a new host may use the context */
 
 	if (r)
 		return r;
+	if (!cx->view.flat) {
+		a64_store_relaxed(&cx->sh->layer, layer);
+		put_touches(cx);
+	}
 	if (cx->garbage_nr < DAXFS_GARBAGE)
 		a64_store_relaxed(&cx->sh->garbage[cx->garbage_nr], 0);
 	a64_store_relaxed(&cx->sh->entry_nr, cx->entry_nr);
@@ -327,6 +489,23 @@ int daxfs_op_activate(struct daxfs_cx *cx)
 	a64_store_release(&cx->sh->status, status_make(cx->seq, DAXFS_S_ACTIVE));
 	full_fence_before_rmw();	/* status before the words are claimed; [FRZ] */
 	return 0;
+}
+
+int daxfs_op_activate_free(struct daxfs_cx *cx)
+{
+	return activate(cx, 0);
+}
+
+int daxfs_op_activate(struct daxfs_cx *cx)
+{
+	int r = activate(cx, daxfs_view_top(cx));
+
+	if (r || cx->view.flat)
+		return r;
+	/* The status before the layer: who freezes it sees one or shows the
+	 * other. Pairs with [FRZ] in daxfs_op_freeze(). */
+	full_fence();
+	return layer_is_live(cx);
 }
 
 u64 daxfs_op_ref(const struct daxfs_cx *cx)
@@ -477,6 +656,8 @@ void daxfs_op_clean(struct daxfs_cx *cx)
 		if (status_seq(s) != cx->seq)
 			return;
 	}
+	if (status_state(s) == DAXFS_S_COMMITTED)
+		apply_touches(cx->rg, sh, s);
 	clean_words(cx->rg, sh, daxfs_op_ref(cx),
 		    status_state(s) == DAXFS_S_COMMITTED);
 }
@@ -531,6 +712,8 @@ int daxfs_op_recover(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh, u32 id)
 			status_make(status_seq(s), DAXFS_S_ABORTED));
 		s = a64_load_acquire(&sh->status);	/* [REC], as above */
 	}
+	if (status_state(s) == DAXFS_S_COMMITTED)
+		apply_touches(cx->rg, sh, s);
 	clean_words(cx->rg, sh, ref, status_state(s) == DAXFS_S_COMMITTED);
 	return status_state(s) == DAXFS_S_COMMITTED;
 }

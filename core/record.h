@@ -50,10 +50,21 @@ int daxfs_op_add(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old, u64 new);
  */
 int daxfs_op_add_counts(struct daxfs_cx *cx, struct daxfs_a64 *word, u64 old,
 			u64 gain);
+/*
+ * Where branches freeze layers: an inode whose times the commit sets, as
+ * DAXFS_TCH_* says; those that are asked for are in cx->touch_ns. Elsewhere
+ * nothing: the caller sets them behind it.
+ */
+void daxfs_op_touch(struct daxfs_cx *cx, const struct daxfs_inode *in, u64 what);
 /* A cell that commit kills: recovery buries and retires it. At most 8. */
 void daxfs_op_garbage(struct daxfs_cx *cx, u64 cell_off);
-/* -ESTALE: and nothing is stored. */
+/*
+ * -ESTALE: and nothing is stored. -EROFS, -ESTALE: the layer is frozen, or is
+ * not there any more; to be aborted like any other.
+ */
 int daxfs_op_activate(struct daxfs_cx *cx);
+/* The same, of a record that changes layers and not what is in one. */
+int daxfs_op_activate_free(struct daxfs_cx *cx);
 /* The reference that a claimed word holds; for a cell born in its bucket. */
 u64 daxfs_op_ref(const struct daxfs_cx *cx);
 /*
@@ -78,6 +89,11 @@ void daxfs_patience_reset(struct daxfs_cx *cx);
 /* Entry i of a context's record, NULL beyond its room. */
 struct daxfs_entry *daxfs_entry(const struct daxfs_region *rg,
 				struct daxfs_shared_ctx *sh, u64 i);
+/*
+ * Whatever goes on in that layer, whose word is claimed by us: it is aborted, or
+ * was decided, and its times are set. Waits for each record as be_patient().
+ */
+void daxfs_op_freeze(struct daxfs_cx *cx, u32 layer);
 /* Decide and clean the record of a dead host's context. Idempotent. */
 int daxfs_op_recover(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh, u32 id);
 

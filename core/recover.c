@@ -23,6 +23,7 @@
  * Nobody waits for recovery but for the memory that it gives back.
  * ABA: the incarnation is part of every state that is compared.
  */
+#include "branch.h"
 #include "data.h"
 #include "dir.h"
 #include "epoch.h"
@@ -32,6 +33,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "watch.h"
 #include "word.h"
 #include "xset.h"
@@ -54,7 +56,8 @@ static int dispose_dirent(struct daxfs_cx *cx, u64 off)
 		return r;
 	r = daxfs_iget(cx, DAXFS_KEY_INO(key), 0, &dir);
 	if (!r && dir.in)
-		r = daxfs_slot_clear(cx, &dir, a64_load_relaxed(&c->dslot), off);
+		r = daxfs_slot_clear(cx, &dir, dslot_slot(a64_load_relaxed(&c->dslot)),
+				     off);
 	if (r && r != -ENOENT)
 		return r;
 	return daxfs_cell_dispose(cx, off);
@@ -102,7 +105,8 @@ static int raise_written(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
 	if (!ino)
 		return 0;
 	r = daxfs_iget(cx, ino, 0, &ref);
-	if (!r && ref.in && !daxfs_regular(cx, &ref))
+	/* Where layers freeze, nothing is put there but by a record. */
+	if (!r && ref.in && cx->view.flat && !daxfs_regular(cx, &ref))
 		r = daxfs_cut_tail(cx, &ref);
 	if (!r && ref.in)
 		daxfs_touch(cx, ref.in, DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT);
@@ -183,11 +187,31 @@ static void retire_dropped_xattrs(struct daxfs_cx *cx,
 		daxfs_xset_retire(cx, back, off);
 }
 
+/*
+ * Look at what a context has left as it did. Not 0: its layer is gone, and was
+ * taken apart with all that was in it; or it changed layers alone.
+ */
+static int see_layer_of(struct daxfs_cx *cx, struct daxfs_shared_ctx *sh)
+{
+	u32 layer = (u32)a64_load_relaxed(&sh->layer);
+	struct daxfs_layer *l = daxfs_layer_at(cx->rg, layer);
+	u64 v;
+
+	if (cx->view.flat)
+		return 0;
+	if (!l || daxfs_word_read(cx->rg, &l->word, &v) ||
+	    layer_state(v) == DAXFS_L_NONE)
+		return -ENOENT;
+	return daxfs_view_of(cx, layer);
+}
+
 static int recover_record(struct daxfs_cx *cx, u32 id)
 {
 	struct daxfs_shared_ctx *sh = daxfs_shared_ctx(cx->rg, id);
 	int r = daxfs_op_recover(cx, sh, id);
 
+	if (see_layer_of(cx, sh))
+		return 0;
 	if (r > 0) {	/* committed: the post steps may be missing */
 		daxfs_retire_replaced(cx, sh, 1);
 		r = recover_garbage(cx, sh);
@@ -215,8 +239,7 @@ static int sweep_inode(struct daxfs_cx *cx, struct daxfs_iref *ref,
 
 	if (a64_load_relaxed(&ref->in->mapped) & s->bit)
 		a64_and(&ref->in->mapped, ~s->bit);
-	if (a64_load_relaxed(daxfs_opens_word(cx, ref)) & s->bit)
-		a64_and(daxfs_opens_word(cx, ref), ~s->bit);
+	daxfs_holders_clear(cx, ref, s->bit);
 	r = daxfs_word_read(cx->rg, &ref->in->cut, &cut);
 	if (!r && (cut & DAXFS_CUT_PURGE))
 		r = daxfs_purge(cx, ref);
@@ -240,6 +263,30 @@ static int sweep_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
 	if (r || !ref.in)
 		return r == -ENOENT ? 0 : r;
 	return sweep_inode(cx, &ref, arg);
+}
+
+/* All inodes of all layers. */
+static int sweep_inodes(struct daxfs_cx *cx, struct sweep *s)
+{
+	u32 nr = (u32)cx->rg->area[DAXFS_AREA_LAYERS].nr;
+	int r = 0;
+
+	if (cx->view.flat)
+		return daxfs_index_walk(cx, sweep_cell, s);
+	for (u32 i = 1; i < nr && !r; i++) {
+		struct daxfs_layer *l = daxfs_layer_at(cx->rg, i);
+		u64 v;
+
+		r = daxfs_word_read(cx->rg, &l->word, &v);
+		/* A dropped one is about to be taken apart as a whole. */
+		if (r || layer_state(v) == DAXFS_L_NONE ||
+		    layer_state(v) == DAXFS_L_DROPPED)
+			continue;
+		r = daxfs_view_of(cx, i);
+		if (!r)
+			r = daxfs_index_walk(cx, sweep_cell, s);
+	}
+	return r;
 }
 
 static void sweep_base_opens(struct daxfs_cx *cx, u64 bit)
@@ -336,9 +383,9 @@ static int map_is_referred(struct daxfs_cx *cx, u64 off, u64 info)
 }
 
 /* A table that became the root is referred to there, not where it was made. */
-static int table_is_referred(struct daxfs_cx *cx, u64 off)
+static int table_is_of(struct daxfs_cx *cx, struct daxfs_layer *l, u64 off)
 {
-	u64 at = a64_load_acquire(&daxfs_top_layer(cx->rg)->root_off);	/* [PUB] */
+	u64 at = l ? a64_load_acquire(&l->root_off) : 0;	/* [PUB] */
 
 	for (u32 i = 0; i < 8 && at; i++) {
 		struct daxfs_table *t = daxfs_at(cx->rg, at, sizeof(*t),
@@ -350,6 +397,17 @@ static int table_is_referred(struct daxfs_cx *cx, u64 off)
 			return 0;
 		at = a64_load_acquire(&t->next);	/* pairs with [PUB] */
 	}
+	return 0;
+}
+
+/* Of an unused layer, too: what it leads to is retired before, or is of a new life. */
+static int table_is_referred(struct daxfs_cx *cx, u64 off)
+{
+	u32 nr = cx->view.flat ? 2 : (u32)cx->rg->area[DAXFS_AREA_LAYERS].nr;
+
+	for (u32 i = 1; i < nr; i++)
+		if (table_is_of(cx, daxfs_layer_at(cx->rg, i), off))
+			return 1;
 	return 0;
 }
 
@@ -444,11 +502,50 @@ static int dirent_is_known(struct daxfs_cx *cx, u64 off, u32 host)
 	return r ? r != -ENOENT : found == off;
 }
 
+/* The layer that an object lies in, for those that an index leads to; else 0. */
+static u32 layer_of_obj(struct daxfs_cx *cx, u64 off, u64 info)
+{
+	struct daxfs_dirent_cell *c;
+	struct daxfs_inode *in;
+
+	switch (info_type(info)) {
+	case DAXFS_T_DIRENT:
+		c = daxfs_at(cx->rg, off, 64, 64);
+		return c ? dslot_layer(a64_load_relaxed(&c->dslot)) : 0;
+	case DAXFS_T_INODE:
+		in = daxfs_at(cx->rg, off, sizeof(*in), 64);
+		return in ? birth_layer_of(in->birth_layer) : 0;
+	}
+	return 0;
+}
+
+/*
+ * See it as its layer does. 0: that is not there any more: either it will be taken
+ * apart, or the object never got there; 1: look.
+ */
+static int see_layer(struct daxfs_cx *cx, u32 layer)
+{
+	struct daxfs_layer *l = daxfs_layer_at(cx->rg, layer);
+	u64 v;
+
+	if (cx->view.flat || !layer)
+		return 1;
+	if (!l || daxfs_word_read(cx->rg, &l->word, &v))
+		return 0;
+	if (layer_state(v) == DAXFS_L_NONE)
+		return 0;
+	return daxfs_view_of(cx, layer) ? 0 : 1;
+}
+
 static int check_obj(struct daxfs_cx *cx, u64 off, u64 info, u32 host)
 {
 	struct daxfs_inode *in;
 	int r = 0;
 
+	if (!see_layer(cx, layer_of_obj(cx, off, info))) {
+		daxfs_obj_retire(cx, off, daxfs_retire_epoch(cx));
+		return 0;
+	}
 	switch (info_type(info)) {
 	case DAXFS_T_DIRENT:
 		if (dirent_is_known(cx, off, host))
@@ -584,7 +681,7 @@ static int recover_fn(struct daxfs_cx *cx, void *p)
 		r = recover_record(cx, host * DAXFS_CTXS + i);
 	sweep_base_opens(cx, s.bit);
 	if (!r)
-		r = daxfs_index_walk(cx, sweep_cell, &s);
+		r = sweep_inodes(cx, &s);
 	/* Twice: what refers to a unit may have gone in the first round. */
 	for (u32 i = 0; i < 2 && !r; i++)
 		r = sweep_memory(cx, host);
@@ -593,6 +690,7 @@ static int recover_fn(struct daxfs_cx *cx, void *p)
 	if (r)
 		return r;
 	daxfs_pool_unreserve(cx, host);
+	daxfs_branch_recover(cx, host);
 	release_chunks(cx, host);
 	release_contexts(cx, host);
 	return daxfs_still_host(cx);
@@ -660,7 +758,7 @@ int daxfs_host_recover(struct daxfs_cx *cx, u32 slot)
 			 (host_incarnation(v) + 1) & 0x7fffffff);
 	if (a64_cas(&h->state, v, mine) != v)
 		return -EBUSY;
-	r = daxfs_section(cx, recover_fn, &slot);
+	r = daxfs_section_any(cx, recover_fn, &slot);
 	if (!r)
 		slot_free(cx->rg, slot, mine);
 	else	/* for another try */
@@ -712,7 +810,7 @@ int daxfs_host_take_over(struct daxfs_region *rg, struct daxfs_cx *cx,
 	a64_or(&daxfs_globals(rg)->hosts_used.word, 1ull << slot);
 	r = daxfs_cx_init(cx, rg, nr);
 	if (!r)
-		r = daxfs_section(cx, recover_fn, &slot);
+		r = daxfs_section_any(cx, recover_fn, &slot);
 	if (!r && a64_cas(&h->state, mine, alive) != mine)	/* [HST] */
 		r = -ESTALE;
 	if (r) {
@@ -738,7 +836,7 @@ int daxfs_host_leave(struct daxfs_cx *cx)
 	if (daxfs_host_check(rg) ||
 	    a64_cas(&daxfs_host(rg, host)->state, v, mine) != v)
 		return -ESTALE;
-	r = daxfs_section(cx, leave_fn, &host);
+	r = daxfs_section_any(cx, leave_fn, &host);
 	if (r)
 		return r;
 	rg->joined = 0;

@@ -138,7 +138,11 @@ static int check_areas(struct daxfs_region *rg)
 			sizeof(struct daxfs_base_inode), sb->base_inode_nr))
 		return -EUCLEAN;
 	if (!daxfs_has_overlay(rg))
-		return sb->base_inode_nr ? 0 : -EUCLEAN;
+		return sb->base_inode_nr && !daxfs_is_branching(rg) ? 0 : -EUCLEAN;
+	if (rg->area[DAXFS_AREA_LAYERS].nr > DAXFS_LAYERS_MAX ||
+	    (daxfs_is_branching(rg) &&
+	     check_array(rg, DAXFS_AREA_BRANCHES, sizeof(struct daxfs_branch), 1)))
+		return -EUCLEAN;
 	for (size_t i = 0; i < sizeof(overlay_rules) / sizeof(*overlay_rules); i++) {
 		const struct area_rule *a = &overlay_rules[i];
 
@@ -191,6 +195,11 @@ int daxfs_region_open(struct daxfs_region *rg, void *base, u64 len,
 int daxfs_has_overlay(const struct daxfs_region *rg)
 {
 	return !!(rg->super.incompat & DAXFS_INCOMPAT_OVERLAY);
+}
+
+int daxfs_is_branching(const struct daxfs_region *rg)
+{
+	return !!(rg->super.incompat & DAXFS_INCOMPAT_BRANCHING);
 }
 
 int daxfs_is_persistent(const struct daxfs_region *rg)

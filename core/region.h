@@ -68,10 +68,32 @@ static inline int daxfs_still_host(struct daxfs_cx *cx)
 	       daxfs_host_recheck(cx);
 }
 
-/* The layer that is written to: without branches there is one, entry 1. */
-static inline struct daxfs_layer *daxfs_top_layer(const struct daxfs_region *rg)
+/* Layer nr; NULL: there is no entry of that number. */
+static inline struct daxfs_layer *daxfs_layer_at(const struct daxfs_region *rg,
+						 u32 nr)
 {
-	return daxfs_entry_at(rg, DAXFS_AREA_LAYERS, 1, sizeof(struct daxfs_layer));
+	return nr ? daxfs_entry_at(rg, DAXFS_AREA_LAYERS, nr,
+				   sizeof(struct daxfs_layer)) : NULL;
+}
+
+/* The layer that mkdaxfs makes: without branches it is the only one. */
+static inline struct daxfs_layer *daxfs_first_layer(const struct daxfs_region *rg)
+{
+	return daxfs_layer_at(rg, 1);
+}
+
+/* The layer that a context writes to. */
+static inline struct daxfs_layer *daxfs_top_layer(const struct daxfs_cx *cx)
+{
+	return daxfs_layer_at(cx->rg, cx->view.layer[0]);
+}
+
+/* Entry i of the branches; NULL: there is none of that number. */
+static inline struct daxfs_branch *daxfs_branch_at(const struct daxfs_region *rg,
+						   u32 i)
+{
+	return daxfs_entry_at(rg, DAXFS_AREA_BRANCHES, i,
+			      sizeof(struct daxfs_branch));
 }
 
 /* Info word of the pool page at off; NULL outside the pool. */

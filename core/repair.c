@@ -280,7 +280,7 @@ static void free_old(struct daxfs_ck *p)
 
 void daxfs_ck_rebuild(struct daxfs_ck *p)
 {
-	struct daxfs_a64 *root = &daxfs_top_layer(p->rg)->root_off;
+	struct daxfs_a64 *root = &daxfs_first_layer(p->rg)->root_off;
 	u32 shift = DAXFS_TABLE_MIN_SHIFT;
 	u64 table;
 

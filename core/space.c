@@ -295,6 +295,7 @@ static int punch_once(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 	w->new_pages = 0;
 	w->next = 0;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, w->ref->in, CONTENT_TIMES);
 	r = daxfs_op_add(cx, &w->ref->in->cut, w->cut, cut_next(w->cut));
 	if (!r)
 		r = daxfs_op_activate(cx);
@@ -385,6 +386,7 @@ static int alloc_once(struct daxfs_cx *cx, struct daxfs_write *w, int grow,
 	*done = min_u64(w->len, ((first + nr) << DAXFS_PAGE_SHIFT) - w->off);
 	w->new_pages = 0;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, in, CONTENT_TIMES);
 	r = daxfs_op_add(cx, &in->cut, w->cut, w->cut);
 	if (!r)
 		r = daxfs_guess_next(cx, w, first);

@@ -56,7 +56,7 @@ u64 daxfs_pages_waiting(const struct daxfs_region *rg)
 
 static u64 top_table(const struct daxfs_region *rg, struct daxfs_table **t)
 {
-	u64 off = a64_load_acquire(&daxfs_top_layer(rg)->root_off);	/* [PUB] */
+	u64 off = a64_load_acquire(&daxfs_first_layer(rg)->root_off);	/* [PUB] */
 
 	*t = daxfs_at(rg, off, sizeof(**t), DAXFS_PAGE_SIZE);
 	return off;

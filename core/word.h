@@ -181,6 +181,123 @@ static inline u64 parent_ino(u64 v)
 	return v >> 3;
 }
 
+static inline u64 layer_make(u64 state, u64 children, u64 version)
+{
+	return state << 3 | children << 5 | version << 25;
+}
+
+static inline u64 layer_state(u64 v)
+{
+	return DAXFS_BITS(v, 4, 3);
+}
+
+/* Of an unused one: the host that makes it, plus 1. */
+static inline u32 layer_children(u64 v)
+{
+	return (u32)DAXFS_BITS(v, 24, 5);
+}
+
+static inline u64 layer_version(u64 v)
+{
+	return v >> 25;
+}
+
+/* The word below of a layer: claimable. */
+static inline u64 layer_below_make(u32 layer)
+{
+	return (u64)layer << 3;
+}
+
+static inline u32 layer_below(u64 v)
+{
+	return (u32)DAXFS_BITS(v, 22, 3);
+}
+
+static inline u64 head_make(u32 layer, u64 version)
+{
+	return (u64)layer << 3 | version << 23;
+}
+
+static inline u32 head_layer(u64 v)
+{
+	return (u32)DAXFS_BITS(v, 22, 3);
+}
+
+static inline u64 head_version(u64 v)
+{
+	return v >> 23;
+}
+
+static inline u64 branch_make(u64 state, u32 top, u64 generation)
+{
+	return state << 3 | (u64)top << 6 | generation << 26;
+}
+
+static inline u64 branch_state(u64 v)
+{
+	return DAXFS_BITS(v, 5, 3);
+}
+
+/* Of one that is being made: the host. */
+static inline u32 branch_top(u64 v)
+{
+	return (u32)DAXFS_BITS(v, 25, 6);
+}
+
+static inline u64 branch_generation(u64 v)
+{
+	return v >> 26;
+}
+
+/* A branch for as long as it lives: entry + 1 and generation. 0: main. */
+static inline u64 branch_id_make(u32 entry, u64 generation)
+{
+	return (u64)(entry + 1) | generation << 26;
+}
+
+static inline u32 branch_id_entry(u64 id)
+{
+	return (u32)DAXFS_BITS(id, 19, 0) - 1;
+}
+
+static inline u64 branch_id_generation(u64 id)
+{
+	return id >> 26;
+}
+
+/* The layer number in an inode's birth_layer; 0 there means layer 1. */
+#define BIRTH_COPY		(1u << 31)
+
+static inline u32 birth_layer_of(u32 birth)
+{
+	return birth & 0xfffff ? birth & 0xfffff : 1;
+}
+
+static inline int birth_is_copy(u32 birth)
+{
+	return !birth || (birth & BIRTH_COPY);
+}
+
+/* A name's place in the listing, and its layer; 0 there means layer 1. */
+#define DSLOT_COVERS		(1ull << 63)	/* a lower layer has the name */
+
+static inline u64 dslot_make(u64 slot, u32 layer)
+{
+	return slot | (u64)layer << 32;
+}
+
+static inline u64 dslot_slot(u64 v)
+{
+	return v & 0xffffffffull;
+}
+
+static inline u32 dslot_layer(u64 v)
+{
+	u32 layer = (u32)DAXFS_BITS(v, 51, 32);
+
+	return layer ? layer : 1;
+}
+
 static inline u64 lock_who(u32 host, u32 incarnation, u32 pid, u64 flags)
 {
 	return (u64)(host & 255) | flags | (u64)(pid & 0x3fffff) << 10 |

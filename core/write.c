@@ -20,7 +20,6 @@
  * ABA: the cut version does not wrap; a page word's old page cannot be reused
  * while the writer is in its section.
  */
-#include "base.h"
 #include "data.h"
 #include "epoch.h"
 #include "map.h"
@@ -190,17 +189,12 @@ static int write_in_place(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 /* Fill a private page with what shows below it now, zeros where nothing does. */
 int daxfs_fill_lower(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx, u8 *page)
 {
-	u64 limit = a64_load_acquire(&w->ref->in->low_limit);	/* [CUT] */
 	u64 off = idx << DAXFS_PAGE_SHIFT, end = off + DAXFS_PAGE_SIZE;
 
 	port_zero(page, DAXFS_PAGE_SIZE);
-	if (!w->ref->has_base)
-		return 0;
-	if (end > limit)
-		end = limit;
-	while (off < end) {
+	while (off < end && daxfs_has_lower(w->ref)) {
 		struct daxfs_run run;
-		int r = daxfs_base_run(cx->rg, &w->ref->base, off, end - off, &run);
+		int r = daxfs_lower_run(cx, w->ref, off, end - off, &run);
 		u8 *from;
 
 		if (r || !run.len)
@@ -244,10 +238,46 @@ int daxfs_guess_next(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx)
 	return r;
 }
 
+/* The page that is there, written in place. */
+static int reuse_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx, u64 old,
+		      u64 in_page, u64 at, u64 n)
+{
+	u8 *page = daxfs_data_page(cx, old);
+
+	if (!page)
+		return -EUCLEAN;
+	if (daxfs_still_host(cx))
+		return -ESTALE;
+	w->behind |= (idx << DAXFS_PAGE_SHIFT) + in_page + n > w->size;
+	w->next = old + DAXFS_PAGE_SIZE;
+	return put(w, page + in_page, at, n);
+}
+
+/* What a page holds that takes the place of v, before its bytes are written. */
+static int fill_before(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx, u64 v,
+		       u8 *page)
+{
+	u8 *old;
+
+	if (!v)
+		return daxfs_fill_lower(cx, w, idx, page);
+	if (!pslot_is_page(v)) {
+		port_zero(page, DAXFS_PAGE_SIZE);
+		return 0;
+	}
+	old = daxfs_data_page(cx, pslot_off(v));
+	if (!old)
+		return -EUCLEAN;
+	port_copy_within(page, old, DAXFS_PAGE_SIZE);
+	return 0;
+}
+
 /*
  * Prepare page idx to hold bytes [at, at+n) at in_page: a private page and an
  * entry, or the page that is there, written in place (nobody sees it behind the
- * end, and below it the record's claim of the cut is the look).
+ * end, and below it the record's claim of the cut is the look). Where layers
+ * freeze nothing is written in place: a store of a host that stopped could not
+ * be kept out of a frozen layer (docs/decisions/0015).
  */
 static int prepare_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 			u64 in_page, u64 at, u64 n)
@@ -262,26 +292,14 @@ static int prepare_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 		r = daxfs_word_settle(cx, word, &v);
 	if (r)
 		return r;
-	if (pslot_is_page(v)) {
-		page = daxfs_data_page(cx, pslot_off(v));
-		if (!page)
-			return -EUCLEAN;
-		if (daxfs_still_host(cx))
-			return -ESTALE;
-		w->behind |= (idx << DAXFS_PAGE_SHIFT) + in_page + n > w->size;
-		w->next = pslot_off(v) + DAXFS_PAGE_SIZE;
-		return put(w, page + in_page, at, n);
-	}
+	if (pslot_is_page(v) && cx->view.flat)
+		return reuse_page(cx, w, idx, pslot_off(v), in_page, at, n);
 	r = daxfs_data_take(cx, w, idx, word, &off);
 	if (r)
 		return r;
 	page = daxfs_data_page(cx, off);
-	if (n < DAXFS_PAGE_SIZE) {
-		if (v)
-			port_zero(page, DAXFS_PAGE_SIZE);
-		else
-			r = daxfs_fill_lower(cx, w, idx, page);
-	}
+	if (n < DAXFS_PAGE_SIZE)
+		r = fill_before(cx, w, idx, v, page);
 	if (!r)
 		r = put(w, page + in_page, at, n);
 	if (!r)
@@ -290,7 +308,8 @@ static int prepare_page(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx,
 		daxfs_page_give(cx, off);
 		return r;
 	}
-	w->new_pages++;
+	w->new_pages += !pslot_is_page(v);
+	w->replaces |= pslot_is_page(v);
 	return 0;
 }
 
@@ -358,10 +377,16 @@ static int write_new(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 	int r;
 
 	w->new_pages = 0;
+	w->replaces = 0;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, in, CONTENT_TIMES);
 	r = daxfs_op_add(cx, &in->cut, w->cut, w->cut);
 	if (!r)
 		r = prepare_batch(cx, w, done);
+	/* Who has mapped what goes away finds the cut moved. */
+	if (!r && w->replaces)
+		a64_store_relaxed(&daxfs_entry(cx->rg, cx->sh, 0)->new,
+				  cut_next(w->cut));
 	end = w->off + *done;
 	if (!r && end > w->size)
 		r = daxfs_op_add(cx, &in->size, size_make(w->size), size_make(end));
@@ -375,6 +400,8 @@ static int write_new(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 		daxfs_give_new_pages(cx);
 		return r;
 	}
+	if (w->replaces)
+		daxfs_retire_replaced(cx, cx->sh, daxfs_inode_mapped(cx, in));
 	daxfs_op_end(cx);
 	daxfs_pages_add(cx, in, w->new_pages);
 	return 0;
@@ -390,7 +417,9 @@ static int write_tries(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 		r = daxfs_write_look(cx, w);
 		if (r)
 			return r;
-		r = write_in_place(cx, w, done);
+		*done = 0;
+		if (cx->view.flat)
+			r = write_in_place(cx, w, done);
 		if (r)
 			return r;
 		if (*done) {
@@ -675,6 +704,7 @@ static int append_once(struct daxfs_cx *cx, struct daxfs_write *w)
 
 	w->new_pages = 0;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, in, CONTENT_TIMES);
 	r = daxfs_op_add(cx, &in->cut, w->cut, cut_next(w->cut));
 	if (!r)
 		r = daxfs_op_activate(cx);
@@ -909,6 +939,7 @@ int daxfs_size_set(struct daxfs_cx *cx, struct daxfs_write *w, u64 size)
 	if (size < w->size || (size == w->size && w->behind))
 		cut = cut_next(cut) | DAXFS_CUT_PURGE;
 	daxfs_op_begin(cx);
+	daxfs_op_touch(cx, w->ref->in, CONTENT_TIMES);
 	r = daxfs_op_add(cx, &w->ref->in->cut, w->cut, cut);
 	if (!r)
 		r = daxfs_op_add(cx, &w->ref->in->size, size_make(w->size),

@@ -19,6 +19,7 @@
 #include "acl.h"
 #include "data.h"
 #include "region.h"
+#include "view.h"
 
 #define TRIES		100000u
 #define CAPABILITY	"security.capability"
@@ -402,7 +403,10 @@ static int change_once(struct daxfs_cx *cx, struct xattr_arg *a,
 		r = flags_allow(a, &ed);
 	if (r || (!ed.found && !ed.value))
 		return r;
-	if (!ref->in) {
+	r = daxfs_view_writable(cx);
+	if (r)
+		return r;
+	if (!ref->own) {
 		r = daxfs_copy_up(cx, ref);
 		return r ? r : -EAGAIN;
 	}

@@ -91,12 +91,25 @@ static int base_set(const struct daxfs_region *rg,
 int daxfs_xset_of(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 		  const struct daxfs_attr *at, struct daxfs_xset *set)
 {
+	struct daxfs_iref low = *ref;
+	struct daxfs_attr now = *at;
+
 	memset(set, 0, sizeof(*set));
 	set->rg = cx->rg;
-	if (at->flags & DAXFS_ATTR_XATTRS)
-		return at->xattr_off ?
-		       daxfs_xset_at(cx->rg, at->xattr_off, set) : 0;
-	return ref->has_base ? base_set(cx->rg, &ref->base, set) : 0;
+	/* A copy has those of what it is a copy of, until they are changed. */
+	while (!(now.flags & DAXFS_ATTR_XATTRS)) {
+		u64 off;
+		int r;
+
+		if (!low.in)
+			return low.has_base ? base_set(cx->rg, &low.base, set) : 0;
+		r = daxfs_lower(cx, &low, &low);
+		if (!r && low.in)
+			r = daxfs_attr(cx, low.in, &now, &off);
+		if (r)
+			return r == -ENOENT ? 0 : r;
+	}
+	return now.xattr_off ? daxfs_xset_at(cx->rg, now.xattr_off, set) : 0;
 }
 
 static int read_pages(const struct daxfs_xset *set, u64 pos, u8 *buf, u64 len)

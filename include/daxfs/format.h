@@ -57,7 +57,8 @@ enum daxfs_mode {
 #define DAXFS_INCOMPAT_BRANCHING (1ull << 1)	/* main is read-only */
 #define DAXFS_INCOMPAT_SPLIT	(1ull << 2)	/* needs backing files */
 #define DAXFS_INCOMPAT_PERSIST	(1ull << 3)	/* write back before publishing */
-#define DAXFS_INCOMPAT_KNOWN	(DAXFS_INCOMPAT_OVERLAY | DAXFS_INCOMPAT_PERSIST)
+#define DAXFS_INCOMPAT_KNOWN	(DAXFS_INCOMPAT_OVERLAY | DAXFS_INCOMPAT_PERSIST | \
+				 DAXFS_INCOMPAT_BRANCHING)
 
 enum daxfs_area_type {
 	DAXFS_AREA_NONE		= 0,
@@ -178,7 +179,9 @@ struct daxfs_globals {
 	struct daxfs_line pcache_hand;	/* CLOCK */
 	struct daxfs_line lock_frees;	/* hint: locks given back; wraps */
 	struct daxfs_line members;	/* moves when a host uses one more context */
-	struct daxfs_line spare[55];
+	struct daxfs_line branches;	/* c: version of the set of branches */
+	struct daxfs_line dropped;	/* hint: what a tidy-up has to look for; wraps */
+	struct daxfs_line spare[53];
 };
 
 /* ---- words: kind in [2:0] ---- */
@@ -218,17 +221,21 @@ struct daxfs_globals {
 #define DAXFS_NLINK_TMPFILE	(1ull << 5)
 /* dirstate: [3] DEAD, [35:4] names, [63:36] subdirectories */
 #define DAXFS_DIR_DEAD		(1ull << 3)
-/* parent: [63:3] ino.  dirmove: [63:3] version */
-/* layer: [4:3] state, [24:5] children, [63:25] freezes */
+/* parent: [63:3] ino.  dirmove, branches: [63:3] version */
+/* layer: [4:3] state, [24:5] children, of an unused one: host that makes it
+ * + 1; [63:25] version, raised by each freeze and each life */
 #define DAXFS_L_LIVE		0ull
 #define DAXFS_L_FROZEN		1ull
 #define DAXFS_L_DROPPED		2ull
+#define DAXFS_L_NONE		3ull	/* of no use at present */
 /* head: [22:3] layer of main, [63:23] version */
-/* branch: [5:3] state, [25:6] top layer, [63:26] generation */
+/* branch: [5:3] state, [25:6] top layer, of one that is being made: host;
+ * [63:26] generation */
 #define DAXFS_BR_FREE		0ull
 #define DAXFS_BR_LIVE		1ull
 #define DAXFS_BR_ABORTED	2ull
 #define DAXFS_BR_COMMITTED	3ull
+#define DAXFS_BR_MAKING		4ull
 
 /* info of a page or object: [2:0] state, [6:3] type, [14:7] host;
  * OWNED: [59:15] offset >> 3 of the word that refers to it (0: by its key);
@@ -294,6 +301,16 @@ struct daxfs_entry {		/* one word that a record changes */
 #define DAXFS_ENTRIES		8u	/* in the context */
 #define DAXFS_MORE_ENTRIES	170u	/* in the page at more_off */
 #define DAXFS_GARBAGE		8u
+#define DAXFS_TOUCHES		4u
+#define DAXFS_TOUCH_TIMES	3u	/* mtime and ctime, mtime, atime: see below */
+
+/* touch: [47:6] offset of the inode >> 6, and what: MTIME and CTIME become
+ * touch_ns[0] unless they are later; the others what was asked for */
+#define DAXFS_TCH_MTIME		(1ull << 0)
+#define DAXFS_TCH_CTIME		(1ull << 1)
+#define DAXFS_TCH_SET_MTIME	(1ull << 2)	/* touch_ns[1] */
+#define DAXFS_TCH_SET_ATIME	(1ull << 3)	/* touch_ns[2] */
+#define DAXFS_TCH_SET_CTIME	(1ull << 4)	/* touch_ns[0], in any case */
 
 struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_a64 epoch;		/* 0: outside a section */
@@ -318,7 +335,10 @@ struct daxfs_shared_ctx {	/* written by one thread or CPU at a time */
 	struct daxfs_entry entry[DAXFS_ENTRIES];
 	struct daxfs_a64 drop_xattr;	/* struct daxfs_xattrs that leaves attr_off */
 	struct daxfs_a64 changes;	/* of names and rights: odd while one goes on */
-	__u8 reserved[112];
+	struct daxfs_a64 layer;		/* branching regions: that the record is of */
+	struct daxfs_a64 touch[DAXFS_TOUCHES]; /* inodes whose times its commit sets */
+	struct daxfs_a64 touch_ns[DAXFS_TOUCH_TIMES]; /* now, and those asked for */
+	__u8 reserved[48];
 };
 
 enum daxfs_host_kind {
@@ -355,26 +375,30 @@ struct daxfs_host_slot {
 
 /* ---- layers and branches ---- */
 
+#define DAXFS_LAYERS_MAX	4096u
+
 struct daxfs_layer {
 	struct daxfs_a64 word;		/* LAYER word */
-	struct daxfs_a64 below;		/* layer number; 0: the base image */
+	struct daxfs_a64 below;		/* c: [22:3] layer; 0: the base image */
 	struct daxfs_a64 root_off;	/* struct daxfs_table */
 	struct daxfs_a64 dirmove;	/* version of directory moves */
-	struct daxfs_a64 low_ino;
-	struct daxfs_a64 high_ino;
-	struct daxfs_a64 reap_cursor;
-	struct daxfs_a64 merge_off;
-	struct daxfs_a64 spare[8];
+	struct daxfs_a64 drop_epoch;	/* of a dropped one: nobody comes in after it */
+	struct daxfs_a64 spare;
+	struct daxfs_a64 reap_cursor;	/* buckets of a dropped one that were emptied */
+	struct daxfs_a64 commit_nr;	/* commits that lead to it, once it is main */
+	struct daxfs_a64 name[8];	/* of a checkpoint, 63 bytes, zero padded */
 };
 
 struct daxfs_branch {
 	struct daxfs_a64 word;		/* BRANCH word */
-	struct daxfs_a64 parent;	/* branch + 1; 0: main */
-	struct daxfs_a64 base_head;	/* head that it was made from */
+	struct daxfs_a64 parent;	/* [19:0] branch + 1, [63:26] its generation;
+					 * 0: main */
+	struct daxfs_a64 base_nr;	/* commit_nr of main when it was made */
 	struct daxfs_a64 created_ns;
 	struct daxfs_a64 flags;		/* 1: keep after the last unmount */
 	struct daxfs_a64 mounts;	/* bitmap of hosts */
-	struct daxfs_a64 spare[2];
+	struct daxfs_a64 base_layer;	/* that its first layer lies on */
+	struct daxfs_a64 spare;
 	struct daxfs_a64 name[8];	/* 63 bytes at most, zero padded */
 	struct daxfs_a64 spare2[16];
 };
@@ -472,7 +496,8 @@ struct daxfs_inode {		/* 256 bytes; a cell with key INODE */
 	__u64 btime_ns;
 	__u32 rdev;			/* Linux new_encode_dev() */
 	__u32 generation;
-	__u32 birth_layer;
+	__u32 birth_layer;		/* [19:0] layer that it lies in, [31] it is a
+					 * copy from below; 0: a copy in layer 1 */
 	__u32 slot_base;		/* directories: slots of lower layers */
 	struct daxfs_attr attr;
 	union {
@@ -569,6 +594,7 @@ DAXFS_AT(daxfs_shared_ctx, garbage, 128);
 DAXFS_AT(daxfs_shared_ctx, entry, 192);
 DAXFS_AT(daxfs_shared_ctx, drop_xattr, 384);
 DAXFS_AT(daxfs_shared_ctx, changes, 392);
+DAXFS_AT(daxfs_shared_ctx, layer, 400);
 DAXFS_AT(daxfs_globals, members, 512);
 DAXFS_SIZE(daxfs_host, 512);
 DAXFS_AT(daxfs_host, boot_id, 64);

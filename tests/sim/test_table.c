@@ -32,7 +32,7 @@ static u64 file_page(const struct daxfs_region *rg)
 static int take_page(struct daxfs_table **page)
 {
 	struct daxfs_region *rg = &world.rg[0];
-	u64 at = a64_load_relaxed(&daxfs_top_layer(rg)->root_off), off;
+	u64 at = a64_load_relaxed(&daxfs_first_layer(rg)->root_off), off;
 	struct daxfs_table *root = daxfs_at(rg, at, DAXFS_PAGE_SIZE,
 					    DAXFS_PAGE_SIZE);
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Branches: what the other parts of the core need of them.
+ */
+#ifndef DAXFS_BRANCH_H
+#define DAXFS_BRANCH_H
+
+#include "core.h"
+
+/* Give back what a dead host had taken for branches, and unmount its own. */
+void daxfs_branch_recover(struct daxfs_cx *cx, u32 host);
+/* There is something for daxfs_tidy() to find. */
+void daxfs_tidy_hint(struct daxfs_cx *cx);
+
+#endif
