@@ -478,7 +478,8 @@ static int call(struct daxfs_cx *cx, branch_fn *fn, struct branch_arg *a)
 		return -EOPNOTSUPP;
 	r = daxfs_section_any(cx, call_fn, &c);
 	/* What has ended may be in the way of something new. */
-	for (u32 i = 0; i < TIDY_ROUNDS && r == -ENOSPC && daxfs_tidy(cx) > 0; i++)
+	for (u32 i = 0; i < TIDY_ROUNDS && (r == -ENOSPC || r == -EMLINK) &&
+	     daxfs_tidy(cx) > 0; i++)
 		r = daxfs_section_any(cx, call_fn, &c);
 	return r;
 }

@@ -9,6 +9,13 @@
 
 /* Give back what a dead host had taken for branches, and unmount its own. */
 void daxfs_branch_recover(struct daxfs_cx *cx, u32 host);
+/* Merge some of main's layers. 1: there is more, or it waits for others. */
+int daxfs_merge_some(struct daxfs_cx *cx);
+/*
+ * Whoever came in before this was first asked of the layer has left. Notes the epoch
+ * in drop_epoch when it is asked first.
+ */
+int daxfs_layer_is_quiet(struct daxfs_cx *cx, struct daxfs_layer *l);
 /* There is something for daxfs_tidy() to find. */
 void daxfs_tidy_hint(struct daxfs_cx *cx);
 

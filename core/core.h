@@ -149,6 +149,8 @@ struct daxfs_cx {
 	u32 root_shift;			/* log2 of its buckets */
 	struct daxfs_view view;
 	u64 tidied;			/* globals.dropped when all was taken away */
+	struct daxfs_a64 *fold;		/* merging: an entry of each record (merge.c) */
+	u64 fold_value;			/* that it must have */
 	const struct daxfs_setattr *asked;	/* whose times go into the record */
 	u32 touch_nr;			/* of the record: inodes whose times it sets */
 	u64 touch[DAXFS_TOUCHES];

@@ -66,6 +66,8 @@ int daxfs_write_look(struct daxfs_cx *cx, struct daxfs_write *w);
 int daxfs_size_read(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *bytes);
 /* Write at least one byte of what w says; its cut and size are filled in. */
 int daxfs_write_some(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done);
+/* No more than that many bytes of what is below show from now on. */
+void daxfs_low_limit_min(struct daxfs_inode *in, u64 size);
 /* One record of a new size. -EAGAIN: look again. */
 int daxfs_size_set(struct daxfs_cx *cx, struct daxfs_write *w, u64 size);
 /* A private page for that word; its content is undefined. */

@@ -270,16 +270,18 @@ static int slot_try(struct daxfs_cx *cx, struct daxfs_inode *in, u64 slot,
 {
 	struct daxfs_dirent_cell *cell = daxfs_at(cx->rg, cell_off, 64, 64);
 	struct daxfs_a64 *word;
+	u64 below;
 	int r = daxfs_slot_word(cx, in, slot, 1, &word);
 
 	if (r || !cell)
 		return r ? r : -EUCLEAN;
+	below = a64_load_relaxed(&cell->dslot) & DSLOT_COVERS;	/* our own */
 	if (a64_load_relaxed(word))
 		return -EBUSY;
 	/* The cell says where it is before it is there: for recovery. */
 	if (daxfs_still_host(cx))
 		return -ESTALE;
-	a64_store_relaxed(&cell->dslot, daxfs_dslot(cx, slot, 0));
+	a64_store_relaxed(&cell->dslot, daxfs_dslot(cx, slot, 0) | below);
 	if (daxfs_still_host(cx))
 		return -ESTALE;
 	return a64_cas(word, 0, cell_off) ? -EBUSY : 0;	/* [PUB] the cell */
@@ -376,6 +378,12 @@ int daxfs_slot_take(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 cell_off,
 	for (u32 i = 0; i < 1000 && r == -EBUSY; i++)
 		r = slot_from_end(cx, dir, cell_off, slot);
 	return r;
+}
+
+int daxfs_slot_put(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 slot,
+		   u64 cell_off)
+{
+	return slot_try(cx, dir->in, slot, cell_off);
 }
 
 int daxfs_slot_clear(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 slot,
@@ -630,21 +638,26 @@ static int skip_missing(struct daxfs_cx *cx, struct list *l, u64 *slot)
 	return r;
 }
 
-/* The copy of the directory that has that slot: the first from the top. */
-static int copy_with(struct daxfs_cx *cx, struct list *l, u64 slot)
+/*
+ * The copy of the directory that has that slot: the first from the top. *end: where
+ * those of the next one begin.
+ */
+static int copy_with(struct daxfs_cx *cx, struct list *l, u64 slot, u64 *end)
 {
 	int r = 0;
 
 	l->at = l->dir;
-	while (!r && l->at.in && l->at.in->slot_base > slot)
+	*end = a64_load_acquire(&l->dir.in->slot_hwm);		/* [PUB] */
+	while (!r && l->at.in && l->at.in->slot_base > slot) {
+		*end = l->at.in->slot_base;
 		r = daxfs_lower(cx, &l->at, &l->at);
+	}
 	return r ? r : l->at.in ? 0 : -EUCLEAN;	/* those of the base came before */
 }
 
 /* The slots of one copy, or of the overlay if there is one layer. */
-static int list_overlay(struct daxfs_cx *cx, struct list *l, u64 slot)
+static int list_overlay(struct daxfs_cx *cx, struct list *l, u64 slot, u64 hwm)
 {
-	u64 hwm = a64_load_acquire(&l->at.in->slot_hwm);	/* [PUB] */
 	int r = 0;
 
 	if (hwm > DAXFS_MAX_SLOTS)
@@ -669,14 +682,12 @@ static int list_copies(struct daxfs_cx *cx, struct list *l, u64 slot)
 	int r = 0;
 
 	for (u32 i = 0; i <= cx->view.nr && !r && slot < end; i++) {
-		u64 hwm;
+		u64 stop;
 
-		r = copy_with(cx, l, slot);
-		if (r)
-			return r;
-		hwm = a64_load_acquire(&l->at.in->slot_hwm);	/* [PUB] */
-		r = list_overlay(cx, l, slot);
-		slot = hwm > slot ? hwm : slot + 1;
+		r = copy_with(cx, l, slot, &stop);
+		if (!r)
+			r = list_overlay(cx, l, slot, stop);
+		slot = stop > slot ? stop : slot + 1;
 	}
 	return r;
 }
@@ -696,8 +707,9 @@ static int readdir_fn(struct daxfs_cx *cx, void *p)
 		r = list_base(cx, l, slot);
 	l->at = l->dir;
 	if (!r && l->dir.in)
-		r = cx->view.flat ? list_overlay(cx, l, slot) :
-				    list_copies(cx, l, slot);
+		r = cx->view.flat ?
+		    list_overlay(cx, l, slot, a64_load_acquire(	/* [PUB] */
+				 &l->dir.in->slot_hwm)) : list_copies(cx, l, slot);
 	return r;
 }
 

@@ -47,6 +47,15 @@ u64 daxfs_dslot(const struct daxfs_cx *cx, u64 slot, int below);
 /* Put the cell into a free slot of the directory; *slot: its number. */
 int daxfs_slot_take(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 cell_off,
 		    u64 *slot);
+/* Put the cell into that slot, which is free. -EBUSY: it is not. */
+int daxfs_slot_put(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 slot,
+		   u64 cell_off);
+/*
+ * Merging: the name in a directory of the top layer becomes what a layer above says,
+ * value, and keeps its slot there. -EAGAIN: again, there was more than one step.
+ */
+int daxfs_name_fold(struct daxfs_cx *cx, struct daxfs_iref *dir, const char *name,
+		    u32 len, u64 value, u64 slot);
 /* Take the cell out of its slot, if it is there. */
 int daxfs_slot_clear(struct daxfs_cx *cx, struct daxfs_iref *dir, u64 slot,
 		     u64 cell_off);

@@ -409,6 +409,28 @@ static int fill_copy(struct daxfs_cx *cx, struct daxfs_inode *in,
 	return 0;
 }
 
+int daxfs_inode_like(struct daxfs_cx *cx, u64 ino, const struct daxfs_inode *from,
+		     int is_copy, u64 *off)
+{
+	struct daxfs_inode *in;
+	u32 birth = daxfs_view_top(cx) | (is_copy ? BIRTH_COPY : 0);
+	u32 base = from->slot_base;
+	int r = inode_take(cx, ino, off, &in);
+
+	if (r)
+		return r;
+	/* Of one that is gone nothing is left to say. */
+	r = fill_from_layer(cx, in, from);
+	if (r && r != -ENOENT) {
+		daxfs_obj_give(cx, *off);
+		return r;
+	}
+	port_copy_to(&in->birth_layer, &birth, sizeof(birth));
+	port_copy_to(&in->slot_base, &base, sizeof(base));
+	a64_store_relaxed(&in->low_limit, a64_load_relaxed(&from->low_limit));
+	return 0;
+}
+
 int daxfs_copy_up(struct daxfs_cx *cx, struct daxfs_iref *ref)
 {
 	int r = daxfs_view_writable(cx);
@@ -673,6 +695,8 @@ static void touch_asked(struct daxfs_cx *cx, struct daxfs_inode *in)
 	const struct daxfs_setattr *sa = cx->asked;
 	u64 what = DAXFS_TCH_CTIME;
 
+	if (cx->fold)
+		return;
 	if (sa && sa->set & DAXFS_SET_CTIME)
 		what = DAXFS_TCH_SET_CTIME;
 	if (sa && sa->set & DAXFS_SET_MTIME)
@@ -781,6 +805,12 @@ int daxfs_attr_replace(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off,
 	if (r && at->xattr_off && at->xattr_off != old->xattr_off)
 		daxfs_xset_give(cx, &in->attr_off, at->xattr_off);
 	return r;
+}
+
+int daxfs_attr_fold(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off, u64 off,
+		    const struct daxfs_attr *old, const struct daxfs_attr *at)
+{
+	return attr_swap(cx, in, old_off, off, leaving_set(old, at), 1);
 }
 
 static void attr_apply(struct daxfs_attr *at, const struct daxfs_setattr *sa)

@@ -72,6 +72,15 @@ void daxfs_touch(struct daxfs_cx *cx, struct daxfs_inode *in, u32 what);
  */
 int daxfs_inode_make(struct daxfs_cx *cx, u64 ino, u64 parent,
 		     const struct daxfs_new *what, u64 *off);
+/*
+ * The same for a number that a layer above has, and this one not: what that one says,
+ * without its content. is_copy: something below shows through.
+ */
+int daxfs_inode_like(struct daxfs_cx *cx, u64 ino, const struct daxfs_inode *from,
+		     int is_copy, u64 *off);
+/* attr_off from old, at old_off, to the record at off; what only old led to goes. */
+int daxfs_attr_fold(struct daxfs_cx *cx, struct daxfs_inode *in, u64 old_off, u64 off,
+		    const struct daxfs_attr *old, const struct daxfs_attr *at);
 /* Give back a new inode that was never published. */
 void daxfs_inode_give(struct daxfs_cx *cx, u64 off);
 /* Statistics of this context. */

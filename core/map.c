@@ -143,6 +143,28 @@ int daxfs_map_word(struct daxfs_cx *cx, struct daxfs_inode *in, u64 idx,
  * whatever the bytes are, no node is visited twice. A former root, now child
  * 0, still names the root word. 1 yes, 0 already retired, -EUCLEAN.
  */
+/*
+ * Is that the word `map` of the inode? While layers are merged it may be that of
+ * the same number in the other layer: see daxfs_map_adopt().
+ */
+static int is_root_word(struct daxfs_cx *cx, const struct daxfs_inode *in, u64 back)
+{
+	u64 off = back - offsetof(struct daxfs_inode, map), page, v;
+	struct daxfs_inode *other;
+	struct daxfs_a64 *info;
+
+	if (back == daxfs_off(cx->rg, &in->map))
+		return 1;
+	if (cx->view.flat || back < offsetof(struct daxfs_inode, map) || off % 64)
+		return 0;
+	page = off & ~(DAXFS_PAGE_SIZE - 1);
+	info = daxfs_page_info(cx->rg, page);
+	v = info ? a64_load_acquire(info) : 0;		/* pairs with [SLB] */
+	other = daxfs_at(cx->rg, off, sizeof(*other), 64);
+	return other && daxfs_slab_class(v) == DAXFS_CLASS256 &&
+	       a64_load_relaxed(&other->cell.key) == a64_load_relaxed(&in->cell.key);
+}
+
 static int node_is_of(struct daxfs_cx *cx, struct daxfs_inode *in,
 		      struct daxfs_a64 *word, u64 nr, u64 off)
 {
@@ -156,8 +178,7 @@ static int node_is_of(struct daxfs_cx *cx, struct daxfs_inode *in,
 		return 0;
 	back = info_back(v);
 	if (DAXFS_KIND(v) != DAXFS_I_OWNED || info_type(v) != DAXFS_T_MAP ||
-	    (back != daxfs_off(cx->rg, word) &&
-	     (nr || back != daxfs_off(cx->rg, &in->map))))
+	    (back != daxfs_off(cx->rg, word) && (nr || !is_root_word(cx, in, back))))
 		return -EUCLEAN;
 	return 1;
 }
@@ -279,6 +300,12 @@ static int retire_tree(struct daxfs_cx *cx, struct daxfs_inode *in, u64 off,
 	return 0;
 }
 
+static int root_is_ours(struct daxfs_cx *cx, struct daxfs_inode *in, u64 off)
+{
+	return info_back(a64_load_relaxed(daxfs_page_info(cx->rg, off))) ==
+	       daxfs_off(cx->rg, &in->map);
+}
+
 int daxfs_map_retire(struct daxfs_cx *cx, struct daxfs_inode *in)
 {
 	struct retirement how;
@@ -301,5 +328,43 @@ int daxfs_map_retire(struct daxfs_cx *cx, struct daxfs_inode *in)
 	r = node_is_of(cx, in, &in->map, 0, root_off(root));
 	if (r <= 0)
 		return r;	/* retired: children come first, so all is done */
+	if (!root_is_ours(cx, in, root_off(root)))
+		return 0;	/* the map of another layer's inode now */
 	return retire_tree(cx, in, root_off(root), root_height(root), &how);
+}
+
+/* The root, and what was one before and is child 0 of a later one, name the word. */
+static void adopt_roots(struct daxfs_cx *cx, struct daxfs_inode *in,
+			struct daxfs_inode *from, u64 root)
+{
+	u64 off = root_off(root), old = daxfs_off(cx->rg, &from->map);
+
+	for (u32 h = root_height(root); h && off; h--) {
+		struct daxfs_a64 *info = daxfs_page_info(cx->rg, off), *node;
+		u64 v = info ? a64_load_acquire(info) : 0;	/* pairs with [PUB] */
+
+		if (DAXFS_KIND(v) == DAXFS_I_OWNED && info_back(v) == old &&
+		    !daxfs_still_host(cx))
+			a64_cas(info, v, info_owned(info_type(v), info_host(v),
+						    daxfs_off(cx->rg, &in->map)));
+		node = daxfs_word_page(cx->rg, off);
+		off = node && h > 1 ? a64_load_acquire(&node[0]) : 0;	/* [PUB] */
+	}
+}
+
+int daxfs_map_adopt(struct daxfs_cx *cx, struct daxfs_inode *in,
+		    struct daxfs_inode *from)
+{
+	u64 root = a64_load_acquire(&from->map), mine;	/* [PUB] in raise_root() */
+
+	if (!root || root_is_bad(root))
+		return 0;
+	mine = a64_load_acquire(&in->map);		/* pairs with [PUB], as above */
+	/* It goes from 0 once, so a merger that comes late changes nothing. */
+	if (!mine && !daxfs_still_host(cx))
+		mine = a64_cas(&in->map, 0, root);
+	if (mine && root_off(mine) != root_off(root))
+		return 0;
+	adopt_roots(cx, in, from, root);
+	return 1;
 }

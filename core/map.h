@@ -35,6 +35,12 @@ int daxfs_map_next(struct daxfs_cx *cx, struct daxfs_inode *in, u64 *idx,
  * several may do it at once. The words stay as they are.
  */
 int daxfs_map_retire(struct daxfs_cx *cx, struct daxfs_inode *in);
+/*
+ * in, of the same number in a lower layer and without a map, takes that of from over,
+ * which nobody changes any more. 1: it has, now or before; 0: it has one of its own.
+ */
+int daxfs_map_adopt(struct daxfs_cx *cx, struct daxfs_inode *in,
+		    struct daxfs_inode *from);
 /* May pages of this inode be mapped or pinned? Issues a full fence. */
 int daxfs_inode_mapped(struct daxfs_cx *cx, struct daxfs_inode *in);
 

@@ -51,6 +51,7 @@ struct born {			/* a cell that the record brings to life */
 	struct daxfs_iref *dir;
 	u64 slot;
 	int wants_slot, has_slot, in_bucket;
+	int given;		/* it wants that slot, and no other */
 };
 
 struct names_op {
@@ -154,7 +155,8 @@ static int born_publish(struct daxfs_cx *cx, struct born *b)
 	int r;
 
 	if (b->wants_slot) {
-		r = daxfs_slot_take(cx, b->dir, b->off, &b->slot);
+		r = b->given ? daxfs_slot_put(cx, b->dir, b->slot, b->off) :
+			       daxfs_slot_take(cx, b->dir, b->off, &b->slot);
 		if (r)
 			return r;
 		b->has_slot = 1;
@@ -1226,4 +1228,71 @@ int daxfs_rename(struct daxfs_cx *cx, u64 dir, const char *name, u32 len,
 {
 	return daxfs_rename_as(cx, dir, name, len, dir2, name2, len2, flags,
 			       0, 0);
+}
+
+/* ---- merging ---- */
+
+/* The name's own cell dies, also where one below is hidden by something else. */
+static int fold_kill(struct daxfs_cx *cx, struct daxfs_iref *dir, struct daxfs_name *n)
+{
+	struct names_op op = { .born_nr = 0 };
+	int r;
+
+	daxfs_op_begin(cx);
+	daxfs_op_garbage(cx, n->cell_off);
+	r = daxfs_op_add(cx, &n->cell->cell.value, n->value,
+			 value_make(DAXFS_V_DEAD, 0, 0));
+	r = names_run(cx, &op, r);
+	if (r)
+		return r;
+	r = daxfs_slot_clear(cx, dir, dslot_slot(a64_load_relaxed(&n->cell->dslot)),
+			     n->cell_off);
+	if (!r)
+		r = daxfs_cell_dispose(cx, n->cell_off);
+	daxfs_op_end(cx);
+	return r;
+}
+
+/* A new cell, or the one that is there: it gets that value, at that slot. */
+static int fold_set(struct daxfs_cx *cx, struct daxfs_iref *dir, struct daxfs_name *n,
+		    u64 value, u64 slot)
+{
+	struct names_op op = { .born_nr = 0 };
+	int r;
+
+	daxfs_op_begin(cx);
+	n->slot = slot;
+	r = change_name(cx, &op, dir, n, value, 0);
+	if (!r && op.born_nr) {
+		op.born[0].given = 1;
+		op.born[0].slot = slot;
+		/* One of the base's, or of a lower layer's, is not ours to take. */
+		op.born[0].wants_slot = slot >= dir->in->slot_base;
+	}
+	r = names_run(cx, &op, r);
+	if (!r)
+		daxfs_op_end(cx);
+	return r;
+}
+
+int daxfs_name_fold(struct daxfs_cx *cx, struct daxfs_iref *dir, const char *name,
+		    u32 len, u64 value, u64 slot)
+{
+	int live = value_state(value) == DAXFS_V_LIVE, r;
+	struct daxfs_name n;
+
+	r = daxfs_name_find(cx, dir, name, len, &n);
+	if (r)
+		return r;
+	if (!n.cell_off) {
+		if (!live && !n.found)
+			return 0;
+		return fold_set(cx, dir, &n, value, live ? slot : n.slot);
+	}
+	if (n.value == value && (!live || n.slot == slot))
+		return 0;
+	if (live ? n.slot == slot : n.below)
+		return fold_set(cx, dir, &n, value, n.slot);
+	r = fold_kill(cx, dir, &n);
+	return r || !live ? r : -EAGAIN;
 }

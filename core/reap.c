@@ -257,19 +257,17 @@ static int reap_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
 	return 0;
 }
 
-/*
- * Whoever came in while the layer was alive has left, once the epoch is two further
- * than it was after the drop.
- */
-static int nobody_is_inside(struct daxfs_cx *cx, struct daxfs_layer *l)
+int daxfs_layer_is_quiet(struct daxfs_cx *cx, struct daxfs_layer *l)
 {
-	u64 g = daxfs_retire_epoch(cx), e = a64_load_acquire(&l->drop_epoch); /* [EPO] */
+	u64 g = daxfs_retire_epoch(cx), e;
 
+	if (daxfs_word_settle(cx, &l->drop_epoch, &e))	/* [EPO] */
+		return 0;
 	if (!e) {
-		a64_cas(&l->drop_epoch, 0, g);
+		a64_cas(&l->drop_epoch, 0, g << 3);
 		return 0;
 	}
-	return g >= e + 2;
+	return g >= (e >> 3) + 2;
 }
 
 struct reap_arg {
@@ -283,21 +281,23 @@ static int reap_fn(struct daxfs_cx *cx, void *p)
 {
 	struct reap_arg *a = p;
 	struct daxfs_layer *l = daxfs_layer_at(cx->rg, a->layer);
-	u64 from, was;
+	u64 from, was = 0;
 	int r = daxfs_word_read(cx->rg, &l->word, &a->word);
 
 	if (r || layer_state(a->word) != DAXFS_L_DROPPED)
 		return r;
-	a->waits = !nobody_is_inside(cx, l);
+	a->waits = !daxfs_layer_is_quiet(cx, l);
 	if (a->waits)
 		return 1;
 	r = daxfs_view_of(cx, a->layer);
-	was = from = a64_load_relaxed(&l->reap_cursor);
+	if (!r)
+		r = daxfs_word_settle(cx, &l->reap_cursor, &was);
+	from = was >> 3;
 	if (!r)
 		r = daxfs_index_walk_some(cx, a->layer, &from, REAP_BUCKETS,
 					  reap_cell, &a->layer);
 	if (!r) {
-		a64_cas(&l->reap_cursor, was, from);
+		a64_cas(&l->reap_cursor, was, from << 3);
 		return 1;
 	}
 	if (r < 0)
@@ -346,6 +346,10 @@ int daxfs_tidy(struct daxfs_cx *cx)
 	r = daxfs_section_any(cx, drop_fn, NULL);
 	if (r < 0)
 		return r;
+	more = daxfs_merge_some(cx);
+	if (more < 0)
+		return more;
+	r |= more;
 	more = reap_some(cx);
 	if (more < 0)
 		return more;

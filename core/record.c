@@ -498,9 +498,13 @@ int daxfs_op_activate_free(struct daxfs_cx *cx)
 
 int daxfs_op_activate(struct daxfs_cx *cx)
 {
-	int r = activate(cx, daxfs_view_top(cx));
+	int r = 0;
 
-	if (r || cx->view.flat)
+	if (cx->fold)
+		r = daxfs_op_add(cx, cx->fold, cx->fold_value, cx->fold_value);
+	if (!r)
+		r = activate(cx, daxfs_view_top(cx));
+	if (r || cx->view.flat || cx->fold)
 		return r;
 	/* The status before the layer: who freezes it sees one or shows the
 	 * other. Pairs with [FRZ] in daxfs_op_freeze(). */

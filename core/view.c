@@ -214,7 +214,7 @@ int daxfs_view_writable(struct daxfs_cx *cx)
 	u64 v;
 	int r;
 
-	if (cx->view.flat)
+	if (cx->view.flat || cx->fold)
 		return 0;
 	if (!cx->view.branch)
 		return -EROFS;

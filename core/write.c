@@ -805,7 +805,7 @@ s64 daxfs_append_from(struct daxfs_cx *cx, struct daxfs_file *f,
 
 /* ---- truncate ---- */
 
-static void low_limit_min(struct daxfs_inode *in, u64 size)
+void daxfs_low_limit_min(struct daxfs_inode *in, u64 size)
 {
 	for (u32 i = 0; i < TRIES; i++) {
 		u64 v = a64_load_relaxed(&in->low_limit);
@@ -922,7 +922,7 @@ int daxfs_purge(struct daxfs_cx *cx, struct daxfs_iref *ref)
 		if (r)
 			break;
 		w.size = size_bytes(w.size);
-		low_limit_min(ref->in, w.size);
+		daxfs_low_limit_min(ref->in, w.size);
 		r = purge_once(cx, &w, &more);
 		if (r && r != -EAGAIN)
 			break;

@@ -382,9 +382,11 @@ struct daxfs_layer {
 	struct daxfs_a64 below;		/* c: [22:3] layer; 0: the base image */
 	struct daxfs_a64 root_off;	/* struct daxfs_table */
 	struct daxfs_a64 dirmove;	/* version of directory moves */
-	struct daxfs_a64 drop_epoch;	/* of a dropped one: nobody comes in after it */
+	struct daxfs_a64 drop_epoch;	/* c: [63:3] who came in before has left two
+					 * epochs later; of one dropped, or merged */
 	struct daxfs_a64 spare;
-	struct daxfs_a64 reap_cursor;	/* buckets of a dropped one that were emptied */
+	struct daxfs_a64 reap_cursor;	/* c: [55:3] buckets that were merged, or
+					 * taken apart; [63:56] pass of a merge */
 	struct daxfs_a64 commit_nr;	/* commits that lead to it, once it is main */
 	struct daxfs_a64 name[8];	/* of a checkpoint, 63 bytes, zero padded */
 };

@@ -726,7 +726,8 @@ static void step(struct env *e)
 	else if (what < 98)
 		op_point(e, host);
 	else
-		MUST(daxfs_tidy(&e->cx[host]));
+		for (u32 i = rnd(e, 40); i > 0; i--)
+			MUST(daxfs_tidy(&e->cx[rnd(e, HOSTS)]));
 	compare(e, host);
 	compare(e, rnd(e, HOSTS));
 }
@@ -813,6 +814,89 @@ static void walk(void **state)
 	compare_all(e);
 }
 
+static void new_branch(struct env *e, u32 host)
+{
+	leave(e, host);
+	for (int b = 0; b < (int)BRANCHES; b++)
+		if (e->branch[b].used && e->branch[b].parent < 0) {
+			MUST(daxfs_branch_abort(&e->cx[host], e->branch[b].id));
+			forget_all(e, b);
+		}
+	while (!e->branch[0].used || e->branch[0].parent >= 0) {
+		for (int b = 0; b < (int)BRANCHES; b++)
+			if (e->branch[b].used) {
+				MUST(daxfs_branch_abort(&e->cx[host], e->branch[b].id));
+				forget_all(e, b);
+			}
+		op_branch(e, host);
+	}
+	MUST(daxfs_branch_mount(&e->cx[host], e->branch[0].id));
+	e->shows[host] = 0;
+}
+
+static void commit(struct env *e, u32 host)
+{
+	int b = e->shows[host];
+
+	MUST(daxfs_branch_commit(&e->cx[host], e->branch[b].id, 0));
+	free(e->main);
+	e->main = tree_copy(e->branch[b].tree);
+	e->shows[host] = -1;
+	forget(e, b);
+}
+
+static void remove_all(struct env *e, u32 host)
+{
+	struct tree *t = tree_of(e, host);
+
+	for (u32 d = DIRS; d-- > 0; ) {
+		for (u32 n = 0; n < NAMES; n++)
+			if (t->name[d][n])
+				MUST(daxfs_unlink(&e->cx[host], t->dir_ino[d],
+						  file_name[n],
+						  (u32)strlen(file_name[n])));
+		if (d && t->dir[d])
+			MUST(daxfs_rmdir(&e->cx[host], DAXFS_ROOT_INO, dir_name[d],
+					 (u32)strlen(dir_name[d])));
+		memset(t->name[d], 0, sizeof(t->name[d]));
+		t->dir[d] = !d;
+	}
+	memset(t->file, 0, sizeof(t->file));
+}
+
+/* What was committed and deleted later does, too, once its layers are merged. */
+static void commits_are_merged(void **state)
+{
+	struct env *e = *state;
+	u64 before = pages_used(e);
+
+	e->seed = 11;
+	for (u32 i = 0; i < 300; i++) {
+		new_branch(e, 1);
+		for (u32 k = rnd(e, 30); k > 0; k--)
+			change(e, 1);
+		commit(e, 1);
+		for (u32 k = rnd(e, 12); k > 0; k--) {
+			MUST(daxfs_tidy(&e->cx[rnd(e, HOSTS)]));
+			compare_all(e);
+		}
+	}
+	new_branch(e, 1);
+	remove_all(e, 1);
+	commit(e, 1);
+	for (u32 i = 0; i < 2; i++) {
+		new_branch(e, 1);
+		commit(e, 1);
+		tidy_up(e);
+	}
+	compare_all(e);
+	/* The first layer, and the last commit. */
+	assert_int_equal(e->cx[2].view.nr, 2);
+	for (u32 h = 0; h < HOSTS; h++)
+		daxfs_reclaim(&e->cx[h]);
+	assert_in_range(pages_used(e), 0, before + HOSTS * 5);
+}
+
 /* What has ended leaves nothing behind. */
 static void all_comes_back(void **state)
 {
@@ -856,6 +940,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(commits_are_merged, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
