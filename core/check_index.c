@@ -12,6 +12,7 @@
 #include "pool.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "word.h"
 
 static void say(struct daxfs_check *ck, const char *where, u64 id, const char *what)
@@ -209,7 +210,9 @@ int daxfs_check_index(struct daxfs_cx *cx, struct daxfs_check *ck)
 	r = daxfs_enter(cx);
 	if (r)
 		return r;
-	r = daxfs_index_walk(cx, check_cell, ck);
+	r = daxfs_view_look(cx);
+	if (!r)
+		r = daxfs_index_walk(cx, check_cell, ck);
 	daxfs_leave(cx);
 	if (r)
 		say(ck, "index", 0, "a table is damaged");

@@ -10,6 +10,7 @@
 #include "index.h"
 #include "record.h"
 #include "region.h"
+#include "view.h"
 #include "word.h"
 
 /* Statistics only: relaxed loads. */
@@ -54,11 +55,11 @@ u64 daxfs_pages_waiting(const struct daxfs_region *rg)
 	return nr;
 }
 
-static u64 top_table(const struct daxfs_region *rg, struct daxfs_table **t)
+static u64 top_table(const struct daxfs_cx *cx, struct daxfs_table **t)
 {
-	u64 off = a64_load_acquire(&daxfs_first_layer(rg)->root_off);	/* [PUB] */
+	u64 off = a64_load_acquire(&daxfs_top_layer(cx)->root_off);	/* [PUB] */
 
-	*t = daxfs_at(rg, off, sizeof(**t), DAXFS_PAGE_SIZE);
+	*t = daxfs_at(cx->rg, off, sizeof(**t), DAXFS_PAGE_SIZE);
 	return off;
 }
 
@@ -144,9 +145,11 @@ static int index_stat_fn(struct daxfs_cx *cx, void *p)
 {
 	struct stat_arg *a = p;
 	struct daxfs_table *t;
-	u64 off = top_table(cx->rg, &t);
-	int r;
+	int r = daxfs_view_look(cx);
+	u64 off = top_table(cx, &t);
 
+	if (r || (!off && !cx->view.flat))
+		return r;	/* a layer in which nothing was changed yet */
 	if (!t)
 		return -EUCLEAN;
 	a->st->buckets = a->size = daxfs_table_size(cx->rg, off);

@@ -153,18 +153,29 @@ static int look_again(struct daxfs_cx *cx)
 	return -EBUSY;		/* others are always faster */
 }
 
+/* What this section leaves half done is of that layer: for recovery. */
+static void note_layer(struct daxfs_cx *cx)
+{
+	if (cx->sh)
+		a64_store_relaxed(&cx->sh->layer, daxfs_view_top(cx));
+}
+
 int daxfs_view_look_again(struct daxfs_cx *cx)
 {
 	struct daxfs_view *v = &cx->view;
 	u64 head;
+	int r;
 
 	v->fixed = 1;
 	head = a64_load_acquire(head_word(cx->rg));	/* pairs with [REC] */
-	if (head != v->head || v->id != a64_load_relaxed(&cx->rg->view)) {
+	if (head == v->head && v->id == a64_load_relaxed(&cx->rg->view)) {
+		r = v->stale ? -ESTALE : 0;
+	} else {
 		v->id = a64_load_relaxed(&cx->rg->view);
-		return look_again(cx);
+		r = look_again(cx);
 	}
-	return v->stale ? -ESTALE : 0;
+	note_layer(cx);
+	return r;
 }
 
 int daxfs_view_main(struct daxfs_cx *cx)
@@ -178,17 +189,24 @@ int daxfs_view_main(struct daxfs_cx *cx)
 	cx->view.head = 0;	/* whoever comes next looks up his own */
 	cx->view.branch = 0;
 	cx->view.fixed = 1;
-	return r ? r : list_layers(cx, head_layer(head));
+	if (!r)
+		r = list_layers(cx, head_layer(head));
+	note_layer(cx);
+	return r;
 }
 
 int daxfs_view_of(struct daxfs_cx *cx, u32 layer)
 {
-	if (cx->view.flat || daxfs_view_top(cx) == layer)
+	int r;
+
+	if (cx->view.flat)
 		return 0;
+	r = cx->view.fixed && daxfs_view_top(cx) == layer ? 0 : list_layers(cx, layer);
 	cx->view.head = 0;
 	cx->view.branch = 0;
 	cx->view.fixed = 1;
-	return list_layers(cx, layer);
+	note_layer(cx);
+	return r;
 }
 
 void daxfs_view_new(struct daxfs_cx *cx)

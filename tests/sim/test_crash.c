@@ -21,6 +21,7 @@
 #include "scenario.h"
 
 #define PAUSE_MAX	20000000ull	/* ns: 1 ms for each word of a record */
+#define BRANCH_STRIDE	3u		/* of the states that are tried in a branch */
 #define RELAYS		2u		/* stops inside the recovery per k */
 
 enum { BEFORE, AFTER, SIDES };
@@ -118,6 +119,8 @@ static void do_take_over(void *arg)
 	} else if (!j->result)
 		j->result = daxfs_host_take_over(&j->w->rg[0], &j->w->cx[0],
 						 &id, slot);
+	if (!j->result && j->w->branch)
+		j->result = daxfs_branch_mount(&j->w->cx[0], j->w->branch);
 }
 
 static void do_empty_and_part(void *arg)
@@ -484,8 +487,8 @@ static int make_owned(const struct scenario *sc)
 	if (recover(sc, 1, 0) || account(sc, 2, 0, NULL))
 		return -1;
 	ref.owned = scratch[0];
-	if (ref.owned.len != strlen(want) ||
-	    memcmp(ref.owned.text, want, ref.owned.len))
+	if (want && (ref.owned.len != strlen(want) ||
+		     memcmp(ref.owned.text, want, ref.owned.len)))
 		return FAIL("%s: without a crash these stay: %.*s", sc->name,
 			    (int)ref.owned.len, ref.owned.text);
 	return course_complete(sc);
@@ -524,13 +527,14 @@ static int region_changed(void)
 	return 1;
 }
 
-static int test_scenario(const void *arg)
+static int test_in(const struct scenario *sc, int branching)
 {
-	const struct scenario *sc = arg;
+	struct world_options o = { .buckets = sc->buckets, .branching = branching };
 	u64 k, nr = harness_runs(RELAYS), recover_steps, states = 0;
+	u64 seen = 0, stride = branching && harness_runs(1) == 1 ? BRANCH_STRIDE : 1;
 	int r = 0;
 
-	world_make(&world, sc->buckets);
+	world_make_as(&world, &o);
 	sc->setup(&world);
 	world_freeze(&world);
 	if (make_reference(sc) || make_owned(sc)) {
@@ -540,6 +544,8 @@ static int test_scenario(const void *arg)
 	for (k = 0; k <= ref.steps; k++) {
 		run_op(sc, k);
 		if (k && !region_changed())
+			continue;
+		if (seen++ % stride)
 			continue;
 		states++;
 		r |= recover(sc, 1, k);
@@ -554,13 +560,30 @@ static int test_scenario(const void *arg)
 	return r;
 }
 
+static int test_scenario(const void *arg)
+{
+	return test_in(arg, 0);
+}
+
+static int test_in_branch(const void *arg)
+{
+	return test_in(arg, 1);
+}
+
 int main(int argc, char **argv)
 {
-	struct test test[SCENARIOS_MAX];
-	u32 i;
+	static char name[SCENARIOS_MAX][64];
+	struct test test[2 * SCENARIOS_MAX];
+	u32 i, nr = scenario_nr;
 
 	for (i = 0; i < scenario_nr; i++)
 		test[i] = (struct test){ scenarios[i].name, test_scenario,
 					 &scenarios[i] };
-	return harness_main(argc, argv, test, scenario_nr);
+	for (i = 0; i < scenario_nr; i++) {
+		if (!strcmp(scenarios[i].name, "accessed"))
+			continue;	/* reading changes nothing in a branch */
+		snprintf(name[i], sizeof(name[i]), "branch: %s", scenarios[i].name);
+		test[nr++] = (struct test){ name[i], test_in_branch, &scenarios[i] };
+	}
+	return harness_main(argc, argv, test, nr);
 }

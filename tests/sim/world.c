@@ -86,10 +86,22 @@ static void soil(struct world *w)
 	}
 }
 
+static void show_branch(struct world *w)
+{
+	int r = daxfs_branch_create(&w->cx[0], 0, "b", DAXFS_BRANCH_KEEP, &w->branch);
+
+	for (u32 i = 0; i < WORLD_HOSTS && !r; i++)
+		r = daxfs_branch_mount(&w->cx[i], w->branch);
+	if (r)
+		die("branch", r);
+	w->when_empty = NULL;
+}
+
 void world_make_as(struct world *w, const struct world_options *o)
 {
 	struct daxfs_geometry g = {
 		.overlay = 1, .persistent = o->persistent,
+		.branching = o->branching,
 		.mode = DAXFS_MODE_EMPTY, .buckets = o->buckets,
 		.overlay_len = o->pool_len ? o->pool_len : POOL_LEN,
 		.root_mode = 0755, .uuid = { 1, 2, 3 }, .created_ns = EPOCH_NS,
@@ -121,6 +133,8 @@ void world_make_as(struct world *w, const struct world_options *o)
 	for (i = 0; i < WORLD_HOSTS; i++)
 		join(w, i);
 	soil(w);
+	if (o->branching)
+		show_branch(w);
 }
 
 void world_make(struct world *w, u64 buckets)
@@ -135,6 +149,7 @@ void world_remake(struct world *w, const struct world_options *o)
 	struct world_options same = *o;
 
 	same.persistent = w->persistent;
+	same.branching = !!w->branch;
 	world_free(w);
 	world_make_as(w, &same);
 }
@@ -811,13 +826,9 @@ struct tables {
 	u64 pages, unsound;
 };
 
-/* The tables that the root reaches (of one level: small tests). */
-static struct tables look_at_tables(struct world *w)
+/* The tables that a root reaches (of one level: small tests). */
+static void look_from(struct world *w, u64 off, struct tables *seen)
 {
-	const struct daxfs_span *layers = &w->rg[0].area[DAXFS_AREA_LAYERS];
-	struct daxfs_layer *top = (struct daxfs_layer *)(w->base + layers->off) + 1;
-	struct tables seen = { 0, 0 };
-	u64 off = top->root_off.raw;
 	u32 i, k;
 
 	while (off) {
@@ -825,15 +836,27 @@ static struct tables look_at_tables(struct world *w)
 
 		if (t->levels.raw != 1)
 			die("a table of more levels", ENOTSUP);
-		seen.pages++;
+		seen->pages++;
 		for (i = 0; i < DAXFS_TABLE_FANOUT && t->dir[i].raw; i++) {
-			seen.pages++;
+			seen->pages++;
 			for (k = 0; k < DAXFS_PAGE_SIZE / 8; k++)
-				seen.unsound += !bucket_is_sound(w,
+				seen->unsound += !bucket_is_sound(w,
 						at(w, t->dir[i].raw)[k].raw);
 		}
 		off = t->next.raw;
 	}
+}
+
+/* Of all layers that there are: of one that is unused the root is a leftover. */
+static struct tables look_at_tables(struct world *w)
+{
+	const struct daxfs_span *layers = &w->rg[0].area[DAXFS_AREA_LAYERS];
+	struct daxfs_layer *l = (struct daxfs_layer *)(w->base + layers->off);
+	struct tables seen = { 0, 0 };
+
+	for (u64 i = 1; i < layers->nr; i++)
+		if (layer_state(l[i].word.raw) != DAXFS_L_NONE)
+			look_from(w, l[i].root_off.raw, &seen);
 	return seen;
 }
 

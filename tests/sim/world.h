@@ -41,7 +41,9 @@ struct world {
 	struct daxfs_file held;	/* a file that the setup left open on host 0 */
 	struct daxfs_file other;	/* one that it left open on host 3 */
 	int persistent;
-	const char *when_empty;	/* what world_owned() says when all is deleted */
+	const char *when_empty;	/* what world_owned() says when all is deleted; NULL:
+				 * depends on what was done */
+	u64 branch;		/* that all hosts show; 0: main */
 };
 
 struct world_options {
@@ -49,6 +51,7 @@ struct world_options {
 	u64 pool_len;		/* bytes; 0: what most tests need */
 	int base;		/* a base image: see world_base.c */
 	int persistent;		/* it survives power cuts */
+	int branching;		/* all hosts show a branch of an empty main */
 };
 
 /* Format, and join all hosts. buckets: of the index. Exits on failure. */
