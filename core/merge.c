@@ -39,7 +39,6 @@
 #define FOLD_BUCKETS	256u		/* of the index of up, in one section */
 #define HAND_OVER	64u		/* pages in a record */
 #define TRIES		1000u
-#define CURSOR_PASS	56u		/* [2:0] 0, [55:3] bucket, [63:56] pass */
 
 enum { INODES, NAMES, GONE, DONE };
 
@@ -629,7 +628,9 @@ static int take_out(struct daxfs_cx *cx, struct fold *f, u64 cursor)
 	if (!r)
 		r = daxfs_op_add(cx, &f->u->drop_epoch, epoch, 0);
 	if (!r)
-		r = daxfs_op_add(cx, &f->u->reap_cursor, cursor, 0);
+		/* Not 0: nobody takes the beginning of the end for ours. */
+		r = daxfs_op_add(cx, &f->u->reap_cursor, cursor,
+				 cursor_make(CURSOR_REAP, 0));
 	if (!r)
 		r = daxfs_op_add(cx, &daxfs_globals(cx->rg)->head.word, f->head,
 				 head_make(head_layer(f->head),
@@ -655,8 +656,8 @@ static int fold_some(struct daxfs_cx *cx, struct fold *f)
 
 	if (r)
 		return r;
-	f->pass = (u32)(was >> CURSOR_PASS);
-	from = DAXFS_BITS(was, CURSOR_PASS - 1, 3);
+	f->pass = cursor_pass(was);
+	from = cursor_buckets(was);
 	if (f->pass >= DONE)
 		return take_out(cx, f, was);
 	r = daxfs_index_walk_some(cx, f->up, &from, FOLD_BUCKETS, fold_cell, f);
@@ -668,8 +669,7 @@ static int fold_some(struct daxfs_cx *cx, struct fold *f)
 	}
 	r = daxfs_still_host(cx);
 	if (!r)
-		a64_cas(&f->u->reap_cursor, was,
-			(u64)f->pass << CURSOR_PASS | from << 3);
+		a64_cas(&f->u->reap_cursor, was, cursor_make(f->pass, from));
 	return r;
 }
 

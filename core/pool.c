@@ -72,6 +72,7 @@ static void count_pages(struct daxfs_cx *cx, u64 n)
 	a64_store_relaxed(&cx->sh->pages_taken, v + n);
 }
 
+#define VIEW_TRIES	1000u	/* checkpoints that overtake one operation */
 #define TIDY_MIN	32768u	/* retired objects before slabs are looked at */
 #define STARVING_MASK	3ull
 #define STARVING_LOOK	1ull	/* a search goes on */
@@ -743,6 +744,19 @@ static int leave_with(struct daxfs_cx *cx, int result)
 	return r ? r : result;
 }
 
+/*
+ * Was it refused only because the branch has got another top layer meanwhile, by a
+ * checkpoint? Then nothing has happened, and what is to be done is done there.
+ */
+static int view_has_moved(struct daxfs_cx *cx, int r)
+{
+	if ((r != -EROFS && r != -ESTALE) || cx->view.flat || !cx->view.branch ||
+	    !cx->sh || daxfs_still_host(cx))
+		return 0;
+	return a64_load_acquire(&daxfs_globals(cx->rg)->head.word) !=	/* [REC] */
+	       cx->view.head;
+}
+
 static int run(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg),
 	       void *arg, int any)
 {
@@ -759,6 +773,12 @@ static int section(struct daxfs_cx *cx, int (*fn)(struct daxfs_cx *cx, void *arg
 	if (r)
 		return r;
 	r = leave_with(cx, run(cx, fn, arg, any));
+	for (u32 i = 0; i < VIEW_TRIES && !any && view_has_moved(cx, r); i++) {
+		cx->view.fixed = 0;
+		r = daxfs_enter(cx);
+		if (!r)
+			r = leave_with(cx, run(cx, fn, arg, any));
+	}
 	if (!cx->sh || cx->depth)
 		return r;
 	if (many_retired(cx))

@@ -292,12 +292,12 @@ static int reap_fn(struct daxfs_cx *cx, void *p)
 	r = daxfs_view_of(cx, a->layer);
 	if (!r)
 		r = daxfs_word_settle(cx, &l->reap_cursor, &was);
-	from = was >> 3;
+	from = cursor_buckets(was);
 	if (!r)
 		r = daxfs_index_walk_some(cx, a->layer, &from, REAP_BUCKETS,
 					  reap_cell, &a->layer);
 	if (!r) {
-		a64_cas(&l->reap_cursor, was, from << 3);
+		a64_cas(&l->reap_cursor, was, cursor_make(cursor_pass(was), from));
 		return 1;
 	}
 	if (r < 0)

@@ -213,6 +213,24 @@ static inline u32 layer_below(u64 v)
 	return (u32)DAXFS_BITS(v, 22, 3);
 }
 
+/* reap_cursor: [55:3] buckets, [63:56] what for: passes of a merge, or the end. */
+#define CURSOR_REAP		255u
+
+static inline u64 cursor_make(u32 pass, u64 buckets)
+{
+	return (u64)pass << 56 | buckets << 3;
+}
+
+static inline u32 cursor_pass(u64 v)
+{
+	return (u32)(v >> 56);
+}
+
+static inline u64 cursor_buckets(u64 v)
+{
+	return DAXFS_BITS(v, 55, 3);
+}
+
 static inline u64 head_make(u32 layer, u64 version)
 {
 	return (u64)layer << 3 | version << 23;

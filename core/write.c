@@ -440,6 +440,8 @@ int daxfs_write_some(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 {
 	int r = write_tries(cx, w, done);
 
+	if (r)
+		*done = 0;	/* a record that was refused has none */
 	if (r && w->behind && !daxfs_still_host(cx))
 		daxfs_cut_tail(cx, w->ref);
 	return r;
