@@ -655,6 +655,32 @@ int daxfs_branch_abort(struct daxfs_cx *cx, u64 id);
 int daxfs_branch_checkpoint(struct daxfs_cx *cx, u64 id, const char *name);
 /* As it was at that checkpoint, which stays; later ones go. -ENOENT. */
 int daxfs_branch_rollback(struct daxfs_cx *cx, u64 id, const char *name);
+#define DAXFS_DIFF_ADDED	1u	/* a name: it is there, of ino */
+#define DAXFS_DIFF_REMOVED	2u	/* it was there, of ino_before; or of another */
+#define DAXFS_DIFF_CONTENT	4u	/* an inode that both have: bytes or size */
+#define DAXFS_DIFF_META		8u	/* mode, owner, group, extended attributes */
+#define DAXFS_DIFF_TIME		16u	/* time of modification; not of directories */
+
+struct daxfs_diff {
+	u32 what;		/* of a name: the first two; else the others */
+	u64 dir;		/* of a name: its directory */
+	u64 ino, ino_before;
+	u32 mode;		/* the type of it, as in stat(2) */
+	u32 name_len;
+	char name[DAXFS_NAME_MAX + 1];	/* NUL-terminated */
+};
+
+/*
+ * What to has, and from has not, or differently; ids, 0 is main. Each key once; a name
+ * that has moved is two, one removed and one added, of the same ino. emit returns 0 to
+ * go on, or an error that ends it; it is called inside a section, and calls nothing.
+ * scratch: memory of daxfs_branch_diff_scratch() bytes. -EBUSY: one of them was
+ * committed, or got a checkpoint, meanwhile: begin again.
+ */
+u64 daxfs_branch_diff_scratch(void);
+int daxfs_branch_diff(struct daxfs_cx *cx, u64 from, u64 to,
+		      int (*emit)(void *arg, const struct daxfs_diff *d), void *arg,
+		      void *scratch);
 /*
  * This host shows that branch from now on, in all its contexts: no other one is
  * in a call. Leave: it shows main again, and the branch ends if nobody else

@@ -1116,8 +1116,8 @@ static int walk_range(struct daxfs_cx *cx, const struct table *tb, u64 at, u64 e
 
 		if (!seg)
 			return -EUCLEAN;
-		if (!is_cell(b))
-			continue;
+		if (bucket_kind(b) != DAXFS_B_CELL)
+			continue;	/* MOVED ones come with the next table */
 		c = cell_at(cx->rg, bucket_off(b));
 		r = c ? fn(cx, arg, at, c) : -EUCLEAN;
 	}

@@ -54,7 +54,7 @@ int daxfs_table_retire(struct daxfs_cx *cx, u64 off);
 
 /*
  * Visit the cells of buckets [*from, *from + nr) of that layer's tables, counted
- * through all of them, MOVED ones, too. Nobody changes the tables any more.
+ * through all of them. Nobody is in the way if others change them.
  * *from moves on; 1: that was the end.
  */
 int daxfs_index_walk_some(struct daxfs_cx *cx, u32 layer, u64 *from, u64 nr,

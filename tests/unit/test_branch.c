@@ -707,6 +707,149 @@ static void compare_list_of_branches(struct env *e)
 	assert_int_equal(valid, want);
 }
 
+/* ---- what differs ---- */
+
+#define FOUND_MAX	400u
+
+struct found {
+	u32 nr;
+	struct daxfs_diff d[FOUND_MAX];
+};
+
+static int find(void *arg, const struct daxfs_diff *d)
+{
+	struct found *f = arg;
+
+	if (f->nr == FOUND_MAX)
+		return -E2BIG;
+	f->d[f->nr++] = *d;
+	return 0;
+}
+
+/* The one of that name, or inode; taken out of the list. NULL: none. */
+static const struct daxfs_diff *take(struct found *f, u64 dir, const char *name, u64 ino)
+{
+	static struct daxfs_diff d;
+
+	for (u32 i = 0; i < f->nr; i++) {
+		if (name ? f->d[i].dir != dir || strcmp(f->d[i].name, name) != 0 :
+			   f->d[i].what & (DAXFS_DIFF_ADDED | DAXFS_DIFF_REMOVED) ||
+			   f->d[i].ino != ino)
+			continue;
+		d = f->d[i];
+		f->d[i] = f->d[--f->nr];
+		return &d;
+	}
+	return NULL;
+}
+
+static void expect_name(struct found *f, u64 dir, const char *name, u64 before, u64 now)
+{
+	const struct daxfs_diff *d = take(f, dir, name, 0);
+
+	if (before == now) {
+		assert_null(d);
+		return;
+	}
+	if (!d)
+		fail_msg("%s in %llx: %llx, was %llx, and is not said to differ", name,
+			 (unsigned long long)dir, (unsigned long long)now,
+			 (unsigned long long)before);
+	assert_int_equal(d->ino, now);
+	assert_int_equal(d->ino_before, before);
+	assert_int_equal(d->what, (now ? DAXFS_DIFF_ADDED : 0) |
+			 (before ? DAXFS_DIFF_REMOVED : 0));
+}
+
+static u64 ino_at(const struct tree *t, u64 dir_ino, u32 n)
+{
+	for (u32 d = 0; d < DIRS; d++)
+		if (t->dir[d] && t->dir_ino[d] == dir_ino && t->name[d][n])
+			return t->file[t->name[d][n] - 1].ino;
+	return 0;
+}
+
+static int has_dir(const struct tree *t, u64 dir_ino)
+{
+	for (u32 d = 0; d < DIRS; d++)
+		if (t->dir[d] && t->dir_ino[d] == dir_ino)
+			return 1;
+	return 0;
+}
+
+/* Directories of one of the two; each once. */
+static void expect_dirs(struct found *f, const struct tree *from, const struct tree *to,
+			const struct tree *of)
+{
+	for (u32 d = 0; d < DIRS; d++) {
+		if (!of->dir[d] || (of == to && has_dir(from, of->dir_ino[d])))
+			continue;
+		for (u32 n = 0; n < NAMES; n++)
+			expect_name(f, of->dir_ino[d], file_name[n],
+				    ino_at(from, of->dir_ino[d], n),
+				    ino_at(to, of->dir_ino[d], n));
+	}
+}
+
+static const struct file *file_of(const struct tree *t, u64 ino)
+{
+	for (u32 i = 0; i < FILES; i++)
+		if (t->file[i].links && t->file[i].ino == ino)
+			return &t->file[i];
+	return NULL;
+}
+
+static void expect_files(struct found *f, const struct tree *from, const struct tree *to)
+{
+	for (u32 i = 0; i < FILES; i++) {
+		const struct file *a = &from->file[i], *b;
+		const struct daxfs_diff *d;
+		u32 what = 0;
+
+		b = a->links ? file_of(to, a->ino) : NULL;
+		if (!b)
+			continue;
+		if (a->size != b->size || memcmp(a->data, b->data, a->size) != 0)
+			what |= DAXFS_DIFF_CONTENT;
+		if (a->mode != b->mode || a->xattr != b->xattr)
+			what |= DAXFS_DIFF_META;
+		d = take(f, 0, NULL, a->ino);
+		assert_int_equal(d ? d->what & ~DAXFS_DIFF_TIME : 0, what);
+	}
+}
+
+static void compare_diff(struct env *e)
+{
+	static struct found f;
+	int b = pick_branch(e), other = rnd(e, 2) ? -1 : pick_branch(e);
+	const struct tree *from, *to;
+	void *scratch;
+
+	if (b < 0)
+		return;
+	from = other < 0 ? e->main : e->branch[other].tree;
+	to = e->branch[b].tree;
+	f.nr = 0;
+	scratch = malloc(daxfs_branch_diff_scratch());
+	assert_non_null(scratch);
+	MUST(daxfs_branch_diff(&e->cx[rnd(e, HOSTS)], other < 0 ? 0 : e->branch[other].id,
+			       e->branch[b].id, find, &f, scratch));
+	free(scratch);
+	for (u32 d = 1; d < DIRS; d++)
+		expect_name(&f, DAXFS_ROOT_INO, dir_name[d],
+			    from->dir[d] ? from->dir_ino[d] : 0,
+			    to->dir[d] ? to->dir_ino[d] : 0);
+	expect_dirs(&f, from, to, from);
+	expect_dirs(&f, from, to, to);
+	expect_files(&f, from, to);
+	for (u32 i = 0; i < f.nr; i++)
+		if (f.d[i].what != DAXFS_DIFF_TIME)
+			fail_msg("said to differ: what %u, name %s in %llx, ino %llx",
+				 f.d[i].what, f.d[i].name,
+				 (unsigned long long)f.d[i].dir,
+				 (unsigned long long)f.d[i].ino);
+}
+
 /* ---- the walk ---- */
 
 static void step(struct env *e)
@@ -810,6 +953,8 @@ static void walk(void **state)
 		step(e);
 		if (!(i % 100))
 			compare_list_of_branches(e);
+		if (!(i % 7))
+			compare_diff(e);
 	}
 	compare_all(e);
 }
