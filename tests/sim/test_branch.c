@@ -24,6 +24,7 @@
 #define STOP_POINTS	300u		/* per operation, at least half */
 #define FREEZE_POINTS	30u		/* of sleep per operation, at least half */
 #define TIDY_CALLS	100u
+#define MERGES		60u
 #define RACES		3000u		/* schedules per race */
 
 static struct world world;
@@ -925,6 +926,76 @@ static int test_race(const void *arg)
 	return r;
 }
 
+/* Layers of main. */
+static u32 main_layers(struct daxfs_cx *cx)
+{
+	struct daxfs_stat st;
+
+	return daxfs_getattr(cx, DAXFS_ROOT_INO, &st) ? 0 : cx->view.nr;
+}
+
+/* Two merge, one looks at main and at a branch all the time: nothing changes. */
+struct reader {
+	s64 error;
+	u32 looks;
+};
+
+static void do_merge(void *arg)
+{
+	s64 *r = arg;
+
+	*r = op_tidy(&world.cx[sim_self()], &world);
+}
+
+static void do_read(void *arg)
+{
+	struct reader *r = arg;
+
+	for (u32 i = 0; i < 6 && !r->error; i++, r->looks++) {
+		r->error = dump_state(&world.cx[2], &state[0]);
+		if (!r->error && !log_same(&state[0], &want[BEFORE]))
+			r->error = -EILSEQ;
+	}
+}
+
+static int test_mergers(const void *arg)
+{
+	u64 seed = harness_seed() * 1000, nr = harness_runs(MERGES), ended = 0;
+	struct course c = { .sc = NULL, .log = &want[BEFORE] };
+	int r = 0;
+
+	(void)arg;
+	begin(setup_commits);
+	world_reset(&world);
+	sim_host_init(&hosts[2], do_state, &c);
+	if (sim_run_one(&hosts[2], WORLD_MAX_STEPS) || c.error)
+		r = FAIL("reference: %lld", (long long)c.error);
+	for (u64 i = 0; i < nr && !r; i++, seed++) {
+		struct sim_schedule s = { .policy = SIM_RANDOM, .seed = seed,
+					  .quantum = 1 + (u32)(i * 7 % 100), .stall = 20,
+					  .max_steps = 20 * WORLD_MAX_STEPS };
+		struct reader reader = { .error = 0 };
+		s64 merged[2] = { 0, 0 };
+
+		world_reset(&world);
+		sim_host_init(&hosts[0], do_merge, &merged[0]);
+		sim_host_init(&hosts[1], do_merge, &merged[1]);
+		sim_host_init(&hosts[2], do_read, &reader);
+		if (sim_run(hosts, 3, &s))
+			r = FAIL("seed %llu: does not end", (unsigned long long)seed);
+		else if (merged[0] < 0 || merged[1] < 0 || reader.error)
+			r = FAIL("seed %llu: %lld, %lld, reader %lld: %s",
+				 (unsigned long long)seed, (long long)merged[0],
+				 (long long)merged[1], (long long)reader.error,
+				 log_diff(&state[0], &want[BEFORE]));
+		else
+			ended += main_layers(&world.cx[3]) == 2;
+	}
+	world_free(&world);
+	harness_covered(ended, "merges that came to their end");
+	return r || ended ? r : FAIL("no merge came to its end");
+}
+
 int main(int argc, char **argv)
 {
 	static char name[SCENARIOS_MAX][64];
@@ -937,6 +1008,7 @@ int main(int argc, char **argv)
 	/* The last of the table. */
 	test[nr] = (struct test){ "merge, overtaken", test_overtake, &ops[nr - 1] };
 	nr++;
+	test[nr++] = (struct test){ "race: two mergers and a reader", test_mergers, NULL };
 	test[nr++] = (struct test){ "race: two commits and a writer", test_race, NULL };
 	test[nr++] = (struct test){ "race: commit, abort and a writer", test_race, &yes };
 	for (u32 i = 0; i < scenario_nr; i++) {
