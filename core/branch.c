@@ -35,7 +35,7 @@
 #include "word.h"
 
 #define TRIES		100000u
-#define TIDY_ROUNDS	1000u	/* while there is no room for something new */
+#define TIDY_ROUNDS	100000u	/* while there is no room for something new */
 #define LAYERS_LEFT	32u	/* kept for commits of others, and checkpoints */
 
 struct branch_arg {

@@ -62,6 +62,17 @@ static int is_inode_memory(struct daxfs_cx *cx, u64 off)
 	return DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == DAXFS_T_INODE;
 }
 
+/* Of the layer that an inode lies in; not 0: it is not one of our view. */
+static int depth_of(struct daxfs_cx *cx, const struct daxfs_inode *in, u32 *depth)
+{
+	u32 layer = birth_layer_of(in->birth_layer), i = 0;
+
+	while (i < cx->view.nr && cx->view.layer[i] != layer)
+		i++;
+	*depth = i;
+	return i == cx->view.nr;
+}
+
 /* Is there an inode of that number, alive, where the hint says? */
 static int hint_is_right(struct daxfs_cx *cx, u64 ino, u64 hint,
 			 struct daxfs_iref *ref)
@@ -77,24 +88,23 @@ static int hint_is_right(struct daxfs_cx *cx, u64 ino, u64 hint,
 	v = a64_load_acquire(&in->cell.value);		/* pairs with [PUB] */
 	if (is_ref(v) || value_state(v) != DAXFS_V_LIVE || value_ino(v) != ino)
 		return 0;
-	/* In lower layers it may be covered, and in other branches differ. */
-	if (!cx->view.flat && birth_layer_of(in->birth_layer) != daxfs_view_top(cx))
+	if (!cx->view.flat && depth_of(cx, in, &ref->depth))
 		return 0;
 	ref->off = hint;
 	ref->in = in;
-	ref->own = 1;
+	ref->own = !ref->depth;
 	return 1;
 }
 
-/* The first layer from depth on that says something of it decides. */
-static int overlay_find(struct daxfs_cx *cx, u64 ino, u32 depth,
+/* The first layer of [depth, end) that says something of it decides. */
+static int overlay_find(struct daxfs_cx *cx, u64 ino, u32 depth, u32 end,
 			struct daxfs_iref *ref)
 {
 	struct daxfs_key k = daxfs_key_inode(cx->rg, ino);
 	u64 value;
 	int r = -ENOENT;
 
-	for (; depth < cx->view.nr && r == -ENOENT; depth++) {
+	for (; depth < end && r == -ENOENT; depth++) {
 		ref->depth = depth;
 		r = daxfs_index_find_in(cx, cx->view.layer[depth], &k, &ref->off,
 					&value);
@@ -108,6 +118,27 @@ static int overlay_find(struct daxfs_cx *cx, u64 ino, u32 depth,
 	ref->in = inode_at(cx->rg, ref->off);
 	ref->own = !ref->depth;
 	return ref->in ? 0 : -EUCLEAN;
+}
+
+/*
+ * By a hint, and the layers above the one that the inode lies in: in a region with
+ * branches it may be covered there. 1: *ref is it; else as overlay_find().
+ */
+static int find_by_hint(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
+{
+	struct daxfs_iref above;
+	int r;
+
+	if (!hint_is_right(cx, ino, hint, ref))
+		return 0;
+	if (!ref->depth)
+		return 1;
+	above = *ref;
+	r = overlay_find(cx, ino, 0, ref->depth, &above);
+	if (r == -ENOENT)
+		return 1;
+	*ref = above;
+	return r ? r : 1;
 }
 
 /* Where this context found it last, if the number's place was not taken since. */
@@ -127,10 +158,13 @@ int daxfs_iget(struct daxfs_cx *cx, u64 ino, u64 hint, struct daxfs_iref *ref)
 	ref->own = 0;
 	ref->depth = 0;
 	ref->has_base = ino && ino <= cx->rg->super.base_inode_nr;
-	if (daxfs_has_overlay(cx->rg) && !hint_is_right(cx, ino, hint, ref) &&
-	    !hint_is_right(cx, ino, *lately, ref)) {
-		r = overlay_find(cx, ino, 0, ref);
-		if (r && r != -ENOENT)
+	if (daxfs_has_overlay(cx->rg)) {
+		r = find_by_hint(cx, ino, hint, ref);
+		if (!r)
+			r = find_by_hint(cx, ino, *lately, ref);
+		if (!r)
+			r = overlay_find(cx, ino, 0, cx->view.nr, ref);
+		if (r < 0 && r != -ENOENT)
 			return r == -ESTALE ? -ENOENT : r;
 	}
 	*lately = ref->off;
@@ -156,7 +190,7 @@ int daxfs_lower(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 	lower->in = NULL;
 	lower->own = 0;
 	if (ref->depth + 1 < cx->view.nr)
-		r = overlay_find(cx, ref->ino, ref->depth + 1, lower);
+		r = overlay_find(cx, ref->ino, ref->depth + 1, cx->view.nr, lower);
 	if (r == -ENOENT)
 		return ref->has_base ? 0 : -EUCLEAN;
 	return r == -ESTALE ? -EUCLEAN : r;	/* a copy of what was gone before */

@@ -3,9 +3,12 @@
  * Merging of committed layers: what one layer of main says is folded into the one
  * below it, key by key; then it is taken out of the stack.
  *
- * Notes: the lowest two layers of main are merged, the upper one `up` into `down`,
- * unless up is main's top. Everybody who sees down sees up above it, once those have
- * left who came before up was main (an epoch says so). So whatever down says of a key
+ * Notes: two layers of main that lie on one another are merged, the upper one `up`
+ * into `down`, unless up is main's top: those with the smallest upper one first, so that
+ * a large one does not keep small ones waiting. Who begins claims the cursors of both,
+ * and of the layer above, in one record: so no layer is merged in two pairs at once.
+ * Everybody who sees down sees up above it, once those have left who came before up was
+ * main (an epoch says so). So whatever down says of a key
  * that up has is invisible, and may be changed step by step. Each step is a record
  * with the word of up among its entries (cx->fold), in the view of which down is the
  * top: a merger that was stopped, and wakes up when up has gone, can change nothing.
@@ -36,11 +39,12 @@
 #include "word.h"
 #include "xset.h"
 
-#define FOLD_BUCKETS	256u		/* of the index of up, in one section */
+#define FOLD_BUCKETS	512u		/* of the index of up, in one section */
+#define FOLD_STEPS	8u		/* sections of a call: a small layer is one */
 #define HAND_OVER	64u		/* pages in a record */
 #define TRIES		1000u
 
-enum { INODES, NAMES, GONE, DONE };
+enum { NOT_BEGUN, INODES, NAMES, GONE, DONE };	/* passes */
 
 struct fold {
 	u32 above, up, down;
@@ -590,23 +594,95 @@ static int fold_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
 	return r == -EAGAIN ? -EBUSY : r;
 }
 
-/* Which layers; 0: there is nothing to merge. */
-static int find_pair(struct daxfs_cx *cx, struct fold *f)
-{
-	int r = daxfs_view_main(cx);
+/* ---- which layers ---- */
 
-	if (r || cx->view.nr < 3)
-		return r;
-	f->above = cx->view.layer[cx->view.nr - 3];
-	f->up = cx->view.layer[cx->view.nr - 2];
-	f->down = cx->view.layer[cx->view.nr - 1];
-	f->u = daxfs_layer_at(cx->rg, f->up);
-	r = daxfs_word_settle(cx, &f->u->word, &f->word);
+static int pass_of(struct daxfs_cx *cx, u32 layer, u32 *pass)
+{
+	u64 v;
+	int r = daxfs_word_settle(cx, &daxfs_layer_at(cx->rg, layer)->reap_cursor, &v);
+
+	*pass = cursor_pass(v);
+	return r;
+}
+
+/* May layer i of main be merged into the next one? 1 yes, 0 not now. */
+static int may_merge(struct daxfs_cx *cx, u32 i)
+{
+	const u32 *layer = cx->view.layer;
+	u32 pass[3];
+
+	for (u32 k = 0; k < 3; k++) {
+		int r = pass_of(cx, layer[i + 1 - k], &pass[k]);
+
+		if (r)
+			return r;
+	}
+	/* Neither is the lower one merged itself, nor is anything into the upper one. */
+	if (pass[0] || (i > 1 && pass[2]))
+		return 0;
+	return pass[1] || daxfs_layer_is_quiet(cx, daxfs_layer_at(cx->rg, layer[i]));
+}
+
+/* Buckets of a layer: about the work that it is. */
+static u64 size_of(struct daxfs_cx *cx, u32 layer)
+{
+	u64 root = a64_load_acquire(&daxfs_layer_at(cx->rg, layer)->root_off);	/* [PUB] */
+
+	return root ? daxfs_table_size(cx->rg, root) : 0;
+}
+
+/* The pair with the smallest upper layer. 0: none; *waits: there will be one. */
+static int find_pair(struct daxfs_cx *cx, struct fold *f, int *waits)
+{
+	u64 best = ~0ull;
+	int r = daxfs_word_settle(cx, &daxfs_globals(cx->rg)->head.word, &f->head);
+
 	if (!r)
-		r = daxfs_word_settle(cx, &daxfs_globals(cx->rg)->head.word, &f->head);
+		r = daxfs_view_main(cx);
 	if (r)
 		return r;
-	return layer_state(f->word) == DAXFS_L_FROZEN && head_layer(f->head) != f->up;
+	for (u32 i = 1; i + 1 < cx->view.nr; i++) {
+		u64 size = size_of(cx, cx->view.layer[i]);
+
+		r = may_merge(cx, i);
+		if (r < 0)
+			return r;
+		*waits |= !r;
+		if (!r || size >= best)
+			continue;
+		best = size;
+		f->above = cx->view.layer[i - 1];
+		f->up = cx->view.layer[i];
+		f->down = cx->view.layer[i + 1];
+	}
+	if (best == ~0ull)
+		return 0;
+	f->u = daxfs_layer_at(cx->rg, f->up);
+	r = daxfs_word_settle(cx, &f->u->word, &f->word);
+	return r ? r : layer_state(f->word) == DAXFS_L_FROZEN;
+}
+
+static int add_cursor(struct daxfs_cx *cx, u32 layer, u64 old, u64 new)
+{
+	return daxfs_op_add(cx, &daxfs_layer_at(cx->rg, layer)->reap_cursor, old, new);
+}
+
+/* Both are ours, and so is what lies above: nobody merges into it, or it elsewhere. */
+static int begin(struct daxfs_cx *cx, struct fold *f)
+{
+	int r;
+
+	daxfs_op_begin(cx);
+	r = add_cursor(cx, f->up, 0, cursor_make(INODES, 0));
+	if (!r)
+		r = add_cursor(cx, f->down, 0, 0);
+	if (!r && f->above != head_layer(f->head))
+		r = add_cursor(cx, f->above, 0, 0);
+	if (!r)
+		r = daxfs_op_run(cx);
+	if (!r)
+		daxfs_op_end(cx);
+	return r;
 }
 
 /* Up goes: whoever comes from now on does not see it. */
@@ -658,6 +734,8 @@ static int fold_some(struct daxfs_cx *cx, struct fold *f)
 		return r;
 	f->pass = cursor_pass(was);
 	from = cursor_buckets(was);
+	if (f->pass == NOT_BEGUN)
+		return begin(cx, f);
 	if (f->pass >= DONE)
 		return take_out(cx, f, was);
 	r = daxfs_index_walk_some(cx, f->up, &from, FOLD_BUCKETS, fold_cell, f);
@@ -673,16 +751,16 @@ static int fold_some(struct daxfs_cx *cx, struct fold *f)
 	return r;
 }
 
+enum { WAITS = 2 };	/* 1: go on */
+
 static int fold_fn(struct daxfs_cx *cx, void *p)
 {
 	struct fold f = { .u = NULL };
-	int r = find_pair(cx, &f), full = cx->full;
+	int waits = 0, full = cx->full, r = find_pair(cx, &f, &waits);
 
 	(void)p;
 	if (r <= 0)
-		return r;
-	if (!daxfs_layer_is_quiet(cx, f.u))
-		return 1;
+		return r ? r : waits ? WAITS : 0;
 	r = daxfs_view_of(cx, f.down);
 	if (r)
 		return r;
@@ -693,12 +771,17 @@ static int fold_fn(struct daxfs_cx *cx, void *p)
 	r = fold_some(cx, &f);
 	cx->full = full;
 	cx->fold = NULL;
-	return r < 0 ? r : 1;
+	return r < 0 && r != -EAGAIN ? r : 1;	/* another was faster */
 }
 
 int daxfs_merge_some(struct daxfs_cx *cx)
 {
-	int r = daxfs_section_any(cx, fold_fn, NULL);
+	int r = 1;
+
+	for (u32 i = 0; i < FOLD_STEPS && r == 1; i++)
+		r = daxfs_section_any(cx, fold_fn, NULL);
+	if (r == WAITS)
+		return 1;
 
 	/* Others are at it, or there is no room now: another time. */
 	return r == -EBUSY || r == -ENOSPC ? 1 : r;

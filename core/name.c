@@ -1253,6 +1253,16 @@ static int fold_kill(struct daxfs_cx *cx, struct daxfs_iref *dir, struct daxfs_n
 	return r;
 }
 
+/* Where the inode lies in this layer, if it does. */
+static u64 hint_of(struct daxfs_cx *cx, u64 value)
+{
+	struct daxfs_iref ref;
+
+	if (value_state(value) != DAXFS_V_LIVE || daxfs_iget(cx, value_ino(value), 0, &ref))
+		return 0;
+	return ref.off;
+}
+
 /* A new cell, or the one that is there: it gets that value, at that slot. */
 static int fold_set(struct daxfs_cx *cx, struct daxfs_iref *dir, struct daxfs_name *n,
 		    u64 value, u64 slot)
@@ -1262,7 +1272,7 @@ static int fold_set(struct daxfs_cx *cx, struct daxfs_iref *dir, struct daxfs_na
 
 	daxfs_op_begin(cx);
 	n->slot = slot;
-	r = change_name(cx, &op, dir, n, value, 0);
+	r = change_name(cx, &op, dir, n, value, hint_of(cx, value));
 	if (!r && op.born_nr) {
 		op.born[0].given = 1;
 		op.born[0].slot = slot;
