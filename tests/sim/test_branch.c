@@ -212,6 +212,25 @@ static void setup_commits(struct world *w)
 	look_all(w);
 }
 
+/* Five layers, so that a pair that has been waiting is next when one is merged. */
+static void setup_more_commits(struct world *w)
+{
+	u64 id;
+
+	setup_commits(w);
+	for (u32 i = 0; i < 2; i++) {
+		make(w, "main", "v", 0);
+		show(w, 1, "v");
+		SETUP(w_write(&w->cx[1], "d1/a", 3000 * i, 7000, (u8)('1' + i)));
+		SETUP(w_setxattr(&w->cx[1], "d1/a", "user.n", 40 + 50 * i, 'z'));
+		SETUP(w_rename(&w->cx[1], i ? "d2/was" : "d1/new",
+			       i ? "d1/new" : "d2/was", 0));
+		SETUP(branch(&w->cx[1], "v", &id));
+		SETUP(daxfs_branch_commit(&w->cx[1], id, 0));
+		look_all(w);
+	}
+}
+
 /* ---- operations on branches ---- */
 
 static s64 op_create(struct daxfs_cx *cx, struct world *w)
@@ -339,6 +358,7 @@ static const struct scenario ops[] = {
 	{ "mount", setup_tree_of, op_mount, 0, 512, 0 },
 	{ "tidy what was aborted", setup_aborted, op_tidy, 0, 512, 0 },
 	{ "merge", setup_commits, op_tidy, 0, 512, 0 },
+	{ "merge several", setup_more_commits, op_tidy, 0, 512, 0 },
 };
 
 /* ---- stop ---- */

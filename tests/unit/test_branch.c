@@ -1042,6 +1042,41 @@ static void commits_are_merged(void **state)
 	assert_in_range(pages_used(e), 0, before + HOSTS * 5);
 }
 
+/* Names that come and go, in layers that are merged at any time. */
+static void names_come_and_go(void **state)
+{
+	struct env *e = *state;
+
+	e->seed = 23;
+	for (u32 i = 0; i < 1500; i++) {
+		new_branch(e, 1);
+		if (rnd(e, 4))
+			for (u32 k = 1 + rnd(e, 2); k > 0; k--) {
+				struct tree *t = tree_of(e, 1);
+				u32 n = rnd(e, 2);
+				const struct daxfs_new what = { .mode = S_IFREG | 0644 };
+				struct daxfs_stat st;
+
+				if (t->name[0][n]) {
+					MUST(daxfs_unlink(&e->cx[1], DAXFS_ROOT_INO,
+							  file_name[n], 1));
+					t->file[t->name[0][n] - 1].links = 0;
+					t->name[0][n] = 0;
+					continue;
+				}
+				MUST(daxfs_create(&e->cx[1], DAXFS_ROOT_INO, file_name[n],
+						  1, &what, &st));
+				t->name[0][n] = (int)n + 1;
+				t->file[n] = (struct file){ .links = 1, .mode = 0644,
+							    .ino = st.ino };
+			}
+		commit(e, 1);
+		for (u32 k = rnd(e, 4) ? 0 : rnd(e, 3); k > 0; k--)
+			MUST(daxfs_tidy(&e->cx[rnd(e, HOSTS)]));
+		compare(e, 2);
+	}
+}
+
 /* What has ended leaves nothing behind. */
 static void all_comes_back(void **state)
 {
@@ -1086,6 +1121,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(commits_are_merged, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_come_and_go, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
