@@ -352,6 +352,7 @@ static void check_valid(struct daxfs_ck *p, u32 i, u64 v, u32 head)
 			    "its layers do not lie on those of its parent");
 		return;
 	}
+	p->ck->sum.branches++;
 	follow_branch(p, top, base, 1);
 	check_top(p, top, count_children(p, branch_id_make(i, branch_generation(v))));
 	check_entry(p, i, base);
@@ -402,10 +403,12 @@ static void check_layer(struct daxfs_ck *p, u32 nr)
 	u64 v = layer_word(p, nr);
 
 	if (p->layers[nr].life == DAXFS_CK_SEEN) {
+		p->ck->sum.layers++;
 		check_words(p, nr);
 		return;
 	}
 	if (layer_state(v) != DAXFS_L_NONE) {
+		p->ck->sum.layers_ended++;
 		p->layers[nr].life = DAXFS_CK_ENDED;
 		check_words(p, nr);
 		return;

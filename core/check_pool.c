@@ -753,14 +753,17 @@ static void check_statistics(struct daxfs_ck *p)
 	sum->pages_drift = pages - (sum->pages - sum->free - sum->retired -
 				    sum->bad);
 	sum->inodes_drift = inodes - inodes_there(p);
-	if (!p->ck->repair || p->ck->fixed)
-		return;
-	a64_store_relaxed(&p->cx->sh->pages_taken,
-			  daxfs_ck_load(&p->cx->sh->pages_taken) -
-			  sum->pages_drift);
-	a64_store_relaxed(&p->cx->sh->inodes_made,
-			  daxfs_ck_load(&p->cx->sh->inodes_made) -
-			  sum->inodes_drift);
+	if (p->ck->repair && !p->ck->fixed) {
+		a64_store_relaxed(&p->cx->sh->pages_taken,
+				  daxfs_ck_load(&p->cx->sh->pages_taken) -
+				  sum->pages_drift);
+		a64_store_relaxed(&p->cx->sh->inodes_made,
+				  daxfs_ck_load(&p->cx->sh->inodes_made) -
+				  sum->inodes_drift);
+	}
+	/* What goes with a branch is not counted: nothing has gone wrong there. */
+	if (!p->flat)
+		sum->inodes_drift = 0;
 }
 
 /* ---- the whole ---- */

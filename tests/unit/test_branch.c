@@ -1049,6 +1049,8 @@ static void commits_are_merged(void **state)
 		for (u32 k = rnd(e, 12); k > 0; k--) {
 			MUST(daxfs_tidy(&e->cx[rnd(e, HOSTS)]));
 			compare_all(e);
+			if (!(i % 10))
+				account(e, 0);
 		}
 	}
 	new_branch(e, 1);
@@ -1065,6 +1067,7 @@ static void commits_are_merged(void **state)
 	for (u32 h = 0; h < HOSTS; h++)
 		daxfs_reclaim(&e->cx[h]);
 	assert_in_range(pages_used(e), 0, before + HOSTS * 5);
+	account(e, 3);
 }
 
 /* What has ended leaves nothing behind. */
@@ -1103,6 +1106,7 @@ static void all_comes_back(void **state)
 	/* A page of objects of each size, and of further entries, for each
 	 * context may stay. */
 	assert_in_range(pages_used(e), before, before + HOSTS * 5);
+	account(e, 3);
 }
 
 int main(void)
