@@ -182,6 +182,24 @@ static u32 cut_main(struct daxfs_ck *p, u32 nr)
 	return 0;
 }
 
+/*
+ * Main does not lie there: it came by before; or the layer is said to be unused, and
+ * does not lead to the one that is missed, so that it is not what is said wrongly.
+ */
+static int is_astray(struct daxfs_ck *p, u32 nr)
+{
+	struct daxfs_layer *l = daxfs_layer_at(p->rg, nr);
+	u32 lost;
+
+	if (p->layers[nr].life == DAXFS_CK_SEEN)
+		return 1;
+	if (layer_state(layer_word(p, nr)) != DAXFS_L_NONE)
+		return 0;
+	lost = lost_layer(p);
+	return lost ? daxfs_ck_load(&l->below) != layer_below_make(lost) :
+	       !daxfs_ck_load(&l->root_off);
+}
+
 static void check_main(struct daxfs_ck *p, u32 head)
 {
 	u32 at = head, above = 0, over = 0, nr = 0;
@@ -192,9 +210,7 @@ static void check_main(struct daxfs_ck *p, u32 head)
 
 		p->layers[at].life = DAXFS_CK_SEEN;
 		check_frozen(p, at);
-		if (r || (next && (p->layers[next].life == DAXFS_CK_SEEN ||
-				   layer_state(layer_word(p, next)) == DAXFS_L_NONE)) ||
-		    ++nr == DAXFS_VIEW_MAX)
+		if (r || (next && is_astray(p, next)) || ++nr == DAXFS_VIEW_MAX)
 			next = cut_main(p, at);
 		p->layers[at].below = next;
 		over = above;

@@ -13,6 +13,7 @@
 
 #define LOST_MODE	0700u
 #define DIR_MODE	0755u
+#define NO_BRANCH	(~0ull)	/* of no entry: whoever has files open there counts */
 
 void daxfs_ck_restore_slab(struct daxfs_ck *p, u64 page, enum daxfs_class class)
 {
@@ -126,7 +127,7 @@ static void count_in(struct daxfs_ck *p, struct daxfs_inode *dir, u64 ino,
 }
 
 /* The directory, made when there is none. */
-static int lost_dir(struct daxfs_ck *p, struct daxfs_iref *dir)
+static int get_lost(struct daxfs_ck *p, struct daxfs_iref *dir)
 {
 	struct daxfs_new what = { .mode = S_IFDIR | LOST_MODE };
 	static const char name[] = "lost+found";
@@ -148,6 +149,23 @@ static int lost_dir(struct daxfs_ck *p, struct daxfs_iref *dir)
 	if (!r)
 		r = daxfs_dir_get(p->cx, st.ino, dir);
 	return r ? r : daxfs_copy_up(p->cx, dir);
+}
+
+/* The same in the layer at hand, which may be written to for as long as that takes. */
+static int lost_dir(struct daxfs_ck *p, struct daxfs_iref *dir)
+{
+	struct daxfs_a64 *word = &daxfs_layer_at(p->rg, p->layer)->word;
+	u64 v = daxfs_ck_load(word);
+	int r;
+
+	if (p->flat)
+		return get_lost(p, dir);
+	a64_store_relaxed(word, layer_make(DAXFS_L_LIVE, 0, layer_version(v)));
+	p->cx->view.branch = NO_BRANCH;
+	r = get_lost(p, dir);
+	p->cx->view.branch = 0;
+	a64_store_relaxed(word, v);
+	return r;
 }
 
 /* text: the length, and the name behind it, as in a cell. */
