@@ -3,12 +3,13 @@
  * damage: does fsck.daxfs find and correct whatever is wrong in a region?
  *
  * Notes: three small regions with a rich tree are made once: one filled from
- * empty, one on a base image, one with branches upon merged commits. Each case copies one of them, changes one word,
- * and looks at what fsck.daxfs -n, -y and -n again say, and that every file
- * that the word did not belong to is still there with its content. The cases
- * are in damage_cases.inc. An argument selects those whose text contains it; -v
- * shows what fsck.daxfs said; -rN adds N runs with some words changed anywhere,
- * -sSEED says which. Needs $BUILD; regions go to /dev/shm.
+ * empty, one on a base image, one with branches upon merged commits. Each case
+ * copies one of them, changes one word, and looks at what fsck.daxfs -n, -y and -n
+ * again say, and that every file that the word did not belong to is still there
+ * with its content, in main and in each branch. The cases are in damage_cases.inc.
+ * An argument selects those whose text contains it; -v shows what fsck.daxfs said;
+ * -rN adds N runs with some words changed anywhere, -sSEED says which. Needs $BUILD;
+ * regions go to /dev/shm.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -1040,6 +1041,18 @@ static void run_beside(void)
 		"fsck -n is not content" : NULL);
 }
 
+static void run_clean(void)
+{
+	verdict("a region filled from empty is clean", fsck("-n", at("e")) ?
+		"fsck -n is not content" : NULL);
+	verdict("a region with branches is clean", fsck("-n", at("l")) ?
+		"fsck -n is not content" : !strstr(said, "by main and 3 branches") ?
+		"fsck -n does not see three branches" : !strstr(said, "; 1 have ended") ?
+		"fsck -n does not see that one has ended" : NULL);
+	verdict("a region on a base image is clean", fsck("-n", at("b")) ?
+		"fsck -n is not content" : NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = NULL;
@@ -1071,14 +1084,7 @@ int main(int argc, char **argv)
 	make_empty();
 	make_based();
 	make_layers();
-	verdict("a region filled from empty is clean", fsck("-n", at("e")) ?
-		"fsck -n is not content" : NULL);
-	verdict("a region with branches is clean", fsck("-n", at("l")) ?
-		"fsck -n is not content" : !strstr(said, "by main and 3 branches") ?
-		"fsck -n does not see three branches" : !strstr(said, "; 1 have ended") ?
-		"fsck -n does not see that one has ended" : NULL);
-	verdict("a region on a base image is clean", fsck("-n", at("b")) ?
-		"fsck -n is not content" : NULL);
+	run_clean();
 	if (!only) {
 		run_dead();
 		run_dead_in_branch();
