@@ -302,11 +302,11 @@ static void claim_tables(struct daxfs_ck *p)
 
 void daxfs_ck_tables(struct daxfs_ck *p)
 {
+	p->looks = 4096;	/* more with each table: for all that comes after, too */
 	for (u32 l = 1; l < p->layer_nr; l++) {
 		if (p->layers[l].life != DAXFS_CK_SEEN)
 			continue;
 		p->layer = l;
-		p->looks = 4096;
 		claim_tables(p);
 		for (u32 i = 0; i < p->table_used; i++)
 			check_table(p, i);

@@ -949,6 +949,68 @@ static void run_dead_in_branch(void)
 		!strstr(said, "; 0 have ended") ? "it is still there" : NULL);
 }
 
+/* Branches come, change, end and are merged, until somebody kills it. */
+static void work_in_branches(const char *path, u64 first)
+{
+	char name[32];
+
+	join(path, 0);
+	for (u64 i = first; ; i++) {
+		u64 id;
+
+		snprintf(name, sizeof(name), "b%llu", (unsigned long long)i);
+		id = enter_branch("main", name);
+		fill("d/file", 4096 * (i % 3), 3000);
+		snprintf(name, sizeof(name), "d/n%llu", (unsigned long long)i % 7);
+		fill(name, 0, 5000);
+		fill("large", 4096 * (i % 20), 8192);
+		xattr_of("xs", 200 + i % 3 * 1000);
+		MUST(daxfs_branch_checkpoint(the_cx, id, "point"));
+		unlink_of(name, 0);
+		if (i % 4)
+			MUST(daxfs_branch_rollback(the_cx, id, "point"));
+		if (i % 3)
+			MUST(daxfs_branch_commit(the_cx, id, 0));
+		else
+			MUST(daxfs_branch_abort(the_cx, id));
+		daxfs_branch_leave(the_cx);
+		for (u32 k = 0; k < i % 9; k++)
+			MUST(daxfs_tidy(the_cx));
+	}
+}
+
+static const char *kill_worker(const char *path, u64 first)
+{
+	pid_t pid = fork();
+	int r;
+
+	if (pid < 0)
+		give_up("cannot fork");
+	if (!pid)
+		work_in_branches(path, first);
+	usleep((useconds_t)(3000 + random_u64() % 9000));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	r = fsck("-n", path);
+	if (r & ~4)
+		return "fsck -n does not end with 0 or 4";
+	if (fsck("-p", path) > 1)
+		return "fsck -p does not end with 0 or 1";
+	return fsck("-n", path) ? "fsck -n is not content" : NULL;
+}
+
+static void run_killed_in_branch(u32 times)
+{
+	const char *why = NULL;
+	char path[128];
+
+	strcpy(path, at("r"));
+	copy_region(at("l"), path);
+	for (u32 i = 0; i < times && !why; i++)
+		why = kill_worker(path, i * 1000);
+	verdict("who is killed in branches leaves what can be set right", why);
+}
+
 /* The new index is made in the reserve, or where the leaks were. */
 static void run_full(void)
 {
@@ -1088,6 +1150,7 @@ int main(int argc, char **argv)
 	if (!only) {
 		run_dead();
 		run_dead_in_branch();
+		run_killed_in_branch(getenv("KILLS") ? (u32)atoi(getenv("KILLS")) : 20);
 		run_beside();
 		run_killed();
 		run_full();
