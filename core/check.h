@@ -33,6 +33,8 @@ struct daxfs_ck_slab {		/* a slab page */
 #define DAXFS_CK_NO_TYPE 8u	/* its mode does not fit the rest of it */
 #define DAXFS_CK_REACHED 16u	/* directories: from the root */
 #define DAXFS_CK_BASE	32u	/* only in the base image */
+#define DAXFS_CK_SUMMED	64u	/* what is below is in the counts */
+#define DAXFS_CK_COPY	128u	/* of one in a lower layer, or in the base image */
 
 struct daxfs_ck_node {		/* an inode: of a base number, or by its place */
 	u64 ino;
@@ -42,6 +44,29 @@ struct daxfs_ck_node {		/* an inode: of a base number, or by its place */
 	u32 names, subdirs;	/* directories: found in it */
 	u32 links;		/* names found */
 	u32 flags;
+	u32 layer;		/* that shows it */
+	u32 reserved;
+};
+
+enum daxfs_ck_life {		/* of a layer */
+	DAXFS_CK_UNUSED,	/* nobody's, or being made */
+	DAXFS_CK_ENDED,		/* nobody sees it: it is about to be taken apart */
+	DAXFS_CK_SEEN,		/* main, or a branch that is valid, leads to it */
+};
+
+struct daxfs_ck_layer {
+	u32 below;		/* 0: none */
+	u8 life;
+	u8 index_bad;		/* to be made anew */
+	u8 tables;		/* in a row */
+	u8 reserved;
+};
+
+enum daxfs_ck_round {		/* which objects are gone through */
+	DAXFS_CK_ALL_SEEN,	/* of layers that are seen */
+	DAXFS_CK_TOP,		/* of those, but not of p->down */
+	DAXFS_CK_DOWN,		/* of p->down */
+	DAXFS_CK_ALL_ENDED,
 };
 
 struct daxfs_ck {
@@ -61,8 +86,20 @@ struct daxfs_ck {
 	u64 table[DAXFS_CK_TABLES];
 	u32 table_used;
 	u64 alive;		/* cells for a new index */
+	u64 new_table;
+	u32 rebuilt;		/* layer that it is of */
 	u64 looks;		/* buckets that may still be looked at */
-	int index_bad;		/* to be made anew */
+	u64 steps;		/* to the root that may still be taken */
+	/* In regions without branches layer 1 is all there is. */
+	struct daxfs_ck_layer *layers;
+	u32 layer_nr;
+	u32 layer;		/* that is looked at */
+	u32 floor;		/* the lowest: it stands on the base image alone */
+	u32 down;		/* lies below floor and counts as a part of it, for the
+				 * two may just be merged; 0: none */
+	enum daxfs_ck_round round;
+	int silent;		/* nobody sees it: only what it refers to matters */
+	int flat;
 	int made;		/* something was taken: nothing is a leak now */
 	int again;		/* what follows makes no sense before another pass */
 };
@@ -113,19 +150,85 @@ void daxfs_ck_each(struct daxfs_ck *p,
 void daxfs_ck_each_of(struct daxfs_ck *p, u32 type,
 		      void (*fn)(struct daxfs_ck *p, u64 off));
 
+/* ---- layers ---- */
+
+/* Who lies on whom, and what of it is seen by somebody. */
+void daxfs_ck_layers(struct daxfs_ck *p);
+/* Look at that layer: its tables, and what its view is. */
+void daxfs_ck_see(struct daxfs_ck *p, u32 layer);
+/* The layer that an inode or a name says it lies in. */
+u32 daxfs_ck_layer_of(const struct daxfs_ck *p, u64 off, u32 type);
+/* The one that shows what lies in layer. */
+static inline u32 daxfs_ck_shown_by(const struct daxfs_ck *p, u32 layer)
+{
+	return layer && layer == p->down ? p->floor : layer;
+}
+/* The one below, of those that show something; 0: none. */
+static inline u32 daxfs_ck_below(const struct daxfs_ck *p, u32 layer)
+{
+	return layer == p->floor || layer >= p->layer_nr ? 0 :
+	       p->layers[layer].below;
+}
+/* Is what is looked at in the lowest layer, on the base image? */
+static inline int daxfs_ck_on_floor(const struct daxfs_ck *p)
+{
+	return daxfs_ck_shown_by(p, p->layer) == p->floor;
+}
+/* Its lower layer may just be taking over what it has. */
+static inline int daxfs_ck_is_merged(const struct daxfs_ck *p)
+{
+	return p->down && p->layer == p->floor;
+}
+/* The index of the layer at hand is to be made anew. */
+static inline int daxfs_ck_index_bad(const struct daxfs_ck *p)
+{
+	return p->layers[p->layer].index_bad;
+}
+static inline void daxfs_ck_index_is_bad(struct daxfs_ck *p)
+{
+	p->layers[p->layer].index_bad = 1;
+}
+/* Nobody writes to it: what has lost its last name stays until it is merged. */
+int daxfs_ck_is_frozen(const struct daxfs_ck *p, u32 layer);
+/* A layer covers the object, or it is about to be. */
+int daxfs_ck_is_hidden(struct daxfs_ck *p, u64 off);
+/* Whoever takes what has ended apart cannot: it is nobody's, all at once. */
+void daxfs_ck_ended(struct daxfs_ck *p);
+
 /* ---- numbers and names ---- */
 
-/* The inode of that number; NULL: there is none. */
+/* Where to look for x, of that layer, in a hash table. */
+u64 daxfs_ck_spread(const struct daxfs_ck *p, u32 layer, u64 x);
+
+/* The inode of that number in the layer at hand; NULL: there is none. */
 struct daxfs_ck_node *daxfs_ck_node(struct daxfs_ck *p, u64 ino);
+/* The same of that layer, gone ones, too. */
+struct daxfs_ck_node *daxfs_ck_node_in(struct daxfs_ck *p, u32 layer, u64 ino);
+/* The first one from the layer at hand down; NULL: none, or it is gone. */
+struct daxfs_ck_node *daxfs_ck_visible(struct daxfs_ck *p, u64 ino);
+/* What n is a copy of; NULL: nothing, or in the base image alone. */
+struct daxfs_ck_node *daxfs_ck_lower(struct daxfs_ck *p, const struct daxfs_ck_node *n);
 /* The node of the inode object at off. */
 struct daxfs_ck_node *daxfs_ck_node_at(struct daxfs_ck *p, u64 off);
 int daxfs_ck_iref(struct daxfs_ck *p, struct daxfs_ck_node *n,
 		  struct daxfs_iref *ref);
-/* The cell of that key, as the objects have it; 0: none. */
+/* The cell of that key in the layer at hand, as the objects have it; 0: none. */
 u64 daxfs_ck_name(struct daxfs_ck *p, const struct daxfs_key *k);
-/* Is the name in the base image of the directory? *idx: where. */
-int daxfs_ck_in_base(struct daxfs_ck *p, u64 dir, const char *name, u32 len,
-		     u64 *idx);
+u64 daxfs_ck_name_in(struct daxfs_ck *p, u32 layer, const struct daxfs_key *k);
+
+struct daxfs_ck_under {		/* what a name covers */
+	u64 ino;
+	u64 slot;		/* that it has in the listing */
+	u32 type;
+};
+
+/*
+ * Does a layer below the one at hand have the name, or else the base image?
+ */
+int daxfs_ck_under(struct daxfs_ck *p, const struct daxfs_key *k,
+		   struct daxfs_ck_under *u);
+/* The same of the name that the cell at off has. */
+int daxfs_ck_covers(struct daxfs_ck *p, u64 off, struct daxfs_ck_under *u);
 enum daxfs_class daxfs_ck_name_class(u32 len);
 /* Key of the name cell at off; 0, or -EUCLEAN: it cannot be one. */
 int daxfs_ck_key(struct daxfs_ck *p, u64 off, struct daxfs_key *k);
@@ -133,11 +236,20 @@ int daxfs_ck_key(struct daxfs_ck *p, u64 off, struct daxfs_key *k);
 int daxfs_ck_genuine(struct daxfs_ck *p, u64 off, enum daxfs_class class,
 		     u32 *type);
 
+/*
+ * Is back the word at that place of another inode of the same number? It is when what
+ * the page holds went from one layer to another.
+ */
+int daxfs_ck_is_of_other(struct daxfs_ck *p, const struct daxfs_inode *in, u64 back,
+			 u64 field);
+
 /* ---- the steps ---- */
 
 void daxfs_ck_state(struct daxfs_ck *p);	/* globals, layer, hosts */
 void daxfs_ck_numbers(struct daxfs_ck *p);	/* after the rest: next_ino */
 void daxfs_ck_tables(struct daxfs_ck *p);
+/* What a bucket of a layer that has ended refers to. */
+void daxfs_ck_ended_tables(struct daxfs_ck *p);
 void daxfs_ck_cells(struct daxfs_ck *p);
 void daxfs_ck_inodes(struct daxfs_ck *p);
 /* Of an inode that is no symbolic link. */
@@ -169,7 +281,7 @@ void daxfs_ck_rescue(struct daxfs_ck *p, struct daxfs_ck_node *n);
 void daxfs_ck_make_dir(struct daxfs_ck *p, u64 ino);
 /* An inode of the base image gets its copy, for its counts to be set. */
 void daxfs_ck_copy_up(struct daxfs_ck *p, struct daxfs_ck_node *n);
-/* A new index of all cells that are found in memory. */
+/* A new index of all cells of the layer at hand that are found in memory. */
 void daxfs_ck_rebuild(struct daxfs_ck *p);
 
 #endif

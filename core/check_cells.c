@@ -11,12 +11,6 @@
 
 #define HASH_LOOKS	4096u
 
-static u64 spread(u64 x)
-{
-	x *= 0x9e3779b97f4a7c15ull;
-	return x ^ x >> 29;
-}
-
 enum daxfs_class daxfs_ck_name_class(u32 len)
 {
 	return len <= DAXFS_DIRENT64_NAME ? DAXFS_CLASS64 :
@@ -112,7 +106,7 @@ static int hash_is_wrong(struct daxfs_ck *p, u64 hash, u64 off)
 
 static void insert_name(struct daxfs_ck *p, u64 off, u64 hash)
 {
-	u64 at = spread(hash);
+	u64 at = daxfs_ck_spread(p, daxfs_ck_shown_by(p, p->layer), hash);
 
 	for (u32 i = 0; i < HASH_LOOKS; i++, at++) {
 		u64 *e = &p->name_hash[at & (p->names - 1)];
@@ -140,6 +134,12 @@ static void twice(struct daxfs_ck *p, u64 off, u64 other, const char *where,
 	if (daxfs_ck_found(p, DAXFS_REPAIR_ALL, where, id, what))
 		daxfs_ck_kill(p, is_known(p, off) && !is_known(p, other) ? other :
 			      off);
+}
+
+/* The other cell of the key is in the layer that is being merged into this one. */
+static int lies_above(struct daxfs_ck *p, u64 other, u32 type)
+{
+	return p->layer == p->down && daxfs_ck_layer_of(p, other, type) == p->floor;
 }
 
 static void check_name_value(struct daxfs_ck *p, u64 off, struct daxfs_cell *c)
@@ -197,7 +197,7 @@ static void check_name(struct daxfs_ck *p, u64 off)
 	other = daxfs_ck_name(p, &k);
 	if (!other)
 		insert_name(p, off, k.hash);
-	else
+	else if (!lies_above(p, other, DAXFS_T_DIRENT))
 		twice(p, off, other, "name", off, "is there twice");
 }
 
@@ -225,7 +225,7 @@ static int check_number(struct daxfs_ck *p, u64 off, struct daxfs_cell *c, u64 *
 		if (daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", *ino,
 				   "has a wrong hash"))
 			a64_store_relaxed(&c->hash, by_key.hash);
-		p->index_bad = 1;
+		daxfs_ck_index_is_bad(p);
 		return 0;
 	}
 	if (daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", off,
@@ -234,12 +234,29 @@ static int check_number(struct daxfs_ck *p, u64 off, struct daxfs_cell *c, u64 *
 	return -EUCLEAN;
 }
 
+static int was_dropped(struct daxfs_inode *in)
+{
+	return daxfs_ck_load(&in->attr_off) == DAXFS_ATTR_GONE &&
+	       daxfs_ck_load(&in->nlink) & DAXFS_NLINK_DROPPING;
+}
+
+/* One that was merged into a layer to hide what is below, and never had anything. */
+static int says_gone(struct daxfs_inode *in)
+{
+	u64 v = daxfs_ck_load(&in->cell.value);
+
+	return !is_ref(v) && value_state(v) == DAXFS_V_WHITEOUT &&
+	       !nlink_count(daxfs_ck_load(&in->nlink)) &&
+	       !daxfs_ck_load(&in->page0) && !daxfs_ck_load(&in->map);
+}
+
 /* State of the inode, set right if it must be. 0: nothing is left of it. */
 static u64 check_inode_value(struct daxfs_ck *p, u64 off, u64 ino)
 {
 	struct daxfs_inode *in = daxfs_at(p->rg, off, sizeof(*in), 64);
 	struct daxfs_a64 *value = &in->cell.value;
-	int base = ino <= p->rg->super.base_inode_nr;
+	int base = p->flat ? ino <= p->rg->super.base_inode_nr :
+			     birth_is_copy(in->birth_layer);
 	u64 v = daxfs_ck_load(value), state = value_state(v), right;
 
 	if (state == DAXFS_V_DEAD && !base && !is_ref(v)) {
@@ -248,8 +265,7 @@ static u64 check_inode_value(struct daxfs_ck *p, u64 off, u64 ino)
 			daxfs_ck_kill(p, off);
 		return 0;
 	}
-	state = base && daxfs_ck_load(&in->attr_off) == DAXFS_ATTR_GONE &&
-		daxfs_ck_load(&in->nlink) & DAXFS_NLINK_DROPPING ?
+	state = base && (was_dropped(in) || (!p->flat && says_gone(in))) ?
 		DAXFS_V_WHITEOUT : DAXFS_V_LIVE;
 	right = value_make(state, 0, ino);
 	if (v != right && daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", ino,
@@ -260,26 +276,31 @@ static u64 check_inode_value(struct daxfs_ck *p, u64 off, u64 ino)
 
 static void note_inode(struct daxfs_ck *p, u64 off, u64 ino, u64 state)
 {
+	struct daxfs_inode *in = daxfs_at(p->rg, off, sizeof(*in), 64);
 	struct daxfs_ck_node *n;
 	struct daxfs_ck_slab *s;
 	u32 nr;
 
 	s = daxfs_ck_object(p, off, &nr);
-	n = ino <= p->rg->super.base_inode_nr ? &p->node[ino - 1] :
-	    &p->node[s->node + nr];
+	n = ino <= p->rg->super.base_inode_nr && daxfs_ck_on_floor(p) ?
+	    &p->node[ino - 1] : &p->node[s->node + nr];
+	n->layer = daxfs_ck_shown_by(p, p->layer);
 	n->ino = ino;
 	n->off = off;
 	n->flags = state == DAXFS_V_LIVE ? DAXFS_CK_LIVE : DAXFS_CK_GONE;
+	if (!p->flat && birth_is_copy(in->birth_layer))
+		n->flags |= DAXFS_CK_COPY;
 	daxfs_ck_number(p, ino);
 }
 
 /* The other object of that number, or 0 and a place in the table. */
 static u64 other_of(struct daxfs_ck *p, u64 ino, u64 **place)
 {
+	u32 layer = daxfs_ck_shown_by(p, p->layer);
+	u64 at = daxfs_ck_spread(p, layer, ino);
 	struct daxfs_ck_node *n;
-	u64 at = spread(ino);
 
-	if (ino <= p->rg->super.base_inode_nr)
+	if (ino <= p->rg->super.base_inode_nr && layer == p->floor)
 		return p->node[ino - 1].off;
 	for (u32 i = 0; i < HASH_LOOKS; i++, at++) {
 		u64 *e = &p->ino_hash[at & (p->inos - 1)];
@@ -289,7 +310,7 @@ static u64 other_of(struct daxfs_ck *p, u64 ino, u64 **place)
 			return 0;
 		}
 		n = daxfs_ck_node_at(p, *e);
-		if (n && n->ino == ino)
+		if (n && n->ino == ino && n->layer == layer)
 			return *e;
 	}
 	return 0;
@@ -306,12 +327,14 @@ static void check_inode(struct daxfs_ck *p, u64 off)
 	if (!state)
 		return;
 	other = other_of(p, ino, &place);
+	if (other && lies_above(p, other, DAXFS_T_INODE))
+		return;
 	if (other && other != off) {
 		twice(p, off, other, "inode", ino, "is there twice");
 		p->again |= p->ck->repair >= DAXFS_REPAIR_ALL;
 		return;
 	}
-	if (!place && ino > p->rg->super.base_inode_nr) {
+	if (!place && (ino > p->rg->super.base_inode_nr || !daxfs_ck_on_floor(p))) {
 		daxfs_ck_found(p, 0, "inode", ino, "is one of too many of one hash");
 		return;
 	}
@@ -331,6 +354,7 @@ static void base_nodes(struct daxfs_ck *p)
 		if (n->flags || daxfs_base_inode(p->rg, i + 1, &b))
 			continue;
 		n->ino = i + 1;
+		n->layer = p->floor;
 		n->flags = DAXFS_CK_LIVE | DAXFS_CK_BASE;
 		if (S_ISDIR(b.mode))
 			n->flags |= DAXFS_CK_DIR;
@@ -342,7 +366,12 @@ void daxfs_ck_cells(struct daxfs_ck *p)
 	daxfs_ck_each(p, check_object);
 	if (p->again)
 		return;
-	daxfs_ck_each_of(p, DAXFS_T_INODE, check_inode);
-	daxfs_ck_each_of(p, DAXFS_T_DIRENT, check_name);
+	/* What a layer says decides before what the one below says. */
+	for (u32 i = 0; i < (p->down ? 2 : 1); i++) {
+		p->round = i ? DAXFS_CK_DOWN : DAXFS_CK_TOP;
+		daxfs_ck_each_of(p, DAXFS_T_INODE, check_inode);
+		daxfs_ck_each_of(p, DAXFS_T_DIRENT, check_name);
+	}
+	p->round = DAXFS_CK_ALL_SEEN;
 	base_nodes(p);
 }

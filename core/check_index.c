@@ -201,20 +201,114 @@ static int check_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
 	return 0;
 }
 
+/* ---- which layers ---- */
+
+struct layers {
+	u64 w[DAXFS_LAYERS_MAX / 64];
+};
+
+static void note_view(struct daxfs_cx *cx, struct layers *m, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++)
+		m->w[cx->view.layer[i] / 64 % (DAXFS_LAYERS_MAX / 64)] |=
+			1ull << cx->view.layer[i] % 64;
+}
+
+/*
+ * Layers that somebody can see. Not the lowest one of main, when the one above may
+ * just be merged into it: then nobody looks through it alone.
+ */
+static int seen_layers(struct daxfs_cx *cx, struct layers *m)
+{
+	u32 nr = (u32)cx->rg->area[DAXFS_AREA_BRANCHES].nr;
+	u64 head;
+	int r = daxfs_view_main(cx);
+
+	memset(m, 0, sizeof(*m));
+	if (!r)
+		r = daxfs_word_read(cx->rg, &daxfs_globals(cx->rg)->head.word, &head);
+	if (r)
+		return r;
+	note_view(cx, m, cx->view.nr > 2 ? cx->view.nr - 1 : cx->view.nr);
+	for (u32 i = 0; i < nr; i++) {
+		struct daxfs_branch_ref br = { .b = daxfs_branch_at(cx->rg, i) };
+
+		if (daxfs_word_read(cx->rg, &br.b->word, &br.word) ||
+		    branch_state(br.word) != DAXFS_BR_LIVE ||
+		    daxfs_branch_valid(cx->rg, &br, head))
+			continue;
+		r = daxfs_view_of(cx, branch_top(br.word));
+		if (r)
+			return r;
+		note_view(cx, m, cx->view.nr > 2 ? cx->view.nr - 1 : cx->view.nr);
+	}
+	return 0;
+}
+
+/* ---- one layer, or all there is ---- */
+
+/* Inside a section of its own. 0, or why it could not be looked at. */
+static int check_cells(struct daxfs_cx *cx, struct daxfs_check *ck, u32 layer)
+{
+	int r = daxfs_enter(cx);
+
+	if (r)
+		return r;
+	r = daxfs_view_of(cx, layer);
+	if (!r && daxfs_index_walk(cx, check_cell, ck))
+		say(ck, "index", cx->view.flat ? 0 : layer, "a table is damaged");
+	cx->view.head = 0;
+	daxfs_leave(cx);
+	return r;
+}
+
+/* Layers end while others are looked at: what is found in one that has is nothing. */
+static int check_layer(struct daxfs_cx *cx, struct daxfs_check *ck, u32 layer)
+{
+	struct daxfs_a64 *word = &daxfs_layer_at(cx->rg, layer)->word;
+	struct daxfs_check quiet = *ck;
+	u64 before, after;
+	int r = daxfs_word_read(cx->rg, word, &before);
+
+	quiet.report = NULL;
+	if (!r)
+		r = check_cells(cx, &quiet, layer);
+	if (r || quiet.problems == ck->problems) {
+		ck->cells = quiet.cells;
+		return r;
+	}
+	r = daxfs_word_read(cx->rg, word, &after);
+	return r || layer_version(before) != layer_version(after) ? r :
+	       check_cells(cx, ck, layer);
+}
+
+static int check_layers(struct daxfs_cx *cx, struct daxfs_check *ck)
+{
+	u32 nr = (u32)cx->rg->area[DAXFS_AREA_LAYERS].nr;
+	struct layers m;
+	int r = daxfs_enter(cx);
+
+	if (r)
+		return r;
+	r = seen_layers(cx, &m);
+	cx->view.head = 0;
+	daxfs_leave(cx);
+	if (r)
+		say(ck, "layer", 0, "what lies on what cannot be followed");
+	for (u32 i = 1; i < nr && !r; i++)
+		if (m.w[i / 64] >> i % 64 & 1)
+			r = check_layer(cx, ck, i);
+	return r == -EUCLEAN ? 0 : r;
+}
+
 int daxfs_check_index(struct daxfs_cx *cx, struct daxfs_check *ck)
 {
 	int r;
 
 	if (!daxfs_has_overlay(cx->rg))
 		return 0;
-	r = daxfs_enter(cx);
+	r = daxfs_is_branching(cx->rg) ? check_layers(cx, ck) : check_cells(cx, ck, 1);
 	if (r)
 		return r;
-	r = daxfs_view_look(cx);
-	if (!r)
-		r = daxfs_index_walk(cx, check_cell, ck);
-	daxfs_leave(cx);
-	if (r)
-		say(ck, "index", 0, "a table is damaged");
 	return ck->problems ? -EUCLEAN : 0;
 }

@@ -157,6 +157,8 @@ static void check_attr(struct daxfs_ck *p, struct daxfs_ck_node *n,
 		attr_embed(p, n, in, "its attributes are not in use");
 		return;
 	}
+	if (p->silent && (DAXFS_KIND(v) != DAXFS_I_OWNED || info_back(v) != mine))
+		return;
 	s->known |= 1ull << nr;
 	if ((DAXFS_KIND(v) != DAXFS_I_OWNED || info_back(v) != mine ||
 	     info_type(v) != DAXFS_T_ATTR) &&
@@ -201,13 +203,26 @@ static void check_tail(struct daxfs_ck *p, struct walk *w, u64 off)
 
 /* ---- slots of directories ---- */
 
+/*
+ * Is the name in the listing where what it covers is? One that was merged may have a
+ * slot of its own all the same.
+ */
+static int has_other_place(struct daxfs_ck *p, u64 off, struct daxfs_dirent_cell *c,
+			   u64 slot)
+{
+	struct daxfs_ck_under u;
+
+	return daxfs_ck_covers(p, off, &u) &&
+	       (p->flat || dslot_slot(daxfs_ck_load(&c->dslot)) != slot);
+}
+
 /* The cell of a name of this directory, or NULL. */
 static struct daxfs_dirent_cell *slot_cell(struct daxfs_ck *p, struct walk *w,
-					   u64 off, struct daxfs_ck_slab **s,
-					   u32 *nr)
+					   u64 off, u64 slot,
+					   struct daxfs_ck_slab **s, u32 *nr)
 {
 	struct daxfs_dirent_cell *c = daxfs_at(p->rg, off, 64, 64);
-	u64 v, idx;
+	u64 v;
 
 	*s = c ? daxfs_ck_object(p, off, nr) : NULL;
 	if (!*s || (*s)->class == DAXFS_CLASS256)
@@ -215,9 +230,21 @@ static struct daxfs_dirent_cell *slot_cell(struct daxfs_ck *p, struct walk *w,
 	v = daxfs_ck_load(&c->cell.info);
 	if (DAXFS_KIND(v) != DAXFS_I_OWNED || info_type(v) != DAXFS_T_DIRENT ||
 	    daxfs_ck_load(&c->cell.key) != (DAXFS_KEY_DIRENT | w->ino) ||
-	    daxfs_ck_in_base(p, w->ino, (const char *)c->name, c->name_len, &idx))
+	    daxfs_ck_layer_of(p, off, DAXFS_T_DIRENT) != p->layer ||
+	    has_other_place(p, off, c, slot))
 		return NULL;
 	return c;
+}
+
+/* Its number there; the rest of the word is about layers. */
+static void set_slot(struct daxfs_ck *p, u64 off, struct daxfs_dirent_cell *c, u64 slot,
+		     const char *what)
+{
+	u64 v = daxfs_ck_load(&c->dslot), rest = p->flat ? 0 : v & ~0xffffffffull;
+
+	if (v != (rest | slot) &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "name", off, what))
+		a64_store_relaxed(&c->dslot, rest | slot);
 }
 
 static void check_slot(struct daxfs_ck *p, struct walk *w, struct daxfs_a64 *word,
@@ -230,7 +257,7 @@ static void check_slot(struct daxfs_ck *p, struct walk *w, struct daxfs_a64 *wor
 
 	if (!off)
 		return;
-	c = slot >= w->in->slot_base ? slot_cell(p, w, off, &s, &nr) : NULL;
+	c = slot >= w->in->slot_base ? slot_cell(p, w, off, slot, &s, &nr) : NULL;
 	if (!c) {
 		hole(p, w, word, DAXFS_REPAIR_ALL, "a slot refers to no name of it");
 		return;
@@ -241,10 +268,7 @@ static void check_slot(struct daxfs_ck *p, struct walk *w, struct daxfs_a64 *wor
 	}
 	s->slotted |= 1ull << nr;
 	w->top = slot + 1;
-	if (daxfs_ck_load(&c->dslot) != slot &&
-	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "name", off,
-			   "is in another slot than it says"))
-		a64_store_relaxed(&c->dslot, slot);
+	set_slot(p, off, c, slot, "is in another slot than it says");
 }
 
 static void check_slots(struct daxfs_ck *p, struct walk *w, u64 off, u64 idx)
@@ -295,6 +319,34 @@ static void check_pslot(struct daxfs_ck *p, struct walk *w, u64 idx,
 	}
 }
 
+int daxfs_ck_is_of_other(struct daxfs_ck *p, const struct daxfs_inode *in, u64 back,
+			 u64 field)
+{
+	struct daxfs_inode *other = back > field ? daxfs_at(p->rg, back - field,
+						sizeof(*other), 64) : NULL;
+	struct daxfs_ck_slab *s;
+	u32 nr;
+
+	s = other && other != in ? daxfs_ck_object(p, back - field, &nr) : NULL;
+	return s && s->class == DAXFS_CLASS256 &&
+	       daxfs_ck_load(&other->cell.key) == daxfs_ck_load(&in->cell.key);
+}
+
+/*
+ * The word that a node which was the root once may name: it stays that of the inode,
+ * or, when a merge has stopped in the middle, of the one that had the map before.
+ */
+static u64 former_root(struct daxfs_ck *p, const struct walk *w, u64 off)
+{
+	struct daxfs_a64 *info = daxfs_page_info(p->rg, off);
+	u64 back = info ? info_back(daxfs_ck_load(info)) : 0;
+
+	if (p->silent && p->layer == p->down &&
+	    daxfs_ck_is_of_other(p, w->in, back, offsetof(struct daxfs_inode, map)))
+		return back;
+	return daxfs_off(p->rg, &w->in->map);
+}
+
 static void check_node(struct daxfs_ck *p, struct walk *w, u64 off, u32 height,
 		       u64 base)
 {
@@ -317,7 +369,7 @@ static void check_node(struct daxfs_ck *p, struct walk *w, u64 off, u32 height,
 			continue;
 		}
 		r = daxfs_ck_claim(p, v, DAXFS_T_MAP, &node[i],
-				   i ? 0 : daxfs_off(p->rg, &w->in->map),
+				   i ? 0 : former_root(p, w, v),
 				   w->dir ? "directory" : "file", w->ino);
 		if (r > 1)
 			a64_store_relaxed(&node[i], 0);
@@ -398,35 +450,65 @@ static void check_bits(struct daxfs_ck *p, struct daxfs_a64 *word, u64 ino,
 		a64_store_relaxed(word, v & p->hosts);
 }
 
-static void check_constants(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino,
-			    const struct daxfs_base_inode *b)
-{
-	u32 birth = b ? 0 : 1, slots = b && S_ISDIR(b->mode) ?
-		    (u32)daxfs_base_dir_nr(b) : 0;
+/* What the inode is a copy of. */
+struct lower {
+	const struct daxfs_base_inode *b;	/* or NULL */
+	struct daxfs_inode *in;			/* or NULL */
+};
 
-	if (in->birth_layer != birth &&
-	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "inode", ino,
-			   "was born in another layer"))
-		port_copy_to(&in->birth_layer, &birth, sizeof(birth));
-	if (in->slot_base != slots &&
-	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", ino,
-			   "has another number of names below"))
-		port_copy_to(&in->slot_base, &slots, sizeof(slots));
-	check_bits(p, &in->opens, ino, "is open on a host that there is not");
-	check_bits(p, &in->mapped, ino, "is mapped on a host that there is not");
+static u32 right_birth(struct daxfs_ck *p, const struct lower *low)
+{
+	if (p->flat)
+		return low->b ? 0 : 1;
+	return p->layer | (low->b || low->in ? BIRTH_COPY : 0);
 }
 
-/* Bytes of the base that show: none that were cut off. */
-static void check_limit(struct daxfs_ck *p, struct walk *w,
-			const struct daxfs_base_inode *b)
+static u64 right_slots(const struct lower *low)
 {
-	u64 most = b && !S_ISDIR(b->mode) ? b->size : 0;
+	if (low->in)
+		return daxfs_ck_load(&low->in->slot_hwm);
+	return low->b && S_ISDIR(low->b->mode) ? daxfs_base_dir_nr(low->b) : 0;
+}
+
+static void check_constants(struct daxfs_ck *p, struct walk *w, const struct lower *low)
+{
+	u32 birth = right_birth(p, low), slots = w->dir || p->flat ?
+		    (u32)right_slots(low) : w->in->slot_base;
+	struct daxfs_inode *in = w->in;
+
+	if (in->birth_layer != birth &&
+	    daxfs_ck_found(p, p->flat ? DAXFS_REPAIR_SAFE : DAXFS_REPAIR_ALL, "inode",
+			   w->ino, p->flat ? "was born in another layer" : birth &
+			   BIRTH_COPY ? "does not say that it is a copy" :
+			   "says that it is a copy, and there is nothing below"))
+		port_copy_to(&in->birth_layer, &birth, sizeof(birth));
+	if (in->slot_base != slots &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", w->ino,
+			   "has another number of names below"))
+		port_copy_to(&in->slot_base, &slots, sizeof(slots));
+}
+
+static u64 most_below(const struct lower *low)
+{
+	u64 size;
+
+	if (low->b && !S_ISDIR(low->b->mode))
+		return low->b->size;
+	size = low->in ? daxfs_ck_load(&low->in->size) : 0;
+	return is_ref(size) ? ~0ull : size_bytes(size);
+}
+
+/* Bytes of what is below that show: none that were cut off. */
+static void check_limit(struct daxfs_ck *p, struct walk *w, const struct lower *low)
+{
+	u64 most = most_below(low);
 
 	if (w->size < most && !w->open_end)
 		most = w->size;
 	if (daxfs_ck_load(&w->in->low_limit) > most &&
 	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", w->ino,
-			   "shows bytes of the base that it must not"))
+			   p->flat ? "shows bytes of the base that it must not" :
+			   "shows bytes of what is below that it must not"))
 		a64_store_relaxed(&w->in->low_limit, most);
 }
 
@@ -476,35 +558,87 @@ static void start_walk(struct daxfs_ck *p, struct walk *w, u32 mode)
 		w->n->flags |= DAXFS_CK_DIR;
 }
 
+/* In a frozen layer a host may leave its bit behind, and in what main has changed. */
+static void check_hosts(struct daxfs_ck *p, struct daxfs_inode *in, u64 ino)
+{
+	if (daxfs_ck_is_frozen(p, p->layer))
+		return;
+	check_bits(p, &in->opens, ino, "is open on a host that there is not");
+	check_bits(p, &in->mapped, ino, "is mapped on a host that there is not");
+}
+
+static void find_lower(struct daxfs_ck *p, const struct daxfs_ck_node *n,
+		       struct daxfs_base_inode *base, struct lower *low)
+{
+	struct daxfs_ck_node *below = daxfs_ck_on_floor(p) ? NULL : daxfs_ck_lower(p, n);
+
+	memset(low, 0, sizeof(*low));
+	if (below && below->off && below->flags & DAXFS_CK_LIVE)
+		low->in = daxfs_at(p->rg, below->off, sizeof(*low->in), 64);
+	else if (n->ino <= p->rg->super.base_inode_nr && !(below && below->off) &&
+		 !daxfs_base_inode(p->rg, n->ino, base))
+		low->b = base;
+}
+
+/* All that it refers to, and what is in its words. */
+static void check_parts(struct daxfs_ck *p, struct walk *w, const struct lower *low)
+{
+	u32 mode;
+
+	check_words(p, w->in, w->n->ino);
+	if (!(daxfs_ck_load(&w->in->nlink) & DAXFS_NLINK_DROPPING)) {
+		check_attr(p, w->n, w->in);
+		daxfs_ck_xattrs(p, w->n, w->in);
+	}
+	mode = daxfs_ck_mode(p, w->in);
+	if (!S_ISLNK(mode))
+		daxfs_ck_locks(p, w->in, w->n->ino);
+	start_walk(p, w, mode);
+	if (!daxfs_ck_is_merged(p)) {	/* what is below may be as this one says */
+		check_constants(p, w, low);
+		check_limit(p, w, low);
+	}
+	check_hosts(p, w->in, w->n->ino);
+	check_map(p, w);
+	check_size(p, w, mode, low->b || low->in);
+	if (w->dir && !w->lenient)
+		check_hwm(p, w);
+}
+
+/* Nobody sees it; what it refers to is in use all the same. */
+static void check_unseen(struct daxfs_ck *p, u64 off)
+{
+	struct daxfs_inode *in = daxfs_at(p->rg, off, sizeof(*in), 64);
+	struct daxfs_ck_node n = {
+		.ino = DAXFS_KEY_INO(daxfs_ck_load(&in->cell.key)), .off = off,
+	};
+	struct walk w = { .in = in, .n = &n };
+	struct lower low = { .b = NULL };
+
+	if (daxfs_ck_load(&in->attr_off) == DAXFS_ATTR_GONE)
+		return;		/* dropped: what it had is others' now */
+	p->silent = 1;
+	check_parts(p, &w, &low);
+	p->silent = 0;
+}
+
 static void check_inode(struct daxfs_ck *p, u64 off)
 {
 	struct daxfs_ck_node *n = daxfs_ck_node_at(p, off);
-	struct daxfs_base_inode base, *b = NULL;
+	struct daxfs_base_inode base;
 	struct walk w = { .n = n };
-	u32 mode;
+	struct lower low;
 
+	if (!p->flat && (p->round == DAXFS_CK_ALL_ENDED || daxfs_ck_is_hidden(p, off))) {
+		check_unseen(p, off);
+		return;
+	}
 	if (!n || n->off != off || !(n->flags & DAXFS_CK_LIVE))
 		return;
 	w.in = daxfs_at(p->rg, off, sizeof(*w.in), 64);
-	if (n->ino <= p->rg->super.base_inode_nr &&
-	    !daxfs_base_inode(p->rg, n->ino, &base))
-		b = &base;
-	check_words(p, w.in, n->ino);
-	if (!(daxfs_ck_load(&w.in->nlink) & DAXFS_NLINK_DROPPING)) {
-		check_attr(p, n, w.in);
-		daxfs_ck_xattrs(p, n, w.in);
-	}
-	mode = daxfs_ck_mode(p, w.in);
-	if (!S_ISLNK(mode))
-		daxfs_ck_locks(p, w.in, n->ino);
-	start_walk(p, &w, mode);
-	check_constants(p, w.in, n->ino, b);
-	check_map(p, &w);
-	check_limit(p, &w, b);
-	check_size(p, &w, mode, !!b);
-	if (w.dir && !w.lenient)
-		check_hwm(p, &w);
-	if (p->ck->repair)
+	find_lower(p, n, &base, &low);
+	check_parts(p, &w, &low);
+	if (p->ck->repair && !daxfs_ck_is_merged(p))
 		a64_store_relaxed(&w.in->pages, w.pages);
 }
 
@@ -518,5 +652,12 @@ static void check_base_opens(struct daxfs_ck *p)
 void daxfs_ck_inodes(struct daxfs_ck *p)
 {
 	daxfs_ck_each_of(p, DAXFS_T_INODE, check_inode);
-	check_base_opens(p);
+	if (p->flat) {
+		check_base_opens(p);
+		return;
+	}
+	daxfs_ck_ended_tables(p);
+	p->round = DAXFS_CK_ALL_ENDED;
+	daxfs_ck_each_of(p, DAXFS_T_INODE, check_inode);
+	p->round = DAXFS_CK_ALL_SEEN;
 }

@@ -3,8 +3,10 @@
  * Checking names: what they refer to, where they are listed; counting them.
  *
  * Notes: names of the overlay are the cells found in memory. A name of the base
- * image counts unless the overlay has a cell of that name. Counts are compared
- * in check_tree.c.
+ * image counts unless the overlay has a cell of that name. In a layer that lies on
+ * another one what differs is counted: a name in it counts one more, and a name below
+ * that it covers one less; check_tree.c adds what the lower layer comes to, and
+ * compares. So each cell is looked at once, however many layers there are.
  */
 #include "check.h"
 #include "base.h"
@@ -43,8 +45,10 @@ static int dir_is_there(struct daxfs_ck *p, u64 ino)
 
 static int dir_was_removed(struct daxfs_ck *p, u64 ino)
 {
-	return ino <= p->rg->super.base_inode_nr &&
-	       p->node[ino - 1].flags & DAXFS_CK_GONE;
+	struct daxfs_ck_node *n = daxfs_ck_node_in(p, daxfs_ck_shown_by(p, p->layer),
+						   ino);
+
+	return n && n->flags & DAXFS_CK_GONE;
 }
 
 static void check_dir_of(struct daxfs_ck *p, u64 off)
@@ -53,7 +57,7 @@ static void check_dir_of(struct daxfs_ck *p, u64 off)
 	u64 dir = dir_of(c);
 
 	if (is_dead(c) || !dir || dir_is_there(p, dir) ||
-	    dir_was_removed(p, dir))
+	    dir_was_removed(p, dir) || daxfs_ck_is_hidden(p, off))
 		return;
 	if (p->again)		/* one is being made; perhaps it is this one */
 		return;
@@ -64,6 +68,7 @@ static void check_dir_of(struct daxfs_ck *p, u64 off)
 
 static void check_root(struct daxfs_ck *p)
 {
+	daxfs_ck_see(p, p->floor);
 	if (daxfs_ck_node(p, DAXFS_ROOT_INO))
 		return;
 	if (daxfs_ck_found(p, DAXFS_REPAIR_ALL, "directory", DAXFS_ROOT_INO,
@@ -142,19 +147,38 @@ static void give_slot(struct daxfs_ck *p, struct daxfs_ck_node *d, u64 off)
 		daxfs_ck_found(p, 0, "name", off, "has no slot and gets none");
 }
 
+static void set_place(struct daxfs_ck *p, u64 off, struct daxfs_dirent_cell *c,
+		      u64 slot)
+{
+	u64 v = daxfs_ck_load(&c->dslot);
+	u64 right = p->flat ? slot : dslot_make(slot, p->layer) | DSLOT_COVERS;
+
+	if (v != right &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "name", off,
+			   p->flat ? "has another place than in the base image" :
+			   "has another place than the name that it covers"))
+		a64_store_relaxed(&c->dslot, right);
+}
+
 static void check_slot(struct daxfs_ck *p, struct daxfs_ck_node *d, u64 off,
-		       struct daxfs_dirent_cell *c, int in_base, u64 idx)
+		       struct daxfs_dirent_cell *c, const struct daxfs_ck_under *under)
 {
 	struct daxfs_ck_slab *s;
 	u32 nr;
 
 	s = daxfs_ck_object(p, off, &nr);
-	if (in_base) {
-		if (daxfs_ck_load(&c->dslot) != idx &&
-		    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "name", off,
-				   "has another place than in the base image"))
-			a64_store_relaxed(&c->dslot, idx);
+	/* What was merged keeps the place that it had. */
+	if (under && (p->flat || !s || !(s->slotted >> nr & 1))) {
+		set_place(p, off, c, under->slot);
 		return;
+	}
+	if (!p->flat && !under && daxfs_ck_load(&c->dslot) & DSLOT_COVERS) {
+		if (daxfs_ck_is_merged(p))
+			return;		/* it covers one of the layer below */
+		if (daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "name", off,
+				   "says that it covers a name that there is not"))
+			a64_store_relaxed(&c->dslot, daxfs_ck_load(&c->dslot) &
+					  ~DSLOT_COVERS);
 	}
 	if (!s || s->slotted >> nr & 1 || d->flags & DAXFS_CK_NO_TYPE)
 		return;
@@ -165,9 +189,9 @@ static void check_slot(struct daxfs_ck *p, struct daxfs_ck_node *d, u64 off,
 
 /* ---- names of the overlay ---- */
 
-static void check_whiteout(struct daxfs_ck *p, u64 off, int in_base)
+static void check_whiteout(struct daxfs_ck *p, u64 off, int covers)
 {
-	if (!in_base)
+	if (!covers && !daxfs_ck_is_merged(p))
 		kill_name(p, off, "hides a name that there is not");
 }
 
@@ -183,6 +207,12 @@ static void check_live(struct daxfs_ck *p, u64 off, struct daxfs_dirent_cell *c,
 			kill_name(p, off, "is in what is no directory");
 		return;
 	}
+	if (!n && daxfs_ck_visible(p, ino)) {
+		if (daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", ino,
+				   "got a name in a layer that has no copy of it"))
+			daxfs_ck_copy_up(p, daxfs_ck_visible(p, ino));
+		return;
+	}
 	if (!n) {
 		kill_name(p, off, "refers to no inode");
 		return;
@@ -195,25 +225,48 @@ static void check_live(struct daxfs_ck *p, u64 off, struct daxfs_dirent_cell *c,
 	count_name(p, d->ino, n);
 }
 
+/* A name of a lower layer is not seen any more. */
+static void uncount_name(struct daxfs_ck *p, u64 dir, const struct daxfs_ck_under *u)
+{
+	u32 at = daxfs_ck_shown_by(p, p->layer);
+	struct daxfs_ck_node *n = daxfs_ck_node_in(p, at, u->ino);
+	struct daxfs_ck_node *d = daxfs_ck_node_in(p, at, dir);
+
+	if (!n && daxfs_ck_visible(p, u->ino) &&
+	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", u->ino,
+			   "lost a name in a layer that has no copy of it"))
+		daxfs_ck_copy_up(p, daxfs_ck_visible(p, u->ino));
+	if (n)
+		n->links--;
+	if (d)
+		d->names--;
+	if (d)
+		d->subdirs -= u->type == S_IFDIR >> 12;
+}
+
 static void check_name(struct daxfs_ck *p, u64 off)
 {
 	struct daxfs_dirent_cell *c = daxfs_at(p->rg, off, 64, 64);
+	struct daxfs_ck_under u;
 	struct daxfs_ck_node *d;
-	u64 idx = 0, v;
-	int in_base;
+	int covers;
+	u64 v;
 
-	if (is_dead(c))
+	if (is_dead(c) || daxfs_ck_is_hidden(p, off))
 		return;
 	d = daxfs_ck_node(p, dir_of(c));
-	in_base = daxfs_ck_in_base(p, dir_of(c), (const char *)c->name,
-				   c->name_len, &idx);
+	covers = daxfs_ck_covers(p, off, &u);
 	v = daxfs_ck_load(&c->cell.value);
 	if (value_state(v) == DAXFS_V_WHITEOUT)
-		check_whiteout(p, off, in_base);
+		check_whiteout(p, off, covers);
 	else
 		check_live(p, off, c, d);
-	if (d && d->off && !is_dead(c))
-		check_slot(p, d, off, c, in_base, idx);
+	if (is_dead(c))
+		return;
+	if (covers && !daxfs_ck_on_floor(p))
+		uncount_name(p, dir_of(c), &u);
+	if (d && d->off)
+		check_slot(p, d, off, c, covers ? &u : NULL);
 }
 
 /* ---- names of the base image ---- */
@@ -263,6 +316,7 @@ void daxfs_ck_names(struct daxfs_ck *p)
 	if (p->again)
 		return;
 	daxfs_ck_each_of(p, DAXFS_T_DIRENT, check_name);
+	daxfs_ck_see(p, p->floor);
 	for (u64 i = 0; i < p->rg->super.base_inode_nr; i++)
 		base_dir(p, &p->node[i]);
 }

@@ -21,6 +21,8 @@ int daxfs_ck_found(struct daxfs_ck *p, int level, const char *where, u64 id,
 {
 	struct daxfs_check *ck = p->ck;
 
+	if (p->silent)
+		return 0;
 	ck->problems++;
 	ck->fixing = level && level <= ck->repair;
 	ck->fixed += (u64)ck->fixing;
@@ -32,7 +34,7 @@ int daxfs_ck_found(struct daxfs_ck *p, int level, const char *where, u64 id,
 /* ---- the scratch ---- */
 
 struct layout {
-	u64 pages, slabs, nodes, inos, names, len;
+	u64 pages, slabs, nodes, inos, names, layers, len;
 };
 
 static u64 table_room(u64 nr)
@@ -67,9 +69,11 @@ static void lay_out(const struct daxfs_region *rg, struct layout *l)
 	l->nodes = rg->super.base_inode_nr + inodes;
 	l->inos = table_room(inodes);
 	l->names = table_room(names);
+	l->layers = rg->area[DAXFS_AREA_LAYERS].nr + 1;
 	l->len = l->slabs * sizeof(struct daxfs_ck_slab) +
 		 l->nodes * sizeof(struct daxfs_ck_node) +
 		 (l->inos + l->names) * sizeof(u64) +
+		 l->layers * sizeof(struct daxfs_ck_layer) +
 		 l->pages * (sizeof(u32) + 1) + 64;
 }
 
@@ -81,6 +85,12 @@ u64 daxfs_check_pool_scratch(const struct daxfs_region *rg)
 		return 0;
 	lay_out(rg, &l);
 	return l.len;
+}
+
+/* In a region without branches the others are never used. */
+static u64 rg_layers(const struct daxfs_region *rg)
+{
+	return daxfs_is_branching(rg) ? rg->area[DAXFS_AREA_LAYERS].nr : 2;
 }
 
 static int take_scratch(struct daxfs_ck *p, void *scratch, u64 len)
@@ -104,6 +114,9 @@ static int take_scratch(struct daxfs_ck *p, void *scratch, u64 len)
 	at += l.inos * sizeof(u64);
 	p->name_hash = (void *)at;
 	at += l.names * sizeof(u64);
+	p->layers = (void *)at;
+	p->layer_nr = (u32)rg_layers(p->rg);
+	at += l.layers * sizeof(*p->layers);
 	p->slab_nr = (void *)at;
 	at += l.pages * sizeof(u32);
 	p->mark = at;
@@ -193,6 +206,25 @@ void daxfs_ck_each(struct daxfs_ck *p,
 	}
 }
 
+/* Is an object of that type one that this round is about? Then look at its layer. */
+static int is_of_round(struct daxfs_ck *p, u64 off, u32 type)
+{
+	u32 layer;
+	u8 life;
+
+	if (p->flat || (type != DAXFS_T_INODE && type != DAXFS_T_DIRENT))
+		return 1;
+	layer = daxfs_ck_layer_of(p, off, type);
+	life = layer < p->layer_nr ? p->layers[layer].life : DAXFS_CK_UNUSED;
+	if (life == DAXFS_CK_UNUSED ||
+	    (life == DAXFS_CK_ENDED) != (p->round == DAXFS_CK_ALL_ENDED) ||
+	    (p->round == DAXFS_CK_TOP && layer == p->down) ||
+	    (p->round == DAXFS_CK_DOWN && layer != p->down))
+		return 0;
+	daxfs_ck_see(p, layer);
+	return 1;
+}
+
 void daxfs_ck_each_of(struct daxfs_ck *p, u32 type,
 		      void (*fn)(struct daxfs_ck *p, u64 off))
 {
@@ -204,7 +236,8 @@ void daxfs_ck_each_of(struct daxfs_ck *p, u32 type,
 			u64 v = daxfs_ck_load(daxfs_at(p->rg, off, 64, 64));
 
 			if (DAXFS_KIND(v) == DAXFS_I_OWNED &&
-			    info_type(v) == type && daxfs_ck_fits(type, s->class))
+			    info_type(v) == type && daxfs_ck_fits(type, s->class) &&
+			    is_of_round(p, off, type))
 				fn(p, off);
 		}
 	}
@@ -274,6 +307,22 @@ static int claim_differs(struct daxfs_ck *p, u64 off, u32 type,
 	return 0;
 }
 
+/*
+ * Pages go from a layer to the one below while they are merged: the word that the
+ * page names has it, this one had it. And what has ended has what is still there.
+ */
+static int was_handed_over(struct daxfs_ck *p, u64 off, u64 info,
+			   const struct daxfs_a64 *word, u64 alt)
+{
+	int mine = DAXFS_KIND(info) == DAXFS_I_OWNED &&
+		   (alt == DAXFS_CK_ANY || info_back(info) == alt ||
+		    info_back(info) == daxfs_off(p->rg, word));
+
+	if (p->silent)
+		return !mine || p->mark[page_nr(p, off)];
+	return !mine && daxfs_ck_is_merged(p) && has_owner(p, off, info, word);
+}
+
 int daxfs_ck_claim(struct daxfs_ck *p, u64 off, u32 type, struct daxfs_a64 *word,
 		   u64 alt, const char *where, u64 id)
 {
@@ -285,6 +334,8 @@ int daxfs_ck_claim(struct daxfs_ck *p, u64 off, u32 type, struct daxfs_a64 *word
 		return remove_it(p, where, id, "refers to no page of the pool");
 	v = daxfs_ck_load(info);
 	back = info_back(v);
+	if (!p->flat && was_handed_over(p, off, v, word, alt))
+		return 1;
 	if (p->mark[page_nr(p, off)] && !p->slab_nr[page_nr(p, off)])
 		return remove_it(p, where, id,
 				 "refers to a page that is in use already");
@@ -340,8 +391,10 @@ u64 daxfs_ck_value(struct daxfs_ck *p, struct daxfs_a64 *word, u64 otherwise,
 
 /* ---- numbers and names ---- */
 
-static u64 spread(u64 x)
+u64 daxfs_ck_spread(const struct daxfs_ck *p, u32 layer, u64 x)
 {
+	if (!p->flat)
+		x ^= (u64)layer << 40;
 	x *= 0x9e3779b97f4a7c15ull;
 	return x ^ x >> 29;
 }
@@ -365,30 +418,57 @@ struct daxfs_ck_node *daxfs_ck_node_at(struct daxfs_ck *p, u64 off)
 	return n;
 }
 
-struct daxfs_ck_node *daxfs_ck_node(struct daxfs_ck *p, u64 ino)
+struct daxfs_ck_node *daxfs_ck_node_in(struct daxfs_ck *p, u32 layer, u64 ino)
 {
 	struct daxfs_ck_node *n;
-	u64 at = spread(ino);
+	u64 at = daxfs_ck_spread(p, layer, ino);
 
-	if (ino && ino <= p->rg->super.base_inode_nr) {
-		n = &p->node[ino - 1];
-		return n->flags & DAXFS_CK_LIVE ? n : NULL;
-	}
+	if (ino && ino <= p->rg->super.base_inode_nr && layer == p->floor)
+		return p->node[ino - 1].flags ? &p->node[ino - 1] : NULL;
 	for (u32 i = 0; i < HASH_LOOKS; i++, at++) {
 		u64 off = p->ino_hash[at & (p->inos - 1)];
 
 		if (!off)
 			return NULL;
 		n = daxfs_ck_node_at(p, off);
-		if (n && n->ino == ino)
-			return n->flags & DAXFS_CK_LIVE ? n : NULL;
+		if (n && n->ino == ino && n->layer == layer)
+			return n;
 	}
 	return NULL;
 }
 
-u64 daxfs_ck_name(struct daxfs_ck *p, const struct daxfs_key *k)
+struct daxfs_ck_node *daxfs_ck_node(struct daxfs_ck *p, u64 ino)
 {
-	u64 at = spread(k->hash);
+	struct daxfs_ck_node *n;
+
+	n = daxfs_ck_node_in(p, daxfs_ck_shown_by(p, p->layer), ino);
+	return n && n->flags & DAXFS_CK_LIVE ? n : NULL;
+}
+
+struct daxfs_ck_node *daxfs_ck_lower(struct daxfs_ck *p, const struct daxfs_ck_node *n)
+{
+	struct daxfs_ck_node *lower = NULL;
+	u32 at = n->layer;
+
+	while (!lower && (at = daxfs_ck_below(p, at)))
+		lower = daxfs_ck_node_in(p, at, n->ino);
+	return lower;
+}
+
+struct daxfs_ck_node *daxfs_ck_visible(struct daxfs_ck *p, u64 ino)
+{
+	struct daxfs_ck_node top = { .ino = ino,
+				     .layer = daxfs_ck_shown_by(p, p->layer) };
+	struct daxfs_ck_node *n = daxfs_ck_node_in(p, top.layer, ino);
+
+	if (!n)
+		n = daxfs_ck_lower(p, &top);
+	return n && n->flags & DAXFS_CK_LIVE ? n : NULL;
+}
+
+u64 daxfs_ck_name_in(struct daxfs_ck *p, u32 layer, const struct daxfs_key *k)
+{
+	u64 at = daxfs_ck_spread(p, layer, k->hash);
 
 	for (u32 i = 0; i < HASH_LOOKS; i++, at++) {
 		u64 off = p->name_hash[at & (p->names - 1)];
@@ -399,10 +479,17 @@ u64 daxfs_ck_name(struct daxfs_ck *p, const struct daxfs_key *k)
 		c = daxfs_at(p->rg, off, DAXFS_DIRENT_NAME_OFF + k->len, 64);
 		if (c && daxfs_ck_load(&c->cell.hash) == k->hash &&
 		    daxfs_ck_load(&c->cell.key) == k->key &&
-		    c->name_len == k->len && !memcmp(c->name, k->name, k->len))
+		    c->name_len == k->len && !memcmp(c->name, k->name, k->len) &&
+		    daxfs_ck_shown_by(p, daxfs_ck_layer_of(p, off,
+							   DAXFS_T_DIRENT)) == layer)
 			return off;
 	}
 	return 0;
+}
+
+u64 daxfs_ck_name(struct daxfs_ck *p, const struct daxfs_key *k)
+{
+	return daxfs_ck_name_in(p, daxfs_ck_shown_by(p, p->layer), k);
 }
 
 int daxfs_ck_iref(struct daxfs_ck *p, struct daxfs_ck_node *n,
@@ -412,19 +499,57 @@ int daxfs_ck_iref(struct daxfs_ck *p, struct daxfs_ck_node *n,
 	ref->ino = n->ino;
 	ref->off = n->off;
 	ref->in = n->off ? daxfs_at(p->rg, n->off, sizeof(*ref->in), 64) : NULL;
+	ref->own = ref->in && n->layer == daxfs_ck_shown_by(p, p->layer);
 	ref->has_base = n->ino <= p->rg->super.base_inode_nr;
 	return ref->has_base ? daxfs_base_inode(p->rg, n->ino, &ref->base) : 0;
 }
 
-int daxfs_ck_in_base(struct daxfs_ck *p, u64 dir, const char *name, u32 len,
-		     u64 *idx)
+static int in_base(struct daxfs_ck *p, const struct daxfs_key *k,
+		   struct daxfs_ck_under *u)
 {
+	u64 dir = DAXFS_KEY_INO(k->key);
 	struct daxfs_base_inode b;
 
 	if (!dir || dir > p->rg->super.base_inode_nr ||
 	    daxfs_base_inode(p->rg, dir, &b))
 		return 0;
-	return !daxfs_base_lookup(p->rg, &b, name, len, NULL, NULL, idx);
+	return !daxfs_base_lookup(p->rg, &b, k->name, k->len, &u->ino, &u->type,
+				  &u->slot);
+}
+
+int daxfs_ck_under(struct daxfs_ck *p, const struct daxfs_key *k,
+		   struct daxfs_ck_under *u)
+{
+	u32 at = daxfs_ck_shown_by(p, p->layer);
+
+	while ((at = daxfs_ck_below(p, at))) {
+		u64 off = daxfs_ck_name_in(p, at, k), v;
+		struct daxfs_dirent_cell *c = daxfs_at(p->rg, off, 64, 64);
+
+		if (!c)
+			continue;
+		v = daxfs_ck_load(&c->cell.value);
+		u->ino = value_ino(v);
+		u->type = value_type(v);
+		u->slot = dslot_slot(daxfs_ck_load(&c->dslot));
+		return !is_ref(v) && value_state(v) == DAXFS_V_LIVE;
+	}
+	return in_base(p, k, u);
+}
+
+int daxfs_ck_covers(struct daxfs_ck *p, u64 off, struct daxfs_ck_under *u)
+{
+	struct daxfs_dirent_cell *c = daxfs_at(p->rg, off, 64, 64);
+	struct daxfs_key k;
+
+	/* Names that cannot be are said elsewhere. */
+	if (daxfs_ck_key(p, off, &k)) {
+		k.key = daxfs_ck_load(&c->cell.key);
+		k.name = (const char *)c->name;
+		k.len = c->name_len;
+		return in_base(p, &k, u);
+	}
+	return daxfs_ck_under(p, &k, u);
 }
 
 /* ---- what the info words say ---- */
@@ -515,6 +640,18 @@ static void count_pages(struct daxfs_ck *p)
 	}
 }
 
+/* 0: it is of no layer, or of one that has ended and will not find it. */
+static int look_at_cell(struct daxfs_ck *p, u64 off, u32 type, int known)
+{
+	u32 layer = daxfs_ck_layer_of(p, off, type);
+	u8 life = layer < p->layer_nr ? p->layers[layer].life : DAXFS_CK_UNUSED;
+
+	if (life == DAXFS_CK_UNUSED || (life == DAXFS_CK_ENDED && !known))
+		return 0;
+	daxfs_ck_see(p, layer);
+	return 1;
+}
+
 static void object_owned(struct daxfs_ck *p, struct daxfs_ck_slab *s, u32 nr,
 			 u64 off, u64 v)
 {
@@ -535,8 +672,13 @@ static void object_owned(struct daxfs_ck *p, struct daxfs_ck_slab *s, u32 nr,
 		leaked(p, "object", off, &c->info);
 		return;
 	}
+	if (is_cell && !p->flat && !look_at_cell(p, off, info_type(v), known)) {
+		p->ck->sum.objects_leaked++;
+		leaked(p, "object", off, &c->info);
+		return;
+	}
 	p->ck->sum.object[info_type(v)]++;
-	if (!is_cell)
+	if (!is_cell || p->layers[p->layer].life == DAXFS_CK_ENDED)
 		return;
 	p->ck->cells++;
 	if (info_back(v) && daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "object", off,
@@ -546,7 +688,7 @@ static void object_owned(struct daxfs_ck *p, struct daxfs_ck_slab *s, u32 nr,
 			 !daxfs_ck_lookup(p, daxfs_ck_load(&c->hash), off))) {
 		daxfs_ck_found(p, DAXFS_REPAIR_ALL, "index", off,
 			       "a cell is not found by its key");
-		p->index_bad = 1;
+		daxfs_ck_index_is_bad(p);
 	}
 }
 
@@ -584,6 +726,9 @@ static u64 inodes_there(const struct daxfs_ck *p)
 	for (u64 i = 0; i < p->nodes; i++) {
 		const struct daxfs_ck_node *n = &p->node[i];
 
+		/* Where branches are, only what is no copy was counted. */
+		if (!p->flat && n->flags & (DAXFS_CK_GONE | DAXFS_CK_COPY))
+			continue;
 		if (n->flags & DAXFS_CK_GONE)
 			nr--;
 		else if (n->flags & DAXFS_CK_LIVE && n->ino != DAXFS_ROOT_INO &&
@@ -608,14 +753,17 @@ static void check_statistics(struct daxfs_ck *p)
 	sum->pages_drift = pages - (sum->pages - sum->free - sum->retired -
 				    sum->bad);
 	sum->inodes_drift = inodes - inodes_there(p);
-	if (!p->ck->repair || p->ck->fixed)
-		return;
-	a64_store_relaxed(&p->cx->sh->pages_taken,
-			  daxfs_ck_load(&p->cx->sh->pages_taken) -
-			  sum->pages_drift);
-	a64_store_relaxed(&p->cx->sh->inodes_made,
-			  daxfs_ck_load(&p->cx->sh->inodes_made) -
-			  sum->inodes_drift);
+	if (p->ck->repair && !p->ck->fixed) {
+		a64_store_relaxed(&p->cx->sh->pages_taken,
+				  daxfs_ck_load(&p->cx->sh->pages_taken) -
+				  sum->pages_drift);
+		a64_store_relaxed(&p->cx->sh->inodes_made,
+				  daxfs_ck_load(&p->cx->sh->inodes_made) -
+				  sum->inodes_drift);
+	}
+	/* What goes with a branch is not counted: nothing has gone wrong there. */
+	if (!p->flat)
+		sum->inodes_drift = 0;
 }
 
 /* ---- the whole ---- */
@@ -640,6 +788,8 @@ static void steps(struct daxfs_ck *p)
 {
 	number_slabs(p);
 	daxfs_ck_state(p);
+	if (p->again && !p->flat)
+		return;		/* other layers are seen now */
 	daxfs_ck_tables(p);
 	if (!p->again)
 		daxfs_ck_cells(p);
@@ -655,8 +805,12 @@ static void steps(struct daxfs_ck *p)
 		daxfs_ck_each(p, count_object);
 		check_statistics(p);
 	}
-	if (p->index_bad && p->ck->repair >= DAXFS_REPAIR_ALL)
+	for (u32 i = 1; i < p->layer_nr && p->ck->repair >= DAXFS_REPAIR_ALL; i++) {
+		if (!p->layers[i].index_bad)
+			continue;
+		daxfs_ck_see(p, i);
 		daxfs_ck_rebuild(p);
+	}
 }
 
 static int check_fn(struct daxfs_ck *p, void *scratch, u64 len)
@@ -676,7 +830,8 @@ static int check_fn(struct daxfs_ck *p, void *scratch, u64 len)
 int daxfs_check_pool(struct daxfs_cx *cx, struct daxfs_check *ck, void *scratch,
 		     u64 scratch_len)
 {
-	struct daxfs_ck p = { .cx = cx, .rg = cx->rg, .ck = ck };
+	struct daxfs_ck p = { .cx = cx, .rg = cx->rg, .ck = ck,
+			      .flat = !daxfs_is_branching(cx->rg), .layer = 1 };
 	int r;
 
 	if (!daxfs_has_overlay(cx->rg))
@@ -687,8 +842,16 @@ int daxfs_check_pool(struct daxfs_cx *cx, struct daxfs_check *ck, void *scratch,
 	if (r)
 		return r;
 	cx->full = ck->repair > 0;
+	if (!p.flat) {		/* no view of anybody: daxfs_ck_see() */
+		cx->view.fixed = 1;
+		cx->view.stale = 0;
+		cx->view.layer[0] = 0;
+		cx->view.nr = 0;
+	}
 	r = check_fn(&p, scratch, scratch_len);
 	cx->full = 0;
+	if (!p.flat)
+		cx->view.head = 0;
 	daxfs_leave(cx);
 	return r;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Checking what is not in the pool: globals, layer, hosts and their contexts.
+ * Checking what is not in the pool: globals, hosts and their contexts.
  *
  * Notes: hints (layer_next, starving, chunk hints) and figures for people have
  * no wrong values. Words that this release does not use are not looked at.
@@ -207,11 +207,14 @@ void daxfs_ck_state(struct daxfs_ck *p)
 	struct daxfs_a64 *used = &daxfs_globals(p->rg)->hosts_used.word;
 
 	check_epoch(p);
-	check_layer(p);
+	if (p->flat)
+		check_layer(p);
 	for (u32 i = 0; i < DAXFS_HOSTS; i++)
 		check_host(p, i);
 	if (p->ck->quiet && daxfs_ck_load(used) != p->hosts &&
 	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "globals", 0,
 			   "the bitmap of hosts is not that of the table"))
 		a64_store_relaxed(used, p->hosts);
+	if (p->ck->quiet)
+		daxfs_ck_layers(p);
 }

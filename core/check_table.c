@@ -23,7 +23,7 @@ struct view {			/* the table at hand */
 static void bad(struct daxfs_ck *p, u64 id, const char *what)
 {
 	daxfs_ck_found(p, DAXFS_REPAIR_ALL, "index", id, what);
-	p->index_bad = 1;
+	daxfs_ck_index_is_bad(p);
 }
 
 /* ---- looking up ---- */
@@ -119,6 +119,34 @@ static int cell_in_use(struct daxfs_ck *p, u64 off)
 	return 1;
 }
 
+/* A cell says in which layer it lies; what leads to it says so, too. */
+static int check_layer(struct daxfs_ck *p, u64 off, int known)
+{
+	struct daxfs_dirent_cell *c = daxfs_at(p->rg, off, 64, 64);
+	struct daxfs_inode *in = daxfs_at(p->rg, off, 64, 64);
+	u32 type = info_type(daxfs_ck_load(&c->cell.info)), birth;
+	u64 v;
+
+	if (p->flat || daxfs_ck_layer_of(p, off, type) == p->layer)
+		return 0;
+	if (known) {
+		bad(p, off, "a bucket refers to a cell of another layer");
+		return -EUCLEAN;
+	}
+	if (!daxfs_ck_found(p, DAXFS_REPAIR_ALL, type == DAXFS_T_INODE ? "inode" :
+			    "name", off, "is in the index of another layer than it says"))
+		return -EUCLEAN;
+	if (type == DAXFS_T_INODE) {
+		birth = (in->birth_layer & BIRTH_COPY) | p->layer;
+		port_copy_to(&in->birth_layer, &birth, sizeof(birth));
+		return 0;
+	}
+	v = daxfs_ck_load(&c->dslot);
+	a64_store_relaxed(&c->dslot, dslot_make(dslot_slot(v), p->layer) |
+			  (v & DSLOT_COVERS));
+	return 0;
+}
+
 static void check_reference(struct daxfs_ck *p, const struct view *w, u64 i, u64 b)
 {
 	u64 off = bucket_off(b), hash;
@@ -130,7 +158,7 @@ static void check_reference(struct daxfs_ck *p, const struct view *w, u64 i, u64
 		return;
 	}
 	s = daxfs_ck_object(p, off, &nr);
-	if (!s)
+	if (!s || check_layer(p, off, s->known >> nr & 1))
 		return;		/* said above */
 	hash = daxfs_ck_load(&((struct daxfs_cell *)daxfs_at(p->rg, off, 64,
 							     64))->hash);
@@ -191,7 +219,7 @@ static int claim_dir(struct daxfs_ck *p, struct daxfs_a64 *dir, u64 nr, u32 up,
 			continue;
 		}
 		if (daxfs_ck_claim(p, off, type, &dir[i], 0, "index", off)) {
-			p->index_bad = 1;
+			daxfs_ck_index_is_bad(p);
 			return -EUCLEAN;
 		}
 		left = segs - (i << up);
@@ -216,7 +244,7 @@ static int claim_table(struct daxfs_ck *p, u64 off, struct daxfs_a64 *word)
 	/* The root names itself by the word that it was made for. */
 	if (daxfs_ck_claim(p, off, DAXFS_T_TABLE, word,
 			   p->table_used ? 0 : DAXFS_CK_ANY, "index", off)) {
-		p->index_bad = 1;
+		daxfs_ck_index_is_bad(p);
 		return -EUCLEAN;
 	}
 	size = daxfs_table_size(p->rg, off);
@@ -245,13 +273,15 @@ static void check_table(struct daxfs_ck *p, u32 nr)
 	check_buckets(p, &w);
 }
 
-void daxfs_ck_tables(struct daxfs_ck *p)
+/* The tables of the layer at hand, as far as they can be followed. */
+static void claim_tables(struct daxfs_ck *p)
 {
-	struct daxfs_a64 *word = &daxfs_first_layer(p->rg)->root_off;
+	struct daxfs_a64 *word = &daxfs_layer_at(p->rg, p->layer)->root_off;
 	u64 off = daxfs_ck_load(word);
 
-	p->looks = 4096;
-	if (!off)
+	p->table_used = 0;
+	/* Where branches are, a layer has none before something changes in it. */
+	if (!off && p->flat)
 		bad(p, 0, "there is no index");
 	while (off) {
 		struct daxfs_table *t;
@@ -267,6 +297,81 @@ void daxfs_ck_tables(struct daxfs_ck *p)
 		word = &t->next;
 		off = daxfs_ck_load(word);
 	}
-	for (u32 i = 0; i < p->table_used; i++)
-		check_table(p, i);
+	p->layers[p->layer].tables = (u8)p->table_used;
+}
+
+void daxfs_ck_tables(struct daxfs_ck *p)
+{
+	p->looks = 4096;	/* more with each table: for all that comes after, too */
+	for (u32 l = 1; l < p->layer_nr; l++) {
+		if (p->layers[l].life != DAXFS_CK_SEEN)
+			continue;
+		p->layer = l;
+		claim_tables(p);
+		for (u32 i = 0; i < p->table_used; i++)
+			check_table(p, i);
+	}
+	if (!p->flat)
+		p->layer = 0;	/* the next look is at all of one */
+}
+
+/* ---- layers that have ended ---- */
+
+/* Is it still the cell of that layer, and not something that came later? */
+static void know_cell(struct daxfs_ck *p, u64 off)
+{
+	struct daxfs_a64 *info = daxfs_at(p->rg, off, 64, 64);
+	struct daxfs_ck_slab *s;
+	u32 nr, type;
+
+	s = info ? daxfs_ck_object(p, off, &nr) : NULL;
+	type = s ? info_type(daxfs_ck_load(info)) : DAXFS_T_NONE;
+	if ((type == DAXFS_T_INODE || type == DAXFS_T_DIRENT) &&
+	    DAXFS_KIND(daxfs_ck_load(info)) == DAXFS_I_OWNED &&
+	    daxfs_ck_fits(type, s->class) &&
+	    daxfs_ck_layer_of(p, off, type) == p->layer)
+		s->known |= 1ull << nr;
+}
+
+static void know_cells(struct daxfs_ck *p, u64 table)
+{
+	u64 size = daxfs_table_size(p->rg, table);
+
+	for (u64 i = 0; i < size; i++) {
+		struct daxfs_a64 *bucket = daxfs_table_bucket(p->rg, table, i);
+		u64 b = bucket ? daxfs_ck_load(bucket) : 0;
+
+		if (is_cell(b))
+			know_cell(p, bucket_off(b));
+	}
+}
+
+/* Whoever takes it apart may have stopped when its first pages were free. */
+static int is_half_gone(struct daxfs_ck *p, u64 off)
+{
+	struct daxfs_a64 *info = daxfs_page_info(p->rg, off);
+
+	return info && !(off & (DAXFS_PAGE_SIZE - 1)) &&
+	       (info_is_retired(daxfs_ck_load(info)) ||
+		daxfs_table_size(p->rg, off));
+}
+
+void daxfs_ck_ended_tables(struct daxfs_ck *p)
+{
+	for (u32 l = 1; l < p->layer_nr; l++) {
+		u64 root = daxfs_ck_load(&daxfs_layer_at(p->rg, l)->root_off);
+
+		if (p->layers[l].life != DAXFS_CK_ENDED)
+			continue;
+		p->layer = l;
+		p->silent = 1;
+		claim_tables(p);
+		for (u32 i = 0; i < p->table_used; i++)
+			know_cells(p, p->table[i]);
+		p->silent = 0;
+		p->layers[l].index_bad = 0;	/* nobody needs a good one */
+		if (root && !p->table_used && !is_half_gone(p, root))
+			daxfs_ck_ended(p);
+	}
+	p->layer = 0;
 }

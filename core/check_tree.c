@@ -16,13 +16,21 @@ static struct daxfs_inode *inode_of(struct daxfs_ck *p,
 	return daxfs_at(p->rg, n->off, sizeof(struct daxfs_inode), 64);
 }
 
+static u64 opens_of(struct daxfs_ck *p, const struct daxfs_ck_node *n)
+{
+	return daxfs_ck_load(n->off && (!p->flat || n->ino > p->rg->super.base_inode_nr) ?
+			     &inode_of(p, n)->opens : daxfs_base_opens(p->rg, n->ino));
+}
+
 static int is_held(struct daxfs_ck *p, const struct daxfs_ck_node *n)
 {
-	struct daxfs_a64 *opens = n->ino <= p->rg->super.base_inode_nr ?
-				  daxfs_base_opens(p->rg, n->ino) :
-				  &inode_of(p, n)->opens;
+	u64 bits = opens_of(p, n);
 
-	return (daxfs_ck_load(opens) & p->hosts) != 0;
+	if (!p->flat && n->ino <= p->rg->super.base_inode_nr)
+		bits |= daxfs_ck_load(daxfs_base_opens(p->rg, n->ino));
+	for (n = daxfs_ck_lower(p, n); n; n = daxfs_ck_lower(p, n))
+		bits |= opens_of(p, n);
+	return (bits & p->hosts) != 0;
 }
 
 /* ---- inodes without a name ---- */
@@ -60,6 +68,8 @@ static void check_nameless(struct daxfs_ck *p, struct daxfs_ck_node *n)
 
 	if (knows_it(in, n)) {
 		p->ck->sum.unlinked++;
+		if (daxfs_ck_is_frozen(p, p->layer))
+			return;
 		if (!is_held(p, n) ||
 		    daxfs_ck_load(&in->nlink) & DAXFS_NLINK_DROPPING)
 			drop(p, n, DAXFS_REPAIR_SAFE,
@@ -125,6 +135,33 @@ static void check_parent(struct daxfs_ck *p, struct daxfs_ck_node *n)
 	    daxfs_ck_found(p, DAXFS_REPAIR_SAFE, "directory", n->ino,
 			   "its parent is not where its name is"))
 		a64_store_relaxed(word, parent_make(want));
+}
+
+/* What was found in its layer differs from what the one below comes to. */
+static void sum_up(struct daxfs_ck *p, struct daxfs_ck_node *n)
+{
+	struct daxfs_ck_node *lower = n->layer == p->floor ? NULL : daxfs_ck_lower(p, n);
+
+	if (n->flags & DAXFS_CK_SUMMED)
+		return;
+	n->flags |= DAXFS_CK_SUMMED;
+	if (!lower || !(lower->flags & DAXFS_CK_LIVE))
+		return;
+	sum_up(p, lower);	/* as deep as layers lie on one another */
+	n->names += lower->names;
+	n->subdirs += lower->subdirs;
+	n->links += lower->links;
+	if (!n->named_in)
+		n->named_in = lower->named_in;
+}
+
+/* What is below shows a name of it all the same. */
+static void check_gone(struct daxfs_ck *p, struct daxfs_ck_node *n)
+{
+	if (n->links && daxfs_ck_found(p, DAXFS_REPAIR_ALL, "inode", n->ino,
+				       "was removed, and a name of a lower layer "
+				       "shows it"))
+		daxfs_ck_kill(p, n->off);
 }
 
 static void check_overlay(struct daxfs_ck *p, struct daxfs_ck_node *n)
@@ -209,6 +246,28 @@ static void break_cycle(struct daxfs_ck *p, u64 off)
 		daxfs_ck_kill(p, off);
 }
 
+/*
+ * The same in a layer upon others, where what is below may be seen from many: no
+ * traces are left. Whoever goes round is where he was at some power of two of steps.
+ */
+static int walk_far_up(struct daxfs_ck *p, struct daxfs_ck_node *from)
+{
+	struct daxfs_ck_node *n = from, *met = NULL;
+
+	for (u64 i = 0; n && n->ino != DAXFS_ROOT_INO && n->links && p->steps; i++) {
+		if (n == met)
+			break;
+		if (!(i & (i - 1)))
+			met = n;
+		p->steps--;
+		n = daxfs_ck_visible(p, n->named_in);
+	}
+	if (!n || n != met)
+		return 0;
+	from->visit = ~0ull;
+	return 1;
+}
+
 /* 1: a cycle, that begins and ends at n. */
 static int walk_up(struct daxfs_ck *p, struct daxfs_ck_node *n, u64 nr)
 {
@@ -229,8 +288,11 @@ static void check_ways(struct daxfs_ck *p)
 	for (u64 i = 0; i < p->nodes; i++) {
 		struct daxfs_ck_node *n = &p->node[i];
 
-		if (!(n->flags & DAXFS_CK_LIVE) || !(n->flags & DAXFS_CK_DIR) ||
-		    !walk_up(p, n, i + 1))
+		if (!(n->flags & DAXFS_CK_LIVE) || !(n->flags & DAXFS_CK_DIR))
+			continue;
+		daxfs_ck_see(p, n->layer);
+		if (daxfs_ck_on_floor(p) ? !walk_up(p, n, i + 1) :
+					   !walk_far_up(p, n))
 			continue;
 		cycle |= daxfs_ck_found(p, DAXFS_REPAIR_ALL, "directory", n->ino,
 					"is below itself");
@@ -243,10 +305,19 @@ void daxfs_ck_tree(struct daxfs_ck *p)
 {
 	int several = 0;
 
+	for (u64 i = 0; i < p->nodes; i++)
+		if (p->node[i].flags)
+			sum_up(p, &p->node[i]);
+	p->steps = 64 * (p->nodes + 64);
 	check_ways(p);
 	for (u64 i = 0; i < p->nodes; i++) {
 		struct daxfs_ck_node *n = &p->node[i];
 
+		if (!n->flags)
+			continue;
+		daxfs_ck_see(p, n->layer);
+		if (n->flags & DAXFS_CK_GONE && !daxfs_ck_on_floor(p))
+			check_gone(p, n);
 		if (!(n->flags & DAXFS_CK_LIVE))
 			continue;
 		several |= n->flags & DAXFS_CK_DIR && n->links > 1;

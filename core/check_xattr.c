@@ -109,6 +109,8 @@ static int claim_object(struct daxfs_ck *p, struct xattrs *x,
 		lose(p, x, "its extended attributes are not in use");
 		return 0;
 	}
+	if (p->silent && (!owned || info_back(v) != x->back))
+		return 0;
 	s->known |= 1ull << nr;
 	if ((!owned || info_back(v) != x->back) &&
 	    daxfs_ck_found(p, DAXFS_REPAIR_ALL, "object",
@@ -159,6 +161,23 @@ static void check_content(struct daxfs_ck *p, struct xattrs *x,
 		lose(p, x, "its extended attributes cannot be");
 }
 
+/* The inode that its layer is merged into has the set now. */
+static int was_handed_over(struct daxfs_ck *p, const struct xattrs *x)
+{
+	struct daxfs_a64 *info = daxfs_page_info(p->rg, x->at.xattr_off &
+						 ~(DAXFS_PAGE_SIZE - 1));
+	u64 v = info ? daxfs_ck_load(info) : 0;
+
+	if (!daxfs_ck_is_merged(p))
+		return 0;
+	if (daxfs_slab_class(v) != DAXFS_NO_CLASS)
+		info = daxfs_at(p->rg, x->at.xattr_off, 64, 64);
+	v = info ? daxfs_ck_load(info) : 0;
+	return DAXFS_KIND(v) == DAXFS_I_OWNED && info_type(v) == DAXFS_T_XATTR &&
+	       daxfs_ck_is_of_other(p, x->in, info_back(v),
+				    offsetof(struct daxfs_inode, attr_off));
+}
+
 void daxfs_ck_xattrs(struct daxfs_ck *p, struct daxfs_ck_node *n,
 		     struct daxfs_inode *in)
 {
@@ -175,7 +194,8 @@ void daxfs_ck_xattrs(struct daxfs_ck *p, struct daxfs_ck_node *n,
 	if (!x.at.flags && !x.at.xattr_off)
 		return;
 	check_flags(p, &x);
-	if (!(x.at.flags & DAXFS_ATTR_XATTRS) || !x.at.xattr_off)
+	if (!(x.at.flags & DAXFS_ATTR_XATTRS) || !x.at.xattr_off ||
+	    was_handed_over(p, &x))
 		return;
 	s = daxfs_ck_object(p, x.at.xattr_off, &nr);
 	if (!s && restore_slab(p, &x))

@@ -717,6 +717,10 @@ struct daxfs_index_stat {
 	u64 migrating;			/* buckets of a table being replaced */
 };
 
+/*
+ * Where there are branches: the sums over the layers that this host shows, each of
+ * which has an index of its own.
+ */
 int daxfs_index_stat(struct daxfs_cx *cx, struct daxfs_index_stat *st);
 
 /* ---- making a region ---- */
@@ -765,7 +769,9 @@ struct daxfs_pool_sum {		/* pages is the sum of all that follows but objects */
 	u64 in_reserve;		/* of the pages in use: of the reserve */
 	u64 unlinked;		/* inodes without a name that a host holds */
 	u64 pages_drift;	/* statistics minus what there is; wraps */
-	u64 inodes_drift;
+	u64 inodes_drift;	/* 0 where there are branches: not known there */
+	u64 branches;		/* that are valid */
+	u64 layers, layers_ended;	/* seen; to be taken apart by daxfs_tidy() */
 };
 
 #define DAXFS_REPAIR_SAFE	1	/* leaks, counts, what nobody can reach */
@@ -797,7 +803,8 @@ int daxfs_check_base(const struct daxfs_region *rg, struct daxfs_check *ck,
 		     void *scratch);
 /*
  * One pass over the index: buckets, cells, keys, values, counts of names per
- * directory and links per inode as far as no host changes them meanwhile.
+ * directory and links per inode as far as no host changes them meanwhile. Where there
+ * are branches: over that of each layer that somebody can see, as it is seen there.
  */
 int daxfs_check_index(struct daxfs_cx *cx, struct daxfs_check *ck);
 

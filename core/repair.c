@@ -13,6 +13,7 @@
 
 #define LOST_MODE	0700u
 #define DIR_MODE	0755u
+#define NO_BRANCH	(~0ull)	/* of no entry: whoever has files open there counts */
 
 void daxfs_ck_restore_slab(struct daxfs_ck *p, u64 page, enum daxfs_class class)
 {
@@ -28,7 +29,7 @@ static void bury(struct daxfs_ck *p, u64 off)
 {
 	p->cx->buried = 0;	/* no look whether the table is too large now */
 	if (daxfs_index_bury(p->cx, off))
-		p->index_bad = 1;
+		daxfs_ck_index_is_bad(p);
 }
 
 static void clear_slot(struct daxfs_ck *p, u64 off)
@@ -41,7 +42,7 @@ static void clear_slot(struct daxfs_ck *p, u64 off)
 	if (!d || !d->off || daxfs_ck_iref(p, d, &dir))
 		return;
 	/* Where the map is damaged the slot is found by who walks it. */
-	daxfs_slot_clear(p->cx, &dir, daxfs_ck_load(&c->dslot), off);
+	daxfs_slot_clear(p->cx, &dir, dslot_slot(daxfs_ck_load(&c->dslot)), off);
 }
 
 void daxfs_ck_kill(struct daxfs_ck *p, u64 off)
@@ -55,7 +56,7 @@ void daxfs_ck_kill(struct daxfs_ck *p, u64 off)
 						key & DAXFS_KEY_INODE ?
 						DAXFS_KEY_INO(key) : 0));
 	s = daxfs_ck_object(p, off, &nr);
-	if (s && s->known >> nr & 1 && !p->index_bad)
+	if (s && s->known >> nr & 1 && !daxfs_ck_index_bad(p))
 		bury(p, off);
 	if (s && s->class != DAXFS_CLASS256)
 		clear_slot(p, off);
@@ -82,9 +83,10 @@ void daxfs_ck_copy_up(struct daxfs_ck *p, struct daxfs_ck_node *n)
 	struct daxfs_iref ref;
 
 	p->made = 1;
-	if (p->index_bad)
+	if (daxfs_ck_index_bad(p))
 		return;		/* another pass has one to put it in */
-	if (daxfs_ck_iref(p, n, &ref) || daxfs_copy_up(p->cx, &ref))
+	/* Into the layer at hand, whatever is allowed there. */
+	if (daxfs_ck_iref(p, n, &ref) || daxfs_copy_in(p->cx, &ref))
 		daxfs_ck_found(p, 0, "inode", n->ino, "cannot be copied");
 }
 
@@ -125,7 +127,7 @@ static void count_in(struct daxfs_ck *p, struct daxfs_inode *dir, u64 ino,
 }
 
 /* The directory, made when there is none. */
-static int lost_dir(struct daxfs_ck *p, struct daxfs_iref *dir)
+static int get_lost(struct daxfs_ck *p, struct daxfs_iref *dir)
 {
 	struct daxfs_new what = { .mode = S_IFDIR | LOST_MODE };
 	static const char name[] = "lost+found";
@@ -147,6 +149,23 @@ static int lost_dir(struct daxfs_ck *p, struct daxfs_iref *dir)
 	if (!r)
 		r = daxfs_dir_get(p->cx, st.ino, dir);
 	return r ? r : daxfs_copy_up(p->cx, dir);
+}
+
+/* The same in the layer at hand, which may be written to for as long as that takes. */
+static int lost_dir(struct daxfs_ck *p, struct daxfs_iref *dir)
+{
+	struct daxfs_a64 *word = &daxfs_layer_at(p->rg, p->layer)->word;
+	u64 v = daxfs_ck_load(word);
+	int r;
+
+	if (p->flat)
+		return get_lost(p, dir);
+	a64_store_relaxed(word, layer_make(DAXFS_L_LIVE, 0, layer_version(v)));
+	p->cx->view.branch = NO_BRANCH;
+	r = get_lost(p, dir);
+	p->cx->view.branch = 0;
+	a64_store_relaxed(word, v);
+	return r;
 }
 
 /* text: the length, and the name behind it, as in a cell. */
@@ -192,7 +211,7 @@ static int put_name(struct daxfs_ck *p, struct daxfs_iref *dir,
 		r = daxfs_index_insert(p->cx, &k, off, &found, &value);
 	if (!r)
 		return 0;
-	daxfs_slot_clear(p->cx, dir, daxfs_ck_load(&c->dslot), off);
+	daxfs_slot_clear(p->cx, dir, dslot_slot(daxfs_ck_load(&c->dslot)), off);
 	a64_store_relaxed(&c->cell.info, DAXFS_I_FREE);
 	return r;
 }
@@ -204,7 +223,7 @@ void daxfs_ck_rescue(struct daxfs_ck *p, struct daxfs_ck_node *n)
 	struct daxfs_iref dir;
 
 	p->made = 1;
-	if (p->index_bad)
+	if (daxfs_ck_index_bad(p))
 		return;		/* another pass has one to put it in */
 	r = lost_dir(p, &dir);
 	if (!r)
@@ -234,6 +253,7 @@ static int is_alive(struct daxfs_ck *p, u64 off)
 
 	s = daxfs_ck_object(p, off, &nr);
 	return s && daxfs_ck_genuine(p, off, s->class, &type) &&
+	       daxfs_ck_layer_of(p, off, type) == p->rebuilt &&
 	       DAXFS_KIND(daxfs_ck_load(&c->info)) == DAXFS_I_OWNED;
 }
 
@@ -244,7 +264,7 @@ static void count_alive(struct daxfs_ck *p, u64 off)
 
 static void place(struct daxfs_ck *p, u64 off)
 {
-	u64 table = p->table[0], size = daxfs_table_size(p->rg, table);
+	u64 table = p->new_table, size = daxfs_table_size(p->rg, table);
 	struct daxfs_table *t = daxfs_at(p->rg, table, sizeof(*t),
 					 DAXFS_PAGE_SIZE);
 	struct daxfs_cell *c = daxfs_at(p->rg, off, 64, 64);
@@ -280,11 +300,12 @@ static void free_old(struct daxfs_ck *p)
 
 void daxfs_ck_rebuild(struct daxfs_ck *p)
 {
-	struct daxfs_a64 *root = &daxfs_first_layer(p->rg)->root_off;
+	struct daxfs_a64 *root = &daxfs_layer_at(p->rg, p->layer)->root_off;
 	u32 shift = DAXFS_TABLE_MIN_SHIFT;
 	u64 table;
 
 	p->alive = 0;
+	p->rebuilt = p->layer;
 	daxfs_ck_each_of(p, DAXFS_T_INODE, count_alive);
 	daxfs_ck_each_of(p, DAXFS_T_DIRENT, count_alive);
 	while (shift < DAXFS_TABLE_MAX_SHIFT && 1ull << shift < p->alive * 2)
@@ -293,10 +314,12 @@ void daxfs_ck_rebuild(struct daxfs_ck *p)
 		daxfs_ck_found(p, 0, "index", 0, "no memory to make it anew");
 		return;
 	}
-	p->table[0] = table;
+	p->new_table = table;
 	daxfs_ck_each_of(p, DAXFS_T_INODE, place);
 	daxfs_ck_each_of(p, DAXFS_T_DIRENT, place);
 	a64_store_release(root, table);	/* pairs with [PUB] in table_root() */
-	free_old(p);
+	/* Where there are others, too, the next pass finds what is left of it. */
+	if (p->flat)
+		free_old(p);
 	p->ck->index_made = 1;
 }

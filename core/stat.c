@@ -55,11 +55,11 @@ u64 daxfs_pages_waiting(const struct daxfs_region *rg)
 	return nr;
 }
 
-static u64 top_table(const struct daxfs_cx *cx, struct daxfs_table **t)
+static u64 first_table(const struct daxfs_region *rg, u32 layer, struct daxfs_table **t)
 {
-	u64 off = a64_load_acquire(&daxfs_top_layer(cx)->root_off);	/* [PUB] */
+	u64 off = a64_load_acquire(&daxfs_layer_at(rg, layer)->root_off);	/* [PUB] */
 
-	*t = daxfs_at(cx->rg, off, sizeof(**t), DAXFS_PAGE_SIZE);
+	*t = daxfs_at(rg, off, sizeof(**t), DAXFS_PAGE_SIZE);
 	return off;
 }
 
@@ -129,9 +129,10 @@ static int stat_cell(struct daxfs_cx *cx, void *arg, u64 bucket,
 	return 0;
 }
 
-static int count_used(struct daxfs_cx *cx, u64 table, struct daxfs_index_stat *st)
+static int count_used(struct daxfs_cx *cx, u64 table, u64 size,
+		      struct daxfs_index_stat *st)
 {
-	for (u64 i = 0; i < st->buckets; i++) {
+	for (u64 i = 0; i < size; i++) {
 		struct daxfs_a64 *b = daxfs_table_bucket(cx->rg, table, i);
 
 		if (!b)
@@ -141,23 +142,38 @@ static int count_used(struct daxfs_cx *cx, u64 table, struct daxfs_index_stat *s
 	return 0;
 }
 
-static int index_stat_fn(struct daxfs_cx *cx, void *p)
+/* The index of the layer on top of the view. */
+static int stat_layer(struct daxfs_cx *cx, struct stat_arg *a)
 {
-	struct stat_arg *a = p;
 	struct daxfs_table *t;
-	int r = daxfs_view_look(cx);
-	u64 off = top_table(cx, &t);
+	u64 off = first_table(cx->rg, daxfs_view_top(cx), &t);
+	int r;
 
-	if (r || (!off && !cx->view.flat))
-		return r;	/* a layer in which nothing was changed yet */
+	if (!off && !cx->view.flat)
+		return 0;	/* nothing was changed in it */
 	if (!t)
 		return -EUCLEAN;
-	a->st->buckets = a->size = daxfs_table_size(cx->rg, off);
-	a->st->migrating = a64_load_acquire(&t->next) ? a->size : 0;	/* [PUB] */
+	a->size = daxfs_table_size(cx->rg, off);
 	if (!a->size)
 		return -EUCLEAN;
-	r = count_used(cx, off, a->st);
+	a->st->buckets += a->size;
+	a->st->migrating += a64_load_acquire(&t->next) ? a->size : 0;	/* [PUB] */
+	r = count_used(cx, off, a->size, a->st);
 	return r ? r : daxfs_index_walk(cx, stat_cell, a);
+}
+
+static int index_stat_fn(struct daxfs_cx *cx, void *p)
+{
+	struct daxfs_view view = cx->view;
+	int r = 0;
+
+	for (u32 i = 0; i < view.nr && !r; i++) {
+		r = daxfs_view_of(cx, view.layer[i]);
+		if (!r)
+			r = stat_layer(cx, p);
+	}
+	cx->view = view;
+	return r;
 }
 
 int daxfs_index_stat(struct daxfs_cx *cx, struct daxfs_index_stat *st)
@@ -171,7 +187,9 @@ int daxfs_index_stat(struct daxfs_cx *cx, struct daxfs_index_stat *st)
 	r = daxfs_enter(cx);
 	if (r)
 		return r;
-	r = index_stat_fn(cx, &a);
+	r = daxfs_view_look(cx);
+	if (!r)
+		r = index_stat_fn(cx, &a);
 	daxfs_leave(cx);
 	return r;
 }

@@ -8,7 +8,9 @@
  * beside hosts only what no step of theirs can leave is said, and what the index
  * shows in five looks. Correcting is done as the only host: first hosts of this
  * machine whose process is gone are recovered, then passes correct until one
- * finds nothing to correct. What is left after that is what a check says.
+ * finds nothing to correct. What is left after that is what a check says. Branches
+ * that have ended are taken apart, and commits merged, only in a region in which
+ * nothing is wrong: what has ended is known by what does not.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@
 
 #define INDEX_TRIES	5
 #define PASSES		24	/* of corrections; what is left then stays */
+#define TIDY_ROUNDS	1000000	/* far more than what has ended ever takes */
 #define MAX_REPORTS	1000	/* then only counted */
 #define MAX_KINDS	100
 #define MAX_OF_KIND	20	/* lines of one kind */
@@ -33,8 +36,10 @@ static const char usage_text[] =
 "\n"
 "  -n         check only (the default)\n"
 "  -p         recover hosts of this machine whose process is gone; if no other\n"
-"             host uses the region, correct counts and give leaks back\n"
-"  -y         correct all that can be corrected; no host may use the region\n"
+"             host uses the region, correct counts, give leaks back, and take\n"
+"             away what is left of branches that have ended\n"
+"  -y         correct all that can be corrected; no host may use the region; a\n"
+"             branch whose layers are damaged is taken away, main stays\n"
 "  -a         the same as -p, for fsck(8)\n"
 "  -f         accepted: a check is always a full one\n"
 "  -j, --json print JSON\n"
@@ -329,6 +334,17 @@ static void check_pool(struct fsck *fs, struct daxfs_mount *m)
 		fail(fs, FSCK_FAILED, NULL, r);
 }
 
+/* What has ended goes; 0 if there is nothing of that kind. */
+static int tidy(struct daxfs_mount *m, struct daxfs_cx *cx)
+{
+	int i, r = 1;
+
+	cx->tidied = ~0ull;	/* whether anybody has asked for it or not */
+	for (i = 0; i < TIDY_ROUNDS && r > 0; i++)
+		r = (int)daxfs_mount_result(m, daxfs_tidy(cx));
+	return r < 0 ? r : 0;
+}
+
 /* Passes of corrections, as the only host. */
 static void correct(struct fsck *fs, struct daxfs_mount *m)
 {
@@ -352,6 +368,8 @@ static void correct(struct fsck *fs, struct daxfs_mount *m)
 		if (!ck.fixed) {
 			if (ck.sum.pages_drift || ck.sum.inodes_drift)
 				fs->status |= FSCK_CORRECTED;
+			if (!r)
+				r = tidy(m, cx);
 			break;
 		}
 		fs->status |= FSCK_CORRECTED;
@@ -498,6 +516,11 @@ static struct json_object *json_pool(const struct fsck *fs)
 	add_u64(o, "objects_retired", sum->objects_retired);
 	add_u64(o, "objects_leaked", sum->objects_leaked);
 	add_u64(o, "unlinked", sum->unlinked);
+	if (sum->layers) {
+		add_u64(o, "branches", sum->branches);
+		add_u64(o, "layers", sum->layers);
+		add_u64(o, "layers_ended", sum->layers_ended);
+	}
 	json_object_object_add(o, "pages_drift",
 			       json_object_new_int64((s64)sum->pages_drift));
 	json_object_object_add(o, "inodes_drift",
@@ -599,6 +622,10 @@ static void print_pool(const struct fsck *fs)
 	       (uintmax_t)sum->objects_retired, (uintmax_t)sum->objects_leaked);
 	print_types(sum->object);
 	printf("\n");
+	if (sum->layers)
+		printf("%s: layers: %ju in use, by main and %ju branches; %ju have "
+		       "ended\n", fs->path, (uintmax_t)sum->layers,
+		       (uintmax_t)sum->branches, (uintmax_t)sum->layers_ended);
 	if (sum->pages_drift || sum->inodes_drift)
 		printf("%s: figures for df are off by %jd pages, %jd inodes\n",
 		       fs->path, (intmax_t)sum->pages_drift,

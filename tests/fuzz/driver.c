@@ -191,6 +191,8 @@ static void random_input(struct fuzz_random *r)
 		head[1] &= (u8)~(FUZZ_F_LIVE | FUZZ_F_RDONLY);
 	if (!(n >> 61 & 3))
 		head[1] |= FUZZ_F_XATTR;
+	if ((n >> 61 & 3) == 1)
+		head[1] |= FUZZ_F_LAYERS;
 }
 
 static double now(void)

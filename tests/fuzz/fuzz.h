@@ -16,6 +16,7 @@ enum fuzz_golden {
 	FUZZ_FULL,		/* no page is free */
 	FUZZ_PLAIN,		/* those by number; by a flag: */
 	FUZZ_XATTR = FUZZ_PLAIN, /* both, with extended attributes */
+	FUZZ_LAYERS,		/* branches on commits that are being merged */
 	FUZZ_GOLDEN
 };
 
@@ -109,6 +110,7 @@ void fuzz_script(const u8 *ops, u32 nr, u32 flags);
 #define FUZZ_F_CHECK	16u	/* run the checks before, too */
 #define FUZZ_F_MIDWAY	32u	/* half of the patches between the operations */
 #define FUZZ_F_XATTR	64u	/* on the golden region FUZZ_XATTR */
+#define FUZZ_F_LAYERS	128u	/* on the golden region FUZZ_LAYERS */
 
 /* ---- fuzz_region.c ---- */
 

@@ -73,7 +73,8 @@ static void prepare(const u8 *data, size_t size, struct parsed *in)
 	memcpy(in->head, data, n);
 	data += n;
 	size -= n;
-	fuzz_golden_now = in->head[1] & FUZZ_F_XATTR ? FUZZ_XATTR :
+	fuzz_golden_now = in->head[1] & FUZZ_F_LAYERS ? FUZZ_LAYERS :
+			  in->head[1] & FUZZ_F_XATTR ? FUZZ_XATTR :
 			  (enum fuzz_golden)(in->head[0] % FUZZ_PLAIN);
 	fuzz_mem_reset(fuzz_golden_now);
 	for (u32 i = 0; i < in->head[2] && size >= FUZZ_PATCH_LEN; i++) {

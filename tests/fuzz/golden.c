@@ -360,6 +360,58 @@ static void fill_pool(void)
 		must((int)r, "append");
 }
 
+/* ---- layers ---- */
+
+/* A branch of the one that is shown, which the host shows from now on. */
+static u64 enter_branch(u64 parent, const char *name)
+{
+	u64 id;
+
+	must(daxfs_branch_create(&mk.cx[0], parent, name, DAXFS_BRANCH_KEEP, &id),
+	     "branch");
+	must(daxfs_branch_mount(&mk.cx[0], id), "mount");
+	return id;
+}
+
+static void commit(u64 id)
+{
+	must(daxfs_branch_commit(&mk.cx[0], id, 0), "commit");
+	must(daxfs_branch_leave(&mk.cx[0]), "leave");
+}
+
+/* Three commits of which some is merged, two branches, one of them ended. */
+static void make_layers(void)
+{
+	u64 id = enter_branch(0, "one"), ino;
+
+	make_tree(DAXFS_ROOT_INO);
+	commit(id);
+	id = enter_branch(0, "two");
+	put(0, look_up(DAXFS_ROOT_INO, "file"), 4096, 100);
+	must(daxfs_unlink(&mk.cx[0], look_up(DAXFS_ROOT_INO, "sub"), "n0", 2), "unlink");
+	commit(id);
+	id = enter_branch(0, "three");
+	must(make(0, DAXFS_ROOT_INO, "a", S_IFREG | 0644, &ino), "create");
+	set_attr(ino, "user.long", content, 2000);
+	commit(id);
+	for (u32 i = 0; i < 5; i++)
+		must(daxfs_tidy(&mk.cx[0]), "tidy");
+	id = enter_branch(0, "over");
+	put(0, look_up(DAXFS_ROOT_INO, "file"), 0, 9000);
+	must(daxfs_branch_abort(&mk.cx[0], id), "abort");
+	daxfs_branch_leave(&mk.cx[0]);
+	id = enter_branch(0, "work");
+	must(daxfs_unlink(&mk.cx[0], DAXFS_ROOT_INO, "a", 1), "unlink");
+	must(daxfs_branch_checkpoint(&mk.cx[0], id, "point"), "checkpoint");
+	put(0, look_up(DAXFS_ROOT_INO, "file"), 1, 5);
+	must(daxfs_branch_leave(&mk.cx[0]), "leave");
+	enter_branch(id, "try");
+	must(make(0, look_up(DAXFS_ROOT_INO, "sub"), "new", S_IFREG | 0644, &ino),
+	     "create");
+	put(0, ino, 0, 5000);
+	must(daxfs_branch_leave(&mk.cx[0]), "leave");
+}
+
 /* ---- what is where ---- */
 
 static void add_word(struct fuzz_words *w, u64 off)
@@ -476,6 +528,12 @@ static void scan_overlay(struct fuzz_image *im, const struct daxfs_region *rg)
 		  rg->area[DAXFS_AREA_GLOBALS].off, 6, 64);
 	add_words(&im->words[FUZZ_C_LAYER],
 		  rg->area[DAXFS_AREA_LAYERS].off + 128, 4, 8);
+	for (u32 i = 2; i < 10 && daxfs_is_branching(rg); i++) {
+		add_words(&im->words[FUZZ_C_LAYER],
+			  rg->area[DAXFS_AREA_LAYERS].off + i * 128, 8, 8);
+		add_words(&im->words[FUZZ_C_LAYER],
+			  rg->area[DAXFS_AREA_BRANCHES].off + (i - 2) * 256, 8, 8);
+	}
 	for (u32 i = 0; i < DEAD + 2; i++) {
 		u64 slot = hosts + i * sizeof(struct daxfs_host_slot);
 
@@ -525,13 +583,14 @@ static void scan(enum fuzz_golden g)
 
 /* ---- each of them ---- */
 
-static void format(int overlay, int base)
+static void format(int overlay, int base, int branching)
 {
 	struct daxfs_geometry *g = &mk.g;
 	u64 needed;
 
 	memset(&mk, 0, sizeof(mk));
 	g->overlay = overlay;
+	g->branching = branching;
 	g->mode = base ? DAXFS_MODE_STATIC : DAXFS_MODE_EMPTY;
 	g->buckets = 512;
 	g->uuid[0] = 5;
@@ -569,11 +628,11 @@ void fuzz_golden_make(void)
 	fuzz_mem.own = (u8 *)&mk;	/* handles of files lie on the stack */
 	fuzz_mem.own = NULL;
 	fuzz_mem.own_len = ~0ull;
-	format(1, 0);
+	format(1, 0, 0);
 	finish(FUZZ_EMPTY);
-	format(0, 1);
+	format(0, 1, 0);
 	finish(FUZZ_BASE);
-	format(1, 1);
+	format(1, 1, 0);
 	join(0);
 	make_tree(DAXFS_ROOT_INO);
 	make_tree(3);
@@ -582,14 +641,18 @@ void fuzz_golden_make(void)
 	kill_hosts(DAXFS_ROOT_INO);
 	fill_index(3);
 	finish(FUZZ_RICH);
-	format(1, 0);
+	format(1, 0, 0);
 	join(0);
 	make_tree(DAXFS_ROOT_INO);
 	fill_pool();
 	finish(FUZZ_FULL);
-	format(1, 1);
+	format(1, 1, 0);
 	join(0);
 	make_xattrs();
 	finish(FUZZ_XATTR);
+	format(1, 0, 1);
+	join(0);
+	make_layers();
+	finish(FUZZ_LAYERS);
 	fuzz_mem.own_len = 0;
 }

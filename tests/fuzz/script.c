@@ -44,7 +44,14 @@ static int with_xattrs(void)
 {
 	extern enum fuzz_golden fuzz_golden_now;
 
-	return fuzz_golden_now == FUZZ_XATTR;
+	return fuzz_golden_now >= FUZZ_XATTR;
+}
+
+static int with_layers(void)
+{
+	extern enum fuzz_golden fuzz_golden_now;
+
+	return fuzz_golden_now == FUZZ_LAYERS;
 }
 
 /* ---- what must hold of each call ---- */
@@ -563,6 +570,50 @@ static void op_setattr(struct daxfs_cx *cx, const u8 *a)
 	CALL(cx, 0, "setattr", daxfs_setattr(cx, ino_of(a[1]), &sa, &st));
 }
 
+static struct daxfs_branch_info infos;
+
+/* A branch by the number of its entry; 0: main, or none is there. */
+static u64 branch_of(struct daxfs_cx *cx, u32 n)
+{
+	return CALL(cx, 0, "branch_info", daxfs_branch_info(cx, n % 8, &infos)) ? 0 :
+	       infos.id;
+}
+
+static void op_branch(struct daxfs_cx *cx, const u8 *a)
+{
+	u64 id = branch_of(cx, a[1]), made;
+	char name[256];
+
+	name[name_of(a[3], name)] = 0;
+	switch (a[2] & 7) {
+	case 0:
+		CALL(cx, 0, "branch_create", daxfs_branch_create(cx, id, name, a[2] >> 7,
+								 &made));
+		break;
+	case 1:
+		CALL(cx, 0, "branch_commit", daxfs_branch_commit(cx, id, 0));
+		break;
+	case 2:
+		CALL(cx, 0, "branch_abort", daxfs_branch_abort(cx, id));
+		break;
+	case 3:
+		CALL(cx, 0, "checkpoint", daxfs_branch_checkpoint(cx, id, name));
+		break;
+	case 4:
+		CALL(cx, 0, "rollback", daxfs_branch_rollback(cx, id, "point"));
+		break;
+	case 5:
+		if (cx->sh)
+			CALL(cx, 0, "branch_leave", daxfs_branch_leave(cx));
+		break;
+	case 6:
+		CALL(cx, 1, "tidy", daxfs_tidy(cx));
+		break;
+	default:
+		CALL(cx, 0, "branch_mount", daxfs_branch_mount(cx, id));
+	}
+}
+
 static void op_recover(struct daxfs_cx *cx, const u8 *a)
 {
 	u32 slot = a[1] % 8;
@@ -708,7 +759,9 @@ static void run_ops(const u8 *script, u32 nr)
 	for (u32 i = 0; i < nr; i++, script += FUZZ_OP_LEN) {
 		u32 op = script[0] & 31;
 
-		if (with_xattrs() && ops[op] == op_link && script[2] & 128)
+		if (with_layers() && (ops[op] == op_lookup || ops[op] == op_pin))
+			op_branch(context_of(script[0] >> 5), script);
+		else if (with_xattrs() && ops[op] == op_link && script[2] & 128)
 			op_xattr(context_of(script[0] >> 5), script);
 		else
 			ops[op](context_of(script[0] >> 5), script);

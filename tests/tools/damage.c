@@ -2,13 +2,14 @@
 /*
  * damage: does fsck.daxfs find and correct whatever is wrong in a region?
  *
- * Notes: two small regions with a rich tree are made once: one filled from
- * empty, one on a base image. Each case copies one of them, changes one word,
- * and looks at what fsck.daxfs -n, -y and -n again say, and that every file
- * that the word did not belong to is still there with its content. The cases
- * are in damage_cases.inc. An argument selects those whose text contains it; -v
- * shows what fsck.daxfs said; -rN adds N runs with some words changed anywhere,
- * -sSEED says which. Needs $BUILD; regions go to /dev/shm.
+ * Notes: three small regions with a rich tree are made once: one filled from
+ * empty, one on a base image, one with branches upon merged commits. Each case
+ * copies one of them, changes one word, and looks at what fsck.daxfs -n, -y and -n
+ * again say, and that every file that the word did not belong to is still there
+ * with its content, in main and in each branch. The cases are in damage_cases.inc.
+ * An argument selects those whose text contains it; -v shows what fsck.daxfs said;
+ * -rN adds N runs with some words changed anywhere, -sSEED says which. Needs $BUILD;
+ * regions go to /dev/shm.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -337,6 +338,118 @@ static void make_based(void)
 	part();
 }
 
+/* ---- a region with branches ---- */
+
+/* As mkdaxfs makes it, but for what stands in it. */
+static void format_branching(const char *path)
+{
+	struct daxfs_geometry g = {
+		.region_len = 24u << 20, .overlay = 1, .mode = DAXFS_MODE_EMPTY,
+		.branching = 1, .buckets = 512, .root_mode = 0755, .uuid = { 9 },
+	};
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	void *base;
+	u64 needed;
+
+	MUST(daxfs_plan(&g, &needed));
+	if (fd < 0 || ftruncate(fd, (off_t)g.region_len))
+		give_up("%s: cannot make it", path);
+	base = mmap(NULL, g.region_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		give_up("%s: cannot map it", path);
+	MUST(daxfs_format(&g, base, g.region_len));
+	munmap(base, g.region_len);
+	close(fd);
+}
+
+/* A new branch, shown from now on. */
+static u64 enter_branch(const char *parent, const char *name)
+{
+	u64 up, id;
+
+	MUST(daxfs_branch_find(the_cx, parent, &up));
+	MUST(daxfs_branch_create(the_cx, up, name, DAXFS_BRANCH_KEEP, &id));
+	MUST(daxfs_branch_mount(the_cx, id));
+	return id;
+}
+
+static void leave_branch(u64 commit)
+{
+	if (commit)
+		MUST(daxfs_branch_commit(the_cx, commit, 0));
+	MUST(daxfs_branch_leave(the_cx));
+}
+
+/* Three commits: the lower two may be merged. */
+static void fill_main(void)
+{
+	u64 id = enter_branch("main", "first");
+
+	make("d", S_IFDIR | 0755, NULL);
+	make("d/sub", S_IFDIR | 0755, NULL);
+	make("gone", S_IFDIR | 0755, NULL);
+	fill("one", 0, 1);
+	fill("three", 0, 3 * 4096 - 5);
+	fill("large", 0, 20 * 4096);
+	fill("d/file", 0, 9000);
+	fill("d/sub/f", 0, 4097);
+	fill("gone/x", 0, 10);
+	fill("by", 0, 10);
+	make("short", S_IFLNK | 0777, "to/one");
+	xattr_of("xs", 100);
+	leave_branch(id);
+	id = enter_branch("main", "second");
+	fill("three", 4096, 100);
+	hard_link("three", "d/three");
+	unlink_of("gone/x", 0);
+	unlink_of("gone", 1);
+	xattr_of("xp", 1000);
+	chmod_of("one", 0751);
+	fill("later", 0, 5000);
+	leave_branch(id);
+	id = enter_branch("main", "third");
+	fill("large", 4096, 4096);
+	rename_of("d/sub", "moved");
+	leave_branch(id);
+}
+
+/* Branches, one in another, with a checkpoint; and one that has ended. */
+static void make_layers(void)
+{
+	u64 id;
+
+	format_branching(at("l"));
+	join(at("l"), 0);
+	fill_main();
+	id = enter_branch("main", "work");
+	fill("three", 2 * 4096, 50);
+	make("w", S_IFDIR | 0755, NULL);
+	fill("w/new", 0, 7000);
+	unlink_of("by", 0);
+	MUST(daxfs_branch_checkpoint(the_cx, id, "point"));
+	fill("w/new", 4096, 10);
+	rename_of("later", "w/later");
+	hard_link("one", "w/one");
+	MUST(daxfs_branch_leave(the_cx));
+	enter_branch("work", "try");
+	fill("w/tried", 0, 3000);
+	chmod_of("d/file", 0600);
+	unlink_of("w/one", 0);
+	MUST(daxfs_branch_leave(the_cx));
+	enter_branch("main", "other");
+	fill("d/other", 0, 6000);
+	fill("large", 0, 8);
+	rename_of("moved", "d/sub");
+	MUST(daxfs_branch_leave(the_cx));
+	id = enter_branch("main", "over");
+	fill("nothing", 0, 9000);
+	MUST(daxfs_branch_abort(the_cx, id));
+	daxfs_branch_leave(the_cx);
+	/* Its layer is dropped, not more. */
+	MUST(daxfs_tidy(the_cx));
+	part();
+}
+
 /* ---- the tree as text ---- */
 
 struct text {
@@ -423,15 +536,34 @@ static int walk_one(void *arg, const struct daxfs_dirent *de)
 	return 0;
 }
 
-static void dump(struct text *t)
+static void dump_view(struct text *t, const char *name)
 {
-	struct walk w = { t, "", 0 };
+	struct walk w = { t, name, 0 };
 
-	t->s[t->len = 0] = 0;
 	if (daxfs_enter(the_cx))
 		return;
 	daxfs_readdir(the_cx, DAXFS_ROOT_INO, 0, walk_one, &w);
 	daxfs_leave(the_cx);
+}
+
+/* main, and each branch under its name. */
+static void dump(struct text *t)
+{
+	struct daxfs_branch_info info;
+	char name[80];
+	int r = 0;
+
+	t->s[t->len = 0] = 0;
+	dump_view(t, "");
+	for (u32 i = 0; daxfs_is_branching(the_rg) && r != -ERANGE; i++) {
+		r = daxfs_branch_info(the_cx, i, &info);
+		if (r || info.state == DAXFS_BRANCH_STALE)
+			continue;
+		snprintf(name, sizeof(name), "%s:", info.name);
+		a64_store_relaxed(&the_rg->view, info.id);
+		dump_view(t, name);
+		a64_store_relaxed(&the_rg->view, 0);
+	}
 }
 
 static void dump_of(const char *path, struct text *t)
@@ -448,6 +580,8 @@ static int may_be_lost(const char *line, const char *loses)
 
 	if (!loses)
 		return 0;
+	if (!*loses)
+		return 1;
 	snprintf(below, sizeof(below), "/%s", loses);
 	return !strncmp(line, loses, strlen(loses)) || strstr(line, below);
 }
@@ -623,15 +757,17 @@ static void run_case(const struct damage *d, const struct text *before)
 
 static void run_cases(const char *only)
 {
-	static char text[2][TEXT_MAX];
-	struct text before[2] = { { text[0], 0 }, { text[1], 0 } };
+	static char text[3][TEXT_MAX];
+	struct text before[3] = { { text[0], 0 }, { text[1], 0 }, { text[2], 0 } };
 	u32 i;
 
 	dump_of(at("e"), &before[0]);
 	dump_of(at("b"), &before[1]);
+	dump_of(at("l"), &before[2]);
 	for (i = 0; i < damages_nr; i++)
 		if (!only || strstr(damages[i].what, only))
-			run_case(&damages[i], &before[damages[i].image == 'b']);
+			run_case(&damages[i], &before[damages[i].image == 'b' ? 1 :
+						      damages[i].image == 'l' ? 2 : 0]);
 }
 
 /* ---- any word ---- */
@@ -688,7 +824,7 @@ static void run_random(u32 nr)
 	u32 words = 1 + (u32)(random_u64() % 4), i;
 	int fd, n, y, again;
 
-	copy_region(at(nr % 3 ? "e" : "b"), path);
+	copy_region(at(nr % 3 == 1 ? "e" : nr % 3 ? "l" : "b"), path);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	len = (u64)lseek(fd, 0, SEEK_END);
 	for (i = 0; i < words; i++) {
@@ -762,6 +898,117 @@ static void run_dead(void)
 	verdict("a dead host in a damaged region is recovered",
 		fsck("-y", path) != 1 || fsck("-n", path) ?
 		"fsck -y does not end with 1, or something is left" : NULL);
+}
+
+/* The child of a host that shows a branch, and has a file open that it removed. */
+static void die_in_branch(const char *path)
+{
+	struct daxfs_file f;
+	const char *last;
+	u64 parent, ino, id;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		give_up("cannot fork");
+	if (!pid) {
+		join(path, 0);
+		MUST(daxfs_branch_find(the_cx, "other", &id));
+		MUST(daxfs_branch_mount(the_cx, id));
+		ino = lookup("three", &parent, &last);
+		MUST(daxfs_open(the_cx, ino, 0, &f));
+		unlink_of("three", 0);
+		unlink_of("d/three", 0);
+		fill("unlinked", 0, 9000);
+		ino = lookup("unlinked", &parent, &last);
+		MUST(daxfs_open(the_cx, ino, 0, &f));
+		unlink_of("unlinked", 0);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+static void run_dead_in_branch(void)
+{
+	char path[128];
+
+	strcpy(path, at("r"));
+	copy_region(at("l"), path);
+	die_in_branch(path);
+	verdict("a dead host that shows a branch is found",
+		fsck("-n", path) == 4 && fsck_named(path, "host") ? NULL :
+		"fsck -n does not say so");
+	verdict("... and recovered, and what has ended is taken away",
+		fsck("-p", path) != 1 ? "fsck -p does not end with 1" :
+		!strstr(said, "main and 3 branches; 0 have ended") ?
+		"branches or layers are not what they should be" : NULL);
+	verdict("... and nothing is left of it", fsck("-n", path) ?
+		"fsck -n is not content" : NULL);
+	copy_region(at("l"), path);
+	verdict("what has ended is taken away where nothing is wrong",
+		fsck("-p", path) ? "fsck -p does not end with 0" :
+		!strstr(said, "; 0 have ended") ? "it is still there" : NULL);
+}
+
+/* Branches come, change, end and are merged, until somebody kills it. */
+static void work_in_branches(const char *path, u64 first)
+{
+	char name[32];
+
+	join(path, 0);
+	for (u64 i = first; ; i++) {
+		u64 id;
+
+		snprintf(name, sizeof(name), "b%llu", (unsigned long long)i);
+		id = enter_branch("main", name);
+		fill("d/file", 4096 * (i % 3), 3000);
+		snprintf(name, sizeof(name), "d/n%llu", (unsigned long long)i % 7);
+		fill(name, 0, 5000);
+		fill("large", 4096 * (i % 20), 8192);
+		xattr_of("xs", 200 + i % 3 * 1000);
+		MUST(daxfs_branch_checkpoint(the_cx, id, "point"));
+		unlink_of(name, 0);
+		if (i % 4)
+			MUST(daxfs_branch_rollback(the_cx, id, "point"));
+		if (i % 3)
+			MUST(daxfs_branch_commit(the_cx, id, 0));
+		else
+			MUST(daxfs_branch_abort(the_cx, id));
+		daxfs_branch_leave(the_cx);
+		for (u32 k = 0; k < i % 9; k++)
+			MUST(daxfs_tidy(the_cx));
+	}
+}
+
+static const char *kill_worker(const char *path, u64 first)
+{
+	pid_t pid = fork();
+	int r;
+
+	if (pid < 0)
+		give_up("cannot fork");
+	if (!pid)
+		work_in_branches(path, first);
+	usleep((useconds_t)(3000 + random_u64() % 9000));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	r = fsck("-n", path);
+	if (r & ~4)
+		return "fsck -n does not end with 0 or 4";
+	if (fsck("-p", path) > 1)
+		return "fsck -p does not end with 0 or 1";
+	return fsck("-n", path) ? "fsck -n is not content" : NULL;
+}
+
+static void run_killed_in_branch(u32 times)
+{
+	const char *why = NULL;
+	char path[128];
+
+	strcpy(path, at("r"));
+	copy_region(at("l"), path);
+	for (u32 i = 0; i < times && !why; i++)
+		why = kill_worker(path, i * 1000);
+	verdict("who is killed in branches leaves what can be set right", why);
 }
 
 /* The new index is made in the reserve, or where the leaks were. */
@@ -856,6 +1103,18 @@ static void run_beside(void)
 		"fsck -n is not content" : NULL);
 }
 
+static void run_clean(void)
+{
+	verdict("a region filled from empty is clean", fsck("-n", at("e")) ?
+		"fsck -n is not content" : NULL);
+	verdict("a region with branches is clean", fsck("-n", at("l")) ?
+		"fsck -n is not content" : !strstr(said, "by main and 3 branches") ?
+		"fsck -n does not see three branches" : !strstr(said, "; 1 have ended") ?
+		"fsck -n does not see that one has ended" : NULL);
+	verdict("a region on a base image is clean", fsck("-n", at("b")) ?
+		"fsck -n is not content" : NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = NULL;
@@ -886,12 +1145,12 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	make_empty();
 	make_based();
-	verdict("a region filled from empty is clean", fsck("-n", at("e")) ?
-		"fsck -n is not content" : NULL);
-	verdict("a region on a base image is clean", fsck("-n", at("b")) ?
-		"fsck -n is not content" : NULL);
+	make_layers();
+	run_clean();
 	if (!only) {
 		run_dead();
+		run_dead_in_branch();
+		run_killed_in_branch(getenv("KILLS") ? (u32)atoi(getenv("KILLS")) : 20);
 		run_beside();
 		run_killed();
 		run_full();

@@ -20,7 +20,8 @@ enum expect {
 
 struct damage {
 	const char *what;
-	char image;		/* 'e' an empty region filled, 'b' on a base image */
+	char image;		/* 'e' an empty region filled, 'b' on a base image,
+				 * 'l' one with branches */
 	const char *where;	/* that fsck.daxfs must name; UNSEEN: why not */
 	enum expect expect;
 	/* the place: what an offset is of, a path, a number there */
@@ -43,6 +44,9 @@ extern const u32 damages_nr;
 /* The region at hand, mapped as nobody's host. */
 extern struct daxfs_region *the_rg;
 extern struct daxfs_cx *the_cx;
+
+/* "BRANCH:PATH": show that branch, and the rest of it. Without: what is shown. */
+const char *show_branch_of(const char *path);
 
 __attribute__((noreturn, format(printf, 1, 2)))
 void give_up(const char *fmt, ...);

@@ -4,8 +4,8 @@
  *
  * Notes: places are found by reading the good region, by paths of the trees
  * that damage.c makes. A case that is UNSEEN says why there is no wrong value.
- * Fields that this release never reads (spare, reserved, windows, branches, page
- * cache) have one case for each kind of reason.
+ * Fields that this release never reads (spare, reserved, windows, page cache) have
+ * one case for each kind of reason.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "map.h"
 #include "pool.h"
 #include "region.h"
+#include "view.h"
 #include "word.h"
 
 #define AT(s, f)	__builtin_offsetof(struct s, f)
@@ -26,6 +27,7 @@
 #define CTX(n, f)	(sizeof(struct daxfs_host) + AT(daxfs_shared_ctx, f) + \
 			 (n) * sizeof(struct daxfs_host_slot))
 #define LAYER(f)	AT(daxfs_layer, f)
+#define BRANCH(f)	AT(daxfs_branch, f)
 #define TABLE(f)	AT(daxfs_table, f)
 #define INODE(f)	AT(daxfs_inode, f)
 #define CELL(f)		AT(daxfs_cell, f)
@@ -53,12 +55,45 @@ void give_up(const char *fmt, ...)
 	exit(1);
 }
 
-/* ---- places ---- */
-
 static u64 area(u32 type, u64 n)
 {
 	return the_rg->area[type].off + n;
 }
+
+static u64 word_at(u64 off)
+{
+	struct daxfs_a64 *w = daxfs_at(the_rg, off, 8, 8);
+
+	return w ? a64_load_relaxed(w) : 0;
+}
+
+/* ---- branches ---- */
+
+const char *show_branch_of(const char *path)
+{
+	const char *colon = strchr(path, ':');
+	char name[64];
+	u64 id;
+
+	if (!colon)
+		return path;
+	snprintf(name, sizeof(name), "%.*s", (int)(colon - path), path);
+	if (daxfs_branch_find(the_cx, name, &id))
+		give_up("no such branch: %s", name);
+	a64_store_relaxed(&the_rg->view, id);
+	return colon + 1;
+}
+
+static struct daxfs_branch *branch_of(const char *name)
+{
+	u64 id;
+
+	if (daxfs_branch_find(the_cx, name, &id) || !id)
+		give_up("no such branch: %s", name);
+	return daxfs_branch_at(the_rg, branch_id_entry(id));
+}
+
+/* ---- places ---- */
 
 static u64 super(const char *path, u64 n)
 {
@@ -84,6 +119,76 @@ static u64 layer(const char *path, u64 n)
 	return area(DAXFS_AREA_LAYERS, sizeof(struct daxfs_layer) + n);
 }
 
+static u64 branch(const char *path, u64 n)
+{
+	return daxfs_off(the_rg, branch_of(path)) + n;
+}
+
+/* Of an entry that no branch has. */
+static u64 free_branch(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_BRANCHES, (the_rg->area[DAXFS_AREA_BRANCHES].nr - 1) *
+		    sizeof(struct daxfs_branch) + n);
+}
+
+static u64 layer_nr_at(u64 nr, u64 n)
+{
+	return area(DAXFS_AREA_LAYERS, nr * sizeof(struct daxfs_layer) + n);
+}
+
+/* The layer that many below the top of the branch, or of main: "main-1". */
+static u64 layer_of(const char *path, u64 n)
+{
+	const char *minus = strchr(path, '-');
+	u64 nr, down = minus ? (u64)(minus[1] - '0') : 0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", minus ? (int)(minus - path) :
+		 (int)strlen(path), path);
+	nr = strcmp(name, "main") ? branch_top(a64_load_relaxed(&branch_of(name)->word)) :
+	     head_layer(a64_load_relaxed(&daxfs_globals(the_rg)->head.word));
+	for (; down; down--)
+		nr = layer_below(a64_load_relaxed(&daxfs_layer_at(the_rg,
+								  (u32)nr)->below));
+	return layer_nr_at(nr, n);
+}
+
+/* What `below` holds of who lies on that layer. */
+static u64 layer_of_top(const char *path, u64 n)
+{
+	u64 off = layer_of(path, n) - area(DAXFS_AREA_LAYERS, 0);
+
+	return layer_below_make((u32)(off / sizeof(struct daxfs_layer)));
+}
+
+static u64 index_of(const char *path, u64 n)
+{
+	return word_at(layer_of(path, n + LAYER(root_off)));
+}
+
+/* The one that nobody uses, or that has ended. */
+static u64 layer_in_state(u64 state, u64 n)
+{
+	for (u32 i = 1; i < the_rg->area[DAXFS_AREA_LAYERS].nr; i++)
+		if (layer_state(a64_load_relaxed(&daxfs_layer_at(the_rg, i)->word)) ==
+		    state)
+			return layer_nr_at(i, n);
+	give_up("no layer is in state %llu", (unsigned long long)state);
+}
+
+static u64 unused_layer(const char *path, u64 n)
+{
+	(void)path;
+	return layer_in_state(DAXFS_L_NONE, n);
+}
+
+static u64 ended_layer(const char *path, u64 n)
+{
+	(void)path;
+	return layer_in_state(DAXFS_L_DROPPED, n);
+}
+
 static u64 base_opens(const char *path, u64 n)
 {
 	(void)path;
@@ -106,13 +211,6 @@ static u64 chunk_hint(const char *path, u64 n)
 {
 	(void)path;
 	return area(DAXFS_AREA_CHUNK_HINT, n * 8);
-}
-
-static u64 word_at(u64 off)
-{
-	struct daxfs_a64 *w = daxfs_at(the_rg, off, 8, 8);
-
-	return w ? a64_load_relaxed(w) : 0;
 }
 
 /* "0": the root table, "1": the one behind it. */
@@ -146,6 +244,7 @@ static u64 ino_of(const char *path, u64 *parent, const char **last)
 	struct daxfs_stat st = { .ino = DAXFS_ROOT_INO };
 	const char *slash;
 
+	path = show_branch_of(path);
 	*parent = DAXFS_ROOT_INO;
 	*last = "";
 	while (*path) {
@@ -167,10 +266,30 @@ static u64 inode(const char *path, u64 n)
 	struct daxfs_iref ref;
 	const char *last;
 	u64 parent;
+	u64 ino = ino_of(path, &parent, &last);
+	int r = daxfs_enter(the_cx);
 
-	if (daxfs_iget(the_cx, ino_of(path, &parent, &last), 0, &ref) || !ref.off)
+	if (!r)
+		r = daxfs_view_look(the_cx);
+	if (!r)
+		r = daxfs_iget(the_cx, ino, 0, &ref);
+	daxfs_leave(the_cx);
+	if (r || !ref.off)
 		give_up("no inode: %s", path);
 	return ref.off + n;
+}
+
+/* In the first layer from the top that has it. */
+static int find_cell(const struct daxfs_key *k, u64 *off, u64 *v)
+{
+	int r = -ENOENT;
+
+	if (daxfs_enter(the_cx) || daxfs_view_look(the_cx))
+		give_up("cannot look");
+	for (u32 i = 0; i < the_cx->view.nr && r; i++)
+		r = daxfs_index_find_in(the_cx, the_cx->view.layer[i], k, off, v);
+	daxfs_leave(the_cx);
+	return r;
 }
 
 static u64 name(const char *path, u64 n)
@@ -181,7 +300,7 @@ static u64 name(const char *path, u64 n)
 
 	ino_of(path, &parent, &last);
 	k = daxfs_key_dirent(the_rg, parent, last, (u32)strlen(last));
-	if (daxfs_index_find(the_cx, &k, &off, &v))
+	if (find_cell(&k, &off, &v))
 		give_up("no name: %s", path);
 	return off + n;
 }
@@ -197,7 +316,7 @@ static u64 whiteout(const char *path, u64 n)
 	memcpy(dir, path, (size_t)(bar - path));
 	ino = ino_of(dir, &parent, &last);
 	k = daxfs_key_dirent(the_rg, ino, bar + 1, (u32)strlen(bar + 1));
-	if (daxfs_index_find(the_cx, &k, &off, &v))
+	if (find_cell(&k, &off, &v))
 		give_up("no name: %s", path);
 	return off + n;
 }
@@ -212,6 +331,21 @@ static u64 gone_inode(const char *path, u64 n)
 
 		if (!daxfs_index_find(the_cx, &k, &off, &v) &&
 		    value_state(v) == DAXFS_V_WHITEOUT)
+			return off + n;
+	}
+	give_up("no inode was removed: %s", path);
+}
+
+/* The copy that hides a removed inode in the top layer of the branch. */
+static u64 inode_gone(const char *path, u64 n)
+{
+	u64 off, v;
+
+	show_branch_of(path);
+	for (u64 i = 1; i < 1000000; i++) {
+		struct daxfs_key k = daxfs_key_inode(the_rg, i);
+
+		if (!find_cell(&k, &off, &v) && value_state(v) == DAXFS_V_WHITEOUT)
 			return off + n;
 	}
 	give_up("no inode was removed: %s", path);

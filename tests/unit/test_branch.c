@@ -850,6 +850,28 @@ static void compare_diff(struct env *e)
 				 (unsigned long long)f.d[i].ino);
 }
 
+/* ---- the accounting ---- */
+
+static void found(void *arg, const char *where, u64 id, const char *what)
+{
+	(void)arg;
+	fprintf(stderr, "%s %llu: %s\n", where, (unsigned long long)id, what);
+}
+
+/* Nobody is in a call: all that is in use is referred to once, all that counts fits. */
+static void account(struct env *e, u32 host)
+{
+	struct daxfs_check ck = { .quiet = 1, .report = found };
+	u64 len = daxfs_check_pool_scratch(&e->rg[host]);
+	void *scratch = calloc(1, len);
+
+	assert_non_null(scratch);
+	assert_int_equal(daxfs_check_pool(&e->cx[host], &ck, scratch, len), 0);
+	assert_int_equal(ck.sum.leaked + ck.sum.objects_leaked, 0);
+	assert_int_equal(ck.sum.bad, 0);
+	free(scratch);
+}
+
 /* ---- the walk ---- */
 
 static void step(struct env *e)
@@ -955,8 +977,11 @@ static void walk(void **state)
 			compare_list_of_branches(e);
 		if (!(i % 7))
 			compare_diff(e);
+		if (!(i % 50))
+			account(e, rnd(e, HOSTS));
 	}
 	compare_all(e);
+	account(e, 0);
 }
 
 static void new_branch(struct env *e, u32 host)
@@ -1024,6 +1049,8 @@ static void commits_are_merged(void **state)
 		for (u32 k = rnd(e, 12); k > 0; k--) {
 			MUST(daxfs_tidy(&e->cx[rnd(e, HOSTS)]));
 			compare_all(e);
+			if (!(i % 10))
+				account(e, 0);
 		}
 	}
 	new_branch(e, 1);
@@ -1040,6 +1067,7 @@ static void commits_are_merged(void **state)
 	for (u32 h = 0; h < HOSTS; h++)
 		daxfs_reclaim(&e->cx[h]);
 	assert_in_range(pages_used(e), 0, before + HOSTS * 5);
+	account(e, 3);
 }
 
 /* Names that come and go, in layers that are merged at any time. */
@@ -1113,6 +1141,7 @@ static void all_comes_back(void **state)
 	/* A page of objects of each size, and of further entries, for each
 	 * context may stay. */
 	assert_in_range(pages_used(e), before, before + HOSTS * 5);
+	account(e, 3);
 }
 
 int main(void)
