@@ -18,14 +18,8 @@
 
 #include <daxfs/ioctl.h>
 
+#include "branch_ioc.h"
 #include "server.h"
-
-_Static_assert((int)DAXFS_IOC_BR_LIVE == DAXFS_BRANCH_LIVE &&
-	       (int)DAXFS_IOC_BR_FROZEN == DAXFS_BRANCH_FROZEN &&
-	       (int)DAXFS_IOC_BR_STALE == DAXFS_BRANCH_STALE &&
-	       DAXFS_IOC_BR_KEEP == DAXFS_BRANCH_KEEP, "as the core's");
-_Static_assert(sizeof(((struct daxfs_ioc_branch *)0)->name) ==
-	       DAXFS_BRANCH_NAME_MAX + 1, "the same name");
 
 static u64 shown(struct daxfs_server *s)
 {
@@ -37,27 +31,7 @@ static int has_branches(struct daxfs_server *s)
 	return daxfs_is_branching(daxfs_mount_region(s->m));
 }
 
-/* ---- finding ---- */
-
-/* The entry of a branch; hint: where it was. -ESTALE: it is none any more. */
-static int get_info(struct daxfs_cx *cx, u64 id, u32 *hint,
-		    struct daxfs_branch_info *info)
-{
-	u32 i = *hint;
-	int r = daxfs_branch_info(cx, i, info);
-
-	if (!r && info->id == id)
-		return 0;
-	for (i = 0; (r = daxfs_branch_info(cx, i, info)) != -ERANGE; i++) {
-		if (r && r != -ENOENT)
-			return r;
-		if (r || info->id != id)
-			continue;
-		*hint = i;
-		return 0;
-	}
-	return -ESTALE;
-}
+/* ---- what may be done ---- */
 
 int daxfs_branch_writable(struct daxfs_server *s, struct daxfs_cx *cx)
 {
@@ -70,11 +44,10 @@ int daxfs_branch_writable(struct daxfs_server *s, struct daxfs_cx *cx)
 		return 0;
 	if (!id)
 		return -EROFS;
-	r = get_info(cx, id, &hint, &info);
+	r = daxfs_branch_get_info(cx, id, &hint, &info);
 	__atomic_store_n(&s->branch_hint, hint, __ATOMIC_RELAXED);
-	/* Committed in between: it is main now. */
 	if (r)
-		return r == -ESTALE && !shown(s) ? -EROFS : r;
+		return r == -ESTALE && !daxfs_branch_shown(cx) ? -EROFS : r;
 	return info.state == DAXFS_BRANCH_FROZEN ? -EROFS : 0;
 }
 
@@ -135,131 +108,15 @@ static u64 id_of(struct daxfs_server *s, u64 id)
 	return id == DAXFS_IOC_BRANCH_SELF ? shown(s) : id;
 }
 
-static void fill(struct daxfs_ioc_branch *b, const struct daxfs_branch_info *info)
-{
-	b->id = info->id;
-	b->parent = info->parent;
-	b->created_ns = info->created_ns;
-	b->mounts = info->mounts;
-	b->state = (u32)info->state;
-	b->flags = info->keep ? DAXFS_IOC_BR_KEEP : 0;
-	b->children = info->children;
-	b->layers = info->layers;
-	memcpy(b->name, info->name, sizeof(b->name));
-}
-
-static int info(struct ioc *c, struct daxfs_cx *cx, u64 id)
-{
-	struct daxfs_branch_info i;
-	u32 hint = c->b.index;
-	int r = 0;
-
-	if (id)
-		r = get_info(cx, id, &hint, &i);
-	if (r == -ESTALE && c->b.id == DAXFS_IOC_BRANCH_SELF && !shown(c->s))
-		id = r = 0;	/* committed in between */
-	memset(&c->b, 0, sizeof(c->b));
-	if (!r && id)
-		fill(&c->b, &i);
-	else if (!r)
-		strcpy(c->b.name, "main");
-	return r;
-}
-
-static int list(struct ioc *c, struct daxfs_cx *cx)
-{
-	struct daxfs_branch_info i;
-	u32 at = c->b.index;
-	int r;
-
-	while ((r = daxfs_branch_info(cx, at++, &i)) == -ENOENT)
-		;
-	if (r)
-		return r == -ERANGE ? -ENOENT : r;
-	memset(&c->b, 0, sizeof(c->b));
-	fill(&c->b, &i);
-	c->b.index = at;
-	return 0;
-}
-
-static int find(struct ioc *c, struct daxfs_cx *cx)
-{
-	u64 id;
-	int r;
-
-	if (!memchr(c->b.name, 0, sizeof(c->b.name)))
-		return -ENOENT;
-	r = daxfs_branch_find(cx, c->b.name, &id);
-	c->b.index = 0;
-	return r ? r : info(c, cx, id);
-}
-
-static int create(struct ioc *c, struct daxfs_cx *cx)
-{
-	u64 id;
-	int r;
-
-	if (!memchr(c->b.name, 0, sizeof(c->b.name)))
-		return -EINVAL;
-	r = daxfs_branch_create(cx, id_of(c->s, c->b.parent), c->b.name, c->b.flags,
-				&id);
-	c->b.index = 0;
-	return r ? r : info(c, cx, id);
-}
-
-static int operate(struct ioc *c, struct daxfs_cx *cx)
-{
-	u64 id = id_of(c->s, c->op.id);
-
-	if (!memchr(c->op.name, 0, sizeof(c->op.name)))
-		return -EINVAL;
-	switch (c->cmd) {
-	case DAXFS_IOC_BRANCH_COMMIT:
-		return daxfs_branch_commit(cx, id, c->op.if_head);
-	case DAXFS_IOC_BRANCH_ABORT:
-		return daxfs_branch_abort(cx, id);
-	case DAXFS_IOC_BRANCH_CHECKPOINT:
-		return daxfs_branch_checkpoint(cx, id, c->op.name);
-	default:
-		return daxfs_branch_rollback(cx, id, c->op.name);
-	}
-}
-
-static int call(struct ioc *c, struct daxfs_cx *cx)
-{
-	u64 head = 0;
-	int r;
-
-	switch (c->cmd) {
-	case DAXFS_IOC_BRANCH_INFO:
-		r = info(c, cx, id_of(c->s, c->b.id));
-		break;
-	case DAXFS_IOC_BRANCH_LIST:
-		r = list(c, cx);
-		break;
-	case DAXFS_IOC_BRANCH_FIND:
-		r = find(c, cx);
-		break;
-	case DAXFS_IOC_BRANCH_CREATE:
-		r = create(c, cx);
-		break;
-	default:
-		return operate(c, cx);
-	}
-	if (!r)
-		r = daxfs_head_id(cx, &head);
-	c->b.head = head;
-	c->b.pid = (u32)getpid();
-	return r;
-}
-
 static void answer(struct ioc *c)
 {
 	struct daxfs_server *s = c->s;
 	struct daxfs_cx *cx = daxfs_begin(s);
 	int out = _IOC_DIR(c->cmd) & _IOC_READ;
-	s64 r = daxfs_end(s, cx, call(c, cx));
+	s64 r = daxfs_branch_ioc(cx, c->cmd, out ? (void *)&c->b : (void *)&c->op);
 
+	r = daxfs_end(s, cx, r);
+	c->b.pid = (u32)getpid();
 	if (r)
 		daxfs_reply_status(c->req, r);
 	else
@@ -300,16 +157,6 @@ static int allowed(const struct ioc *c)
 			return -EPERM;
 		return daxfs_mount_rdonly(c->s->m) ? -EROFS : 0;
 	}
-}
-
-int daxfs_branch_is_ioctl(unsigned int cmd)
-{
-	return _IOC_TYPE(cmd) == DAXFS_IOC_TYPE &&
-	       (cmd == DAXFS_IOC_BRANCH_INFO || cmd == DAXFS_IOC_BRANCH_LIST ||
-		cmd == DAXFS_IOC_BRANCH_FIND || cmd == DAXFS_IOC_BRANCH_CREATE ||
-		cmd == DAXFS_IOC_BRANCH_COMMIT || cmd == DAXFS_IOC_BRANCH_ABORT ||
-		cmd == DAXFS_IOC_BRANCH_CHECKPOINT ||
-		cmd == DAXFS_IOC_BRANCH_ROLLBACK);
 }
 
 void daxfs_branch_ioctl(fuse_req_t req, unsigned int cmd, const void *in,

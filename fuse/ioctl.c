@@ -8,6 +8,7 @@
  */
 #include <linux/fs.h>
 
+#include "branch_ioc.h"
 #include "server.h"
 
 static void set_flags(fuse_req_t req, const void *in, size_t len, size_t want)

@@ -153,7 +153,8 @@ static void forget(struct daxfs_node_shard *s, struct daxfs_node *n)
  */
 static int changed_by_others(const struct daxfs_node *n, u64 change, u64 view)
 {
-	return n->wrong || n->base_view != view || change - n->base_change != n->own_done - n->base_own;
+	return n->wrong || n->base_view != view ||
+	       change - n->base_change != n->own_done - n->base_own;
 }
 
 /* It may be those that are under way. */
@@ -371,6 +372,11 @@ void daxfs_node_spoilt(struct daxfs_nodes *t, struct daxfs_node *node)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static int has_writers(const struct daxfs_node *n)
+{
+	return __atomic_load_n(&n->writers, __ATOMIC_RELAXED) != 0;
+}
+
 /* Those of a shard, at list + nr; the new nr. *list grows, or becomes NULL. */
 static u32 add_numbers(struct daxfs_node_shard *s, int writers, u64 **list, u32 nr)
 {
@@ -385,8 +391,7 @@ static u32 add_numbers(struct daxfs_node_shard *s, int writers, u64 **list, u32 
 	}
 	for (b = 0; b < DAXFS_NODE_BUCKETS; b++)
 		for (n = s->bucket[b]; n; n = n->next)
-			if (n->uses && (!writers || __atomic_load_n(&n->writers,
-								    __ATOMIC_RELAXED)))
+			if (n->uses && (!writers || has_writers(n)))
 				more[nr++] = n->ino;
 	*list = more;
 	return nr;

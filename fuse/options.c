@@ -103,8 +103,17 @@ static int pass_on(struct daxfs_options *o, const char *option)
 
 static int set_branch(struct daxfs_options *o, const char *name)
 {
+	char *to;
+
 	free(o->branch);
-	o->branch = strdup(name);
+	to = o->branch = strdup(name);
+	for (; to && *name; name++) {
+		if (*name == '\\' && name[1])
+			name++;
+		*to++ = *name;
+	}
+	if (to)
+		*to = 0;
 	if (o->branch)
 		return -1;
 	fprintf(stderr, "%s: no memory\n", o->name);
@@ -151,12 +160,26 @@ static int one_option(struct daxfs_options *o, const char *option)
 	return -1;
 }
 
+/* Up to the next comma; a backslash takes the meaning of what follows, as in libfuse. */
+static char *next_option(char **list)
+{
+	char *option = *list, *p = option;
+
+	if (!p)
+		return NULL;
+	while (*p && *p != ',')
+		p += *p == '\\' && p[1] ? 2 : 1;
+	*list = *p ? p + 1 : NULL;
+	*p = 0;
+	return option;
+}
+
 static int option_list(struct daxfs_options *o, char *list)
 {
 	char *option;
 	int r = -1;
 
-	while (r < 0 && (option = strsep(&list, ",")))
+	while (r < 0 && (option = next_option(&list)))
 		r = one_option(o, option);
 	return r;
 }

@@ -165,7 +165,6 @@ void daxfs_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		    struct fuse_file_info *fi, unsigned int flags,
 		    const void *in, size_t in_len, size_t out_len);
 /* branch.c */
-int daxfs_branch_is_ioctl(unsigned int cmd);
 void daxfs_branch_ioctl(fuse_req_t req, unsigned int cmd, const void *in,
 			size_t in_len);
 /* May files be opened for writing? 0, -EROFS, -ESTALE. */

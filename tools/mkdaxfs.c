@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <json-c/json.h>
-#include <libgen.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +21,7 @@
 #include <uuid/uuid.h>
 
 #include "common.h"
+#include "fuse_mount.h"
 #include "image.h"
 #include "kmount.h"
 #include "mount.h"
@@ -762,32 +761,15 @@ static int check_mountpoint(const char *dir)
 	return 0;
 }
 
-/* Become dir/SUB/daxfs-fuse if there is one. */
-static void try_fuse(const char *dir, const char *sub, char **argv)
-{
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof(path), "%s/%sdaxfs-fuse", dir, sub) <
-	    (int)sizeof(path) && !access(path, X_OK))
-		execv(path, argv);
-}
-
 /* The server of the same build if there is one, else that of PATH. */
 static int mount_fuse(const char *region, const char *mountpoint)
 {
-	char self[PATH_MAX], name[] = "daxfs-fuse";
+	char name[] = "daxfs-fuse";
 	char *argv[] = { name, (char *)(uintptr_t)region,
 			 (char *)(uintptr_t)mountpoint, NULL };
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	signal(SIGXFSZ, SIG_DFL);
-	if (len > 0) {
-		self[len] = 0;
-		dirname(self);
-		try_fuse(self, "", argv);
-		try_fuse(self, "../bin/", argv);
-	}
-	execvp(name, argv);
+	fuse_mount_exec(argv);
 	daxfs_tool_error("%s: made, but not mounted: cannot run daxfs-fuse: "
 			 "%s; install it, then run: daxfs-fuse %s %s", region,
 			 strerror(errno), region, mountpoint);
