@@ -33,6 +33,13 @@ static int has_branches(struct daxfs_server *s)
 
 /* ---- what may be done ---- */
 
+int daxfs_branch_check(struct daxfs_server *s, struct daxfs_cx *cx)
+{
+	struct daxfs_stat st;
+
+	return has_branches(s) ? daxfs_getattr(cx, DAXFS_ROOT_INO, &st) : 0;
+}
+
 int daxfs_branch_writable(struct daxfs_server *s, struct daxfs_cx *cx)
 {
 	struct daxfs_branch_info info;

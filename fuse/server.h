@@ -167,6 +167,8 @@ void daxfs_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 /* branch.c */
 void daxfs_branch_ioctl(fuse_req_t req, unsigned int cmd, const void *in,
 			size_t in_len);
+/* For calls whose answer does not depend on it: has the branch ended? -ESTALE. */
+int daxfs_branch_check(struct daxfs_server *s, struct daxfs_cx *cx);
 /* May files be opened for writing? 0, -EROFS, -ESTALE. */
 int daxfs_branch_writable(struct daxfs_server *s, struct daxfs_cx *cx);
 /* Has the branch ended, or was it frozen? By the thread of notify.c. */
