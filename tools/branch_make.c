@@ -40,6 +40,15 @@ int branch_make(const struct branch_access *a, const struct branch *br,
 	return r ? branch_failed(a, "make", name, r) : BRANCH_OK;
 }
 
+/* Has it been aborted, or lost against another one, meanwhile? */
+static int check_lost(const struct branch_access *a, u64 id)
+{
+	struct daxfs_ioc_branch b = { .id = id };
+	int r = branch_call(a, DAXFS_IOC_BRANCH_INFO, &b);
+
+	return !r && b.state == DAXFS_IOC_BR_STALE ? -ESTALE : r;
+}
+
 /* As if it had been mounted, and unmounted. */
 static void give_up(const char *region, const char *name)
 {
@@ -76,6 +85,8 @@ static int mount_new(const struct branch *br, const struct branch_access *a,
 		return status;
 	if (br->mountpoint && fuse_mount_branch(region, br->mountpoint, br->name,
 						br->option)) {
+		if (check_lost(a, b.id) == -ESTALE)
+			return branch_failed(a, "mount", br->name, -ESTALE);
 		if (!br->keep)
 			give_up(region, br->name);
 		daxfs_tool_error("%s: not mounted%s", br->mountpoint, br->keep ?
@@ -173,24 +184,14 @@ static int run(char **cmd, const char *dir, const char *name)
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-/* Has another branch been committed meanwhile, or this one aborted? */
-static int check_lost(const struct branch_access *a)
-{
-	struct daxfs_ioc_branch b = { .id = DAXFS_IOC_BRANCH_SELF };
-	int r = branch_call(a, DAXFS_IOC_BRANCH_INFO, &b);
-
-	if (!r && b.state == DAXFS_IOC_BR_STALE)
-		r = -ESTALE;
-	return r;
-}
-
 static int run_and_commit(const struct branch *br, const struct branch_access *a,
 			  const char *name)
 {
 	struct daxfs_ioc_branch_op op = { .id = DAXFS_IOC_BRANCH_SELF,
 					  .if_head = br->if_head };
-	int ok = run(br->cmd, a->where, name), r = check_lost(a);
+	int ok = run(br->cmd, a->where, name), r;
 
+	r = check_lost(a, DAXFS_IOC_BRANCH_SELF);
 	if (!r && ok && br->commit)
 		r = branch_call(a, DAXFS_IOC_BRANCH_COMMIT, &op);
 	if (r)
@@ -233,6 +234,8 @@ static int exec_in(const struct branch *br, const struct branch_access *a,
 	if (status)
 		return status;
 	if (fuse_mount_branch(region, dir, b.name, br->option)) {
+		if (check_lost(a, b.id) == -ESTALE)
+			return branch_failed(a, "mount", b.name, -ESTALE);
 		give_up(region, b.name);
 		return BRANCH_FAILED;
 	}
