@@ -135,6 +135,12 @@ demo: deps-demo ## one region, two hosts, for real (DIR=TREE: yours; KEEP=1: lea
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
 	@BUILD='$(abspath $(B))' scripts/demo.sh $(if $(DIR),'$(DIR)')
 
+.PHONY: demo-branches
+demo-branches: deps-demo ## five attempts at a failing test, each in a branch; one is kept (KEEP=1)
+	@echo "building ..."
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
+	@BUILD='$(abspath $(B))' scripts/demo-branches.sh
+
 .PHONY: kernel kernel-sparse
 kernel: ## build daxfs.ko (KDIR=HEADERS of another kernel than the running one; KOUT=FOLDER)
 	+@MAKE='$(MAKE) $(PAR)' V='$(V)' scripts/kernel-build.sh '$(KDIR)' '$(KOUT)'

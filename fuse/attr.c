@@ -128,9 +128,12 @@ void daxfs_op_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct daxfs_cx *cx = daxfs_begin(s);
 	struct daxfs_statfs st;
 	struct statvfs out;
-	s64 r = daxfs_end(s, cx, daxfs_statfs(cx, &st));
+	s64 r = daxfs_branch_check(s, cx);
 
 	(void)ino;
+	if (!r)
+		r = daxfs_statfs(cx, &st);
+	r = daxfs_end(s, cx, r);
 	if (r < 0) {
 		daxfs_reply_status(req, r);
 		return;

@@ -137,10 +137,11 @@ void daxfs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
-	s64 r;
+	s64 r = daxfs_branch_check(s, cx);
 
 	(void)ino;
 	(void)datasync;
-	r = daxfs_end(s, cx, daxfs_fsync(cx, &held_of(fi)->file));
-	daxfs_reply_status(req, r);
+	if (!r)
+		r = daxfs_fsync(cx, &held_of(fi)->file);
+	daxfs_reply_status(req, daxfs_end(s, cx, r));
 }

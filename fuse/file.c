@@ -21,6 +21,7 @@ static const char zeros[READ_MAX];	/* what holes read as */
 struct daxfs_handle {		/* one for each open file of the kernel's */
 	struct daxfs_node *node;
 	int direct;		/* open for direct_io */
+	int writer;		/* counted as such */
 	struct daxfs_handle *next, **prev;	/* of the server's list */
 };
 
@@ -70,6 +71,8 @@ static void close_handle(struct daxfs_server *s, struct fuse_file_info *fi)
 {
 	struct daxfs_cx *cx = daxfs_begin(s);
 
+	if (handle_of(fi)->writer)
+		daxfs_node_writer(&s->nodes, node_of(fi), -1);
 	daxfs_node_close(&s->nodes, cx, node_of(fi));
 	daxfs_end(s, cx, 0);
 	free_handle(s, handle_of(fi));
@@ -104,7 +107,10 @@ static int set_handle(struct daxfs_server *s, struct daxfs_cx *cx,
 	}
 	fi->direct_io = !!direct;
 	fi->keep_cache = keep || s->constant;
-	*h = (struct daxfs_handle){ .node = node, .direct = fi->direct_io };
+	*h = (struct daxfs_handle){ .node = node, .direct = fi->direct_io,
+		.writer = (fi->flags & O_ACCMODE) == O_RDWR };
+	if (h->writer)
+		daxfs_node_writer(&s->nodes, node, 1);
 	list_handle(s, h);
 	fi->fh = (uintptr_t)h;
 	daxfs_notifier_opened(s);
@@ -139,9 +145,12 @@ int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
 static int open_node(struct daxfs_server *s, struct daxfs_cx *cx, u64 ino,
 		     struct fuse_file_info *fi, struct daxfs_node **node)
 {
-	int keep, r;
+	int keep, r = 0;
 
-	r = daxfs_node_open(&s->nodes, cx, ino, node, &keep);
+	if ((fi->flags & O_ACCMODE) != O_RDONLY)
+		r = daxfs_branch_writable(s, cx);
+	if (!r)
+		r = daxfs_node_open(&s->nodes, cx, ino, node, &keep);
 	if (r)
 		return r;
 	if (fi->flags & O_TRUNC)
@@ -345,6 +354,8 @@ static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
 		r = daxfs_write(cx, &node->held->file, off, buf, size);
 	if (r > 0)
 		daxfs_node_wrote(&s->nodes, node, off, (u64)r, at, direct);
+	else if (fi->writepage)
+		daxfs_node_spoilt(&s->nodes, node);
 	daxfs_node_end(&s->nodes, node, raises,
 		       r > 0 ? raises_of(append, (u64)r) : 0);
 	return r;
@@ -371,10 +382,11 @@ void daxfs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
-	s64 r;
+	s64 r = daxfs_branch_check(s, cx);
 
 	(void)ino;
 	(void)datasync;
-	r = daxfs_end(s, cx, daxfs_fsync(cx, &node_of(fi)->held->file));
-	daxfs_reply_status(req, r);
+	if (!r)
+		r = daxfs_fsync(cx, &node_of(fi)->held->file);
+	daxfs_reply_status(req, daxfs_end(s, cx, r));
 }

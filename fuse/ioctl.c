@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Handler of ioctl: the flags that lsattr(1) and chattr(1) ask about.
+ * Handler of ioctl: branches, and the flags that lsattr(1) and chattr(1) ask about.
  *
- * Notes: there are none (immutable, append-only and so on): what is asked for
+ * Notes: of flags there are none (immutable, append-only and so on): what is asked for
  * is told, what is already so may be set, and anything else is refused. The
  * kernel has checked who may ask. Nothing else is known here.
  */
 #include <linux/fs.h>
 
+#include "branch_ioc.h"
 #include "server.h"
 
 static void set_flags(fuse_req_t req, const void *in, size_t len, size_t want)
@@ -36,7 +37,9 @@ void daxfs_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	(void)arg;
 	(void)fi;
 	(void)flags;
-	if (cmd == FS_IOC_GETFLAGS && out_len >= sizeof(uint32_t))
+	if (daxfs_branch_is_ioctl(cmd))
+		daxfs_branch_ioctl(req, cmd, in, in_len);
+	else if (cmd == FS_IOC_GETFLAGS && out_len >= sizeof(uint32_t))
 		fuse_reply_ioctl(req, 0, &none.fsx_xflags, sizeof(uint32_t));
 	else if (cmd == FS_IOC_FSGETXATTR && out_len >= sizeof(none))
 		fuse_reply_ioctl(req, 0, &none, sizeof(none));

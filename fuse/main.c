@@ -100,6 +100,14 @@ static int open_size(const char *path)
 	return -1;
 }
 
+/* Main of a region with branches is for reading. */
+static int is_rdonly(struct daxfs_server *s)
+{
+	return daxfs_mount_rdonly(s->m) ||
+	       (daxfs_is_branching(daxfs_mount_region(s->m)) &&
+		(!s->branch || !strcmp(s->branch, "main")));
+}
+
 static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 {
 	u32 flags = (o->rdonly ? DAXFS_OPEN_RDONLY : 0) |
@@ -111,6 +119,12 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 		fprintf(stderr, "%s: %s\n", o->name, why);
 		return DAXFS_EXIT_MOUNT;
 	}
+	if (daxfs_mount_has(s->m, o->branch, why, sizeof(why))) {
+		fprintf(stderr, "%s: %s\n", o->name, why);
+		daxfs_mount_close(s->m);
+		return DAXFS_EXIT_MOUNT;
+	}
+	s->branch = o->branch;
 	daxfs_mount_on_evict(s->m, evicted, s);
 	if (daxfs_is_persistent(daxfs_mount_region(s->m)) &&
 	    !daxfs_mount_durable(s->m))
@@ -120,8 +134,8 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 	s->constant = !daxfs_has_overlay(daxfs_mount_region(s->m));
 	s->timeout = s->constant ? 86400.0 : 0.0;
 	s->direct_io = o->direct_io;
-	s->atime = daxfs_mount_rdonly(s->m) ? DAXFS_ATIME_OFF : o->atime;
-	s->local_locks = o->local_locks;
+	s->atime = is_rdonly(s) ? DAXFS_ATIME_OFF : o->atime;
+	s->local_locks = o->local_locks || is_rdonly(s);
 	s->size_fd = open_size(s->region);
 	daxfs_nodes_init(&s->nodes, s->m);
 	daxfs_grace_init(&s->grace, s->m);
@@ -156,7 +170,7 @@ static int add_options(struct daxfs_server *s, struct daxfs_options *o)
 	fsname_option(fsname, s->region);
 	if (!add_option(o, "default_permissions,subtype=daxfs") &&
 	    !add_option(o, fsname) &&
-	    (!daxfs_mount_rdonly(s->m) || !add_option(o, "ro")))
+	    (!is_rdonly(s) || !add_option(o, "ro")))
 		r = 0;
 	free(fsname);
 	return r;
@@ -204,12 +218,27 @@ static int start_threads(struct daxfs_server *s, const char *name)
 
 	if (!r)
 		r = daxfs_notifier_start(s);
-	if (!r && !s->constant && !daxfs_mount_rdonly(s->m) && !s->local_locks)
+	if (!r && !s->constant && !s->local_locks)
 		r = daxfs_locks_start(s);
 	if (!r)
 		return -1;
+	daxfs_mount_crash(s->m);	/* an end by far, but not that of its branch */
 	fprintf(stderr, "%s: cannot start a thread: %s\n", name, strerror(-r));
 	return DAXFS_EXIT_SYSTEM;
+}
+
+/*
+ * The last step before it serves: whoever cannot mount has not been there, so the
+ * branch does not end with him.
+ */
+static int show_branch(struct daxfs_server *s, const char *name)
+{
+	char why[512] = "";
+
+	if (!daxfs_mount_show(s->m, s->branch, why, sizeof(why)))
+		return -1;
+	fprintf(stderr, "%s: %s\n", name, why);
+	return DAXFS_EXIT_MOUNT;
 }
 
 /* Everything between fork and exit; the exit status. */
@@ -224,8 +253,10 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 	r = mount_region(s, o, mountpoint);
 	if (r < 0) {
 		guard = start_guard(mountpoint);
-		r = start_threads(s, o->name);
+		r = show_branch(s, o->name);
 	}
+	if (r < 0)
+		r = start_threads(s, o->name);
 	if (r < 0) {
 		r = daxfs_session_serve(&s->session);
 		if (r)

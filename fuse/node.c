@@ -26,6 +26,10 @@
  * notification: seen_* follow then, and base stays, so that the next getattr
  * finds equal times and a moved counter.
  *
+ * In a region with branches a counter is one of a branch: after a commit, or a
+ * rollback, the same number may stand for something else. So it counts together with
+ * the layers that it was found in (view_of()), and others are a change.
+ *
  * While a node is marked (notifying), each getattr of it waits in the same
  * queue: a reply between the two steps of a notification would be ignored.
  */
@@ -67,6 +71,50 @@ static struct daxfs_node *find(struct daxfs_node_shard *s, u64 ino)
 	return n;
 }
 
+/* ---- what is shown ---- */
+
+static int same_layers(const struct daxfs_node_view *v, const struct daxfs_view *now)
+{
+	return v->nr == now->nr &&
+	       !memcmp(v->layer, now->layer, now->nr * sizeof(now->layer[0]));
+}
+
+static u64 look_at(struct daxfs_node_view *v, const struct daxfs_view *now)
+{
+	u64 number;
+
+	pthread_mutex_lock(&v->lock);
+	number = v->number;
+	if (!same_layers(v, now)) {
+		__atomic_store_n(&v->head, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&v->number, ++number, __ATOMIC_RELEASE);
+		v->nr = now->nr;
+		memcpy(v->layer, now->layer, now->nr * sizeof(now->layer[0]));
+	}
+	__atomic_store_n(&v->head, now->head, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&v->lock);
+	return number;
+}
+
+/*
+ * The number of what the last call on cx has seen. Two threads may see an older
+ * and a newer one in turn: then numbers are used up, and no more.
+ */
+static u64 view_of(struct daxfs_nodes *t, const struct daxfs_cx *cx)
+{
+	struct daxfs_node_view *v = &t->view;
+	u64 number;
+
+	if (cx->view.flat)
+		return 0;
+	number = __atomic_load_n(&v->number, __ATOMIC_ACQUIRE);
+	if (cx->view.head &&
+	    cx->view.head == __atomic_load_n(&v->head, __ATOMIC_ACQUIRE) &&
+	    number == __atomic_load_n(&v->number, __ATOMIC_RELAXED))
+		return number;
+	return look_at(v, &cx->view);
+}
+
 /* ---- the list of the closed ---- */
 
 static void closed_del(struct daxfs_node_shard *s, struct daxfs_node *n)
@@ -103,17 +151,18 @@ static void forget(struct daxfs_node_shard *s, struct daxfs_node *n)
  * Own changes under way may be in the counter or not: then it is taken for
  * others' if it moved at all beyond those that are done.
  */
-static int changed_by_others(const struct daxfs_node *n, u64 change)
+static int changed_by_others(const struct daxfs_node *n, u64 change, u64 view)
 {
-	return n->wrong || change - n->base_change != n->own_done - n->base_own;
+	return n->wrong || n->base_view != view ||
+	       change - n->base_change != n->own_done - n->base_own;
 }
 
 /* It may be those that are under way. */
-static int maybe_ours(const struct daxfs_node *n, u64 change)
+static int maybe_ours(const struct daxfs_node *n, u64 change, u64 view)
 {
 	u64 moved = change - n->base_change;
 
-	return !n->wrong && moved >= n->own_done - n->base_own &&
+	return !n->wrong && n->base_view == view && moved >= n->own_done - n->base_own &&
 	       moved <= n->own_begun - n->base_own;
 }
 
@@ -135,21 +184,23 @@ static void set_seen(struct daxfs_node *n, const struct daxfs_stat *st, u64 now)
 	n->known = !shaken(n, now);
 }
 
-static void set_base(struct daxfs_node *n, u64 change)
+static void set_base(struct daxfs_node *n, u64 change, u64 view)
 {
 	if (n->own_begun != n->own_done)
 		return;		/* which of ours are in it? the next one knows */
 	n->base_change = change;
+	n->base_view = view;
 	n->base_own = n->own_done;
 }
 
 /* The kernel gets st and compares: 1 if that will not do. */
-static int compare(struct daxfs_node *n, const struct daxfs_stat *st, u64 now)
+static int compare(struct daxfs_node *n, const struct daxfs_stat *st, u64 view,
+		   u64 now)
 {
-	if (changed_by_others(n, st->change) &&
+	if (changed_by_others(n, st->change, view) &&
 	    (!n->known || shaken(n, now) || same_as_seen(n, st)))
 		return 1;
-	set_base(n, st->change);
+	set_base(n, st->change, view);
 	if (n->known && !shaken(n, now) && n->seen_mtime != st->mtime_ns)
 		n->uncached = 0;
 	set_seen(n, st, now);
@@ -163,6 +214,7 @@ void daxfs_nodes_init(struct daxfs_nodes *t, struct daxfs_mount *m)
 	u32 i;
 
 	t->m = m;
+	pthread_mutex_init(&t->view.lock, NULL);
 	for (i = 0; i < DAXFS_NODE_SHARDS; i++)
 		pthread_mutex_init(&t->shard[i].lock, NULL);
 }
@@ -209,7 +261,7 @@ static struct daxfs_node *node_new(struct daxfs_node_shard *s, u64 ino)
 }
 
 /* Nothing is known of the kernel's pages. */
-static void node_reset(struct daxfs_node *n, const struct daxfs_stat *st)
+static void node_reset(struct daxfs_node *n, const struct daxfs_stat *st, u64 view)
 {
 	n->valid = 1;
 	n->generation = st->generation;
@@ -219,6 +271,7 @@ static void node_reset(struct daxfs_node *n, const struct daxfs_stat *st)
 	n->wrong = n->uncached = 0;
 	n->own_begun = n->own_done = n->base_own = 0;
 	n->base_change = st->change;
+	n->base_view = view;
 	n->base_ns = clock_now();
 }
 
@@ -255,6 +308,7 @@ static int open_locked(struct daxfs_nodes *t, struct daxfs_node_shard *s,
 		       struct daxfs_cx *cx, struct daxfs_node *n, int *keep)
 {
 	struct daxfs_stat st;
+	u64 view;
 	int r = n->uses ? 0 : use_first(t, s, cx, n);
 
 	if (r)
@@ -265,9 +319,10 @@ static int open_locked(struct daxfs_nodes *t, struct daxfs_node_shard *s,
 		use_end(t, s, cx, n);
 		return r;
 	}
+	view = view_of(t, cx);
 	if (!n->valid || n->generation != st.generation)
-		node_reset(n, &st);
-	*keep = !changed_by_others(n, st.change) &&
+		node_reset(n, &st, view);
+	*keep = !changed_by_others(n, st.change, view) &&
 		clock_now() - n->base_ns > SETTLED_NS;
 	return 0;
 }
@@ -300,6 +355,63 @@ void daxfs_node_close(struct daxfs_nodes *t, struct daxfs_cx *cx,
 	pthread_mutex_lock(&s->lock);
 	use_end(t, s, cx, node);
 	pthread_mutex_unlock(&s->lock);
+}
+
+void daxfs_node_writer(struct daxfs_nodes *t, struct daxfs_node *node, int n)
+{
+	__atomic_fetch_add(&node->writers, (u32)n, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&t->writers, (u32)n, __ATOMIC_RELAXED);
+}
+
+void daxfs_node_spoilt(struct daxfs_nodes *t, struct daxfs_node *node)
+{
+	struct daxfs_node_shard *s = shard_of(t, node->ino);
+
+	pthread_mutex_lock(&s->lock);
+	node->wrong = 1;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int has_writers(const struct daxfs_node *n)
+{
+	return __atomic_load_n(&n->writers, __ATOMIC_RELAXED) != 0;
+}
+
+/* Those of a shard, at list + nr; the new nr. *list grows, or becomes NULL. */
+static u32 add_numbers(struct daxfs_node_shard *s, int writers, u64 **list, u32 nr)
+{
+	u64 *more = realloc(*list, (nr + s->used_nr + 1) * sizeof(**list));
+	struct daxfs_node *n;
+	u32 b;
+
+	if (!more) {
+		free(*list);
+		*list = NULL;
+		return 0;
+	}
+	for (b = 0; b < DAXFS_NODE_BUCKETS; b++)
+		for (n = s->bucket[b]; n; n = n->next)
+			if (n->uses && (!writers || has_writers(n)))
+				more[nr++] = n->ino;
+	*list = more;
+	return nr;
+}
+
+u64 *daxfs_node_numbers(struct daxfs_nodes *t, int writers, u32 *nr)
+{
+	u64 *list = malloc(sizeof(*list));
+	u32 i;
+
+	*nr = 0;
+	for (i = 0; list && i < DAXFS_NODE_SHARDS; i++) {
+		struct daxfs_node_shard *s = &t->shard[i];
+
+		pthread_mutex_lock(&s->lock);
+		if (s->used_nr)
+			*nr = add_numbers(s, writers, &list, *nr);
+		pthread_mutex_unlock(&s->lock);
+	}
+	return list;
 }
 
 /* ---- own changes ---- */
@@ -377,7 +489,7 @@ void daxfs_node_looked(struct daxfs_nodes *t, struct daxfs_cx *cx,
 		return;
 	pthread_mutex_lock(&s->lock);
 	n = refresh(s, cx, st);
-	if (n && compare(n, st, now))
+	if (n && compare(n, st, view_of(t, cx), now))
 		set_seen(n, st, now);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -400,8 +512,8 @@ void daxfs_node_told(struct daxfs_nodes *t, struct daxfs_cx *cx,
 	pthread_mutex_unlock(&s->lock);
 }
 
-static int getattr_locked(struct daxfs_node_shard *s, struct daxfs_cx *cx,
-			  u64 ino, struct daxfs_stat *st,
+static int getattr_locked(struct daxfs_nodes *t, struct daxfs_node_shard *s,
+			  struct daxfs_cx *cx, u64 ino, struct daxfs_stat *st,
 			  struct daxfs_node **node)
 {
 	struct daxfs_node *n = find(s, ino);
@@ -411,7 +523,7 @@ static int getattr_locked(struct daxfs_node_shard *s, struct daxfs_cx *cx,
 	if (r || !n || n->generation != st->generation)
 		return r;
 	n->told_ns = now;
-	if (!compare(n, st, now) && !n->notifying)
+	if (!compare(n, st, view_of(t, cx), now) && !n->notifying)
 		return 0;
 	if (!n->uses) {
 		/* Nobody can read pages before an open, which drops them. */
@@ -432,7 +544,7 @@ int daxfs_node_getattr(struct daxfs_nodes *t, struct daxfs_cx *cx, u64 ino,
 	int r;
 
 	pthread_mutex_lock(&s->lock);
-	r = getattr_locked(s, cx, ino, st, node);
+	r = getattr_locked(t, s, cx, ino, st, node);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -462,7 +574,8 @@ int daxfs_node_look(struct daxfs_nodes *t, struct daxfs_cx *cx,
 	r = daxfs_fgetattr(cx, &node->held->file, &state->st);
 	state->own = node->own_done;
 	state->exact = node->own_begun == node->own_done;
-	state->stale = !r && changed_by_others(node, state->st.change);
+	state->view = view_of(t, cx);
+	state->stale = !r && changed_by_others(node, state->st.change, state->view);
 	if (state->stale) {
 		node->wrong = node->uncached = 0;	/* unless it happens again */
 		r = read_last(cx, node, state);
@@ -484,6 +597,7 @@ void daxfs_node_notified(struct daxfs_nodes *t, struct daxfs_cx *cx,
 		node->shaken_ns = clock_now();
 		if (state->exact) {
 			node->base_change = state->st.change;
+			node->base_view = state->view;
 			node->base_own = state->own;
 		}
 	}
@@ -498,17 +612,18 @@ void daxfs_node_notified(struct daxfs_nodes *t, struct daxfs_cx *cx,
  * earlier change. If the counter is ahead of base, no getattr came since it
  * moved, so a quiet moment is not far.
  */
-static int wants_notice(struct daxfs_node *n, struct daxfs_cx *cx, u64 now)
+static int wants_notice(struct daxfs_nodes *t, struct daxfs_node *n,
+			struct daxfs_cx *cx, u64 now)
 {
 	struct daxfs_stat st;
 
 	return n->uses && !n->notifying && now - n->told_ns > QUIET_NS &&
 	       !daxfs_fgetattr(cx, &n->held->file, &st) &&
-	       !maybe_ours(n, st.change);
+	       !maybe_ours(n, st.change, view_of(t, cx));
 }
 
-static u32 changed_locked(struct daxfs_node_shard *s, struct daxfs_cx *cx,
-			  struct daxfs_node **node, u32 nr)
+static u32 changed_locked(struct daxfs_nodes *t, struct daxfs_node_shard *s,
+			  struct daxfs_cx *cx, struct daxfs_node **node, u32 nr)
 {
 	u64 now = clock_now();
 	struct daxfs_node *n;
@@ -516,7 +631,7 @@ static u32 changed_locked(struct daxfs_node_shard *s, struct daxfs_cx *cx,
 
 	for (b = 0; b < DAXFS_NODE_BUCKETS; b++) {
 		for (n = s->bucket[b]; n && found < nr; n = n->next) {
-			if (!wants_notice(n, cx, now))
+			if (!wants_notice(t, n, cx, now))
 				continue;
 			n->uses++;
 			n->notifying++;
@@ -536,7 +651,7 @@ u32 daxfs_node_changed(struct daxfs_nodes *t, struct daxfs_cx *cx, u32 shard,
 	if (!__atomic_load_n(&s->used_nr, __ATOMIC_RELAXED))
 		return 0;
 	pthread_mutex_lock(&s->lock);
-	found = changed_locked(s, cx, node, nr);
+	found = changed_locked(t, s, cx, node, nr);
 	pthread_mutex_unlock(&s->lock);
 	return found;
 }

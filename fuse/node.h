@@ -26,12 +26,14 @@ struct daxfs_node {
 	u32 generation;
 	int valid;			/* what follows is */
 	u32 uses;			/* open files, jobs of the notifier */
+	u32 writers;			/* of them: their stores may wait in pages */
 	struct daxfs_held *held;	/* while it is used */
 	/* what the kernel was told last */
 	u64 seen_size, seen_mtime;
 	int known;			/* it took that, as far as we know */
 	/* its pages are not older than this change */
 	u64 base_change;
+	u64 base_view;			/* that this was looked up in */
 	u64 base_own;			/* own_done at that time */
 	u64 base_ns;			/* an open began with it then */
 	/* changes by this mount: each raises the change counter by one */
@@ -52,8 +54,18 @@ struct daxfs_node_shard {
 	struct daxfs_node *bucket[DAXFS_NODE_BUCKETS];
 };
 
+struct daxfs_node_view {	/* what the mount shows, of a region's layers */
+	pthread_mutex_t lock;
+	u64 head;			/* when it was looked at */
+	u64 number;			/* another one if the layers are others */
+	u32 nr;
+	u32 layer[DAXFS_VIEW_MAX];
+};
+
 struct daxfs_nodes {
 	struct daxfs_mount *m;
+	u32 writers;			/* sum of the nodes' */
+	struct daxfs_node_view view;
 	struct daxfs_node_shard shard[DAXFS_NODE_SHARDS];
 };
 
@@ -69,6 +81,16 @@ int daxfs_node_open(struct daxfs_nodes *t, struct daxfs_cx *cx, u64 ino,
 		    struct daxfs_node **node, int *keep);
 void daxfs_node_close(struct daxfs_nodes *t, struct daxfs_cx *cx,
 		      struct daxfs_node *node);
+
+/* One more or less that has node open for writing through the kernel's pages. */
+void daxfs_node_writer(struct daxfs_nodes *t, struct daxfs_node *node, int n);
+/* What the kernel has of node may be what could not be written. */
+void daxfs_node_spoilt(struct daxfs_nodes *t, struct daxfs_node *node);
+/*
+ * Numbers of the inodes that are open (writers: for writing, through pages), in
+ * memory that the caller frees; NULL: none, or no memory.
+ */
+u64 *daxfs_node_numbers(struct daxfs_nodes *t, int writers, u32 *nr);
 
 /*
  * A change of node's content by this mount, around the core's call. raises:
@@ -106,6 +128,7 @@ struct daxfs_node_state {	/* content of a node; for a notification */
 	struct daxfs_stat st;
 	char last;			/* byte of the file */
 	u64 own;
+	u64 view;
 	int exact;			/* all of own is in st.change */
 	int stale;			/* the kernel's pages are older */
 };

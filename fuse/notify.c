@@ -29,11 +29,14 @@
 #define TICK_NS		(30 * 1000 * 1000)	/* with files open */
 #define IDLE_NS		(250 * 1000 * 1000)
 #define BATCH		64u
+#define ROUNDS		64u	/* of batches in a shard */
 
 struct job {
 	fuse_req_t req;
 	u64 statx;		/* as daxfs_reply_getattr() has it */
 	struct daxfs_node *node;
+	void (*fn)(struct daxfs_server *s, void *arg, int stopping); /* instead */
+	void *arg;
 	struct job *next;
 };
 
@@ -97,19 +100,26 @@ static void notify(struct daxfs_server *s, fuse_req_t req, u64 statx,
 		daxfs_reply_getattr(req, statx, node_ino, r, &state.st);
 }
 
-static void look_around(struct daxfs_server *s)
+static u32 look_around_shard(struct daxfs_server *s, u32 shard)
 {
 	struct daxfs_node *node[BATCH];
-	struct daxfs_cx *cx;
-	u32 shard, i, nr;
+	struct daxfs_cx *cx = daxfs_begin(s);
+	u32 i, nr = daxfs_node_changed(&s->nodes, cx, shard, node, BATCH);
 
-	for (shard = 0; shard < DAXFS_NODE_SHARDS; shard++) {
-		cx = daxfs_begin(s);
-		nr = daxfs_node_changed(&s->nodes, cx, shard, node, BATCH);
-		daxfs_end(s, cx, 0);
-		for (i = 0; i < nr; i++)
-			notify(s, NULL, 0, node[i], 1);
-	}
+	daxfs_end(s, cx, 0);
+	for (i = 0; i < nr; i++)
+		notify(s, NULL, 0, node[i], 1);
+	return nr;
+}
+
+/* A commit may change all files that are open. */
+static void look_around(struct daxfs_server *s)
+{
+	u32 shard, i;
+
+	for (shard = 0; shard < DAXFS_NODE_SHARDS; shard++)
+		for (i = 0; i < ROUNDS && look_around_shard(s, shard) == BATCH; i++)
+			;
 }
 
 /*
@@ -206,6 +216,7 @@ static void periodic(struct daxfs_notifier *nf)
 		return;
 	}
 	if (!stopped(nf)) {
+		daxfs_branch_tick(s);
 		look_around(s);
 		end_grace(s);
 	}
@@ -215,6 +226,14 @@ static void periodic(struct daxfs_notifier *nf)
 		set_next(nf, TICK_NS, 0);
 }
 
+static void do_job(struct daxfs_notifier *nf, struct job *j)
+{
+	if (j->fn)
+		j->fn(nf->s, j->arg, stopped(nf));
+	else
+		notify(nf->s, j->req, j->statx, j->node, !stopped(nf));
+}
+
 static void *notifier(void *arg)
 {
 	struct daxfs_notifier *nf = arg;
@@ -222,7 +241,7 @@ static void *notifier(void *arg)
 
 	while ((j = wait_job(nf)) || !stopped(nf)) {
 		if (j) {
-			notify(nf->s, j->req, j->statx, j->node, !stopped(nf));
+			do_job(nf, j);
 			free(j);
 		}
 		if (clock_now() >= __atomic_load_n(&nf->next, __ATOMIC_RELAXED))
@@ -231,26 +250,44 @@ static void *notifier(void *arg)
 	return NULL;
 }
 
-void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req, u64 statx,
-			struct daxfs_node *node)
+/* 0: the end of the mount, or no memory. */
+static int queue(struct daxfs_notifier *nf, const struct job *what)
 {
-	struct daxfs_notifier *nf = s->notifier;
 	struct job *j = malloc(sizeof(*j));
 	int queued = 0;
 
 	pthread_mutex_lock(&nf->lock);
 	if (j && !nf->stop) {
-		*j = (struct job){ .req = req, .statx = statx,
-				    .node = node };
+		*j = *what;
+		j->next = NULL;
 		*nf->last = j;
 		nf->last = &j->next;
 		pthread_cond_signal(&nf->more);
 		queued = 1;
 	}
 	pthread_mutex_unlock(&nf->lock);
-	if (queued)
+	if (!queued)
+		free(j);
+	return queued;
+}
+
+void daxfs_notifier_call(struct daxfs_server *s,
+			 void (*fn)(struct daxfs_server *s, void *arg, int stopping),
+			 void *arg)
+{
+	const struct job j = { .fn = fn, .arg = arg };
+
+	if (!queue(s->notifier, &j))
+		fn(s, arg, 1);
+}
+
+void daxfs_notifier_add(struct daxfs_server *s, fuse_req_t req, u64 statx,
+			struct daxfs_node *node)
+{
+	const struct job j = { .req = req, .statx = statx, .node = node };
+
+	if (queue(s->notifier, &j))
 		return;
-	free(j);
 	/* The end of the mount, or no memory: late pages beat no answer. */
 	notify(s, req, statx, node, 0);
 }

@@ -33,6 +33,7 @@ static const char help[] =
 "  -f, --foreground    stay in the foreground; messages go to stderr\n"
 "  -r, --read-only     the same as -o ro\n"
 "  -o OPTION,...       ro               change nothing\n"
+"                      branch=NAME      show that branch, not main\n"
 "                      validate         check the whole base image first\n"
 "                      direct_io        keep no pages in the kernel's cache\n"
 "                      local_locks      locks hold in this mount alone\n"
@@ -100,6 +101,25 @@ static int pass_on(struct daxfs_options *o, const char *option)
 	return DAXFS_EXIT_SYSTEM;
 }
 
+static int set_branch(struct daxfs_options *o, const char *name)
+{
+	char *to;
+
+	free(o->branch);
+	to = o->branch = strdup(name);
+	for (; to && *name; name++) {
+		if (*name == '\\' && name[1])
+			name++;
+		*to++ = *name;
+	}
+	if (to)
+		*to = 0;
+	if (o->branch)
+		return -1;
+	fprintf(stderr, "%s: no memory\n", o->name);
+	return DAXFS_EXIT_SYSTEM;
+}
+
 /* The kernel leaves it to us; it need not know but of the first. */
 static int set_atime(struct daxfs_options *o, const char *option)
 {
@@ -116,8 +136,10 @@ static int one_option(struct daxfs_options *o, const char *option)
 {
 	if (!*option || is_for_others(option))
 		return -1;
-	if (!strncmp(option, "backing=", 8) || !strncmp(option, "branch=", 7))
+	if (!strncmp(option, "backing=", 8))
 		return refuse(o, option);
+	if (!strncmp(option, "branch=", 7))
+		return set_branch(o, option + 7);
 	if (!strncmp(option, "max_threads=", 12))
 		return set_threads(o, option);
 	if (!strcmp(option, "noatime") || !strcmp(option, "relatime") ||
@@ -138,12 +160,26 @@ static int one_option(struct daxfs_options *o, const char *option)
 	return -1;
 }
 
+/* Up to the next comma; a backslash takes the meaning of what follows, as in libfuse. */
+static char *next_option(char **list)
+{
+	char *option = *list, *p = option;
+
+	if (!p)
+		return NULL;
+	while (*p && *p != ',')
+		p += *p == '\\' && p[1] ? 2 : 1;
+	*list = *p ? p + 1 : NULL;
+	*p = 0;
+	return option;
+}
+
 static int option_list(struct daxfs_options *o, char *list)
 {
 	char *option;
 	int r = -1;
 
-	while (r < 0 && (option = strsep(&list, ",")))
+	while (r < 0 && (option = next_option(&list)))
 		r = one_option(o, option);
 	return r;
 }
@@ -230,4 +266,5 @@ int daxfs_options_parse(struct daxfs_options *o, int argc, char **argv)
 void daxfs_options_free(struct daxfs_options *o)
 {
 	fuse_opt_free_args(&o->args);
+	free(o->branch);
 }

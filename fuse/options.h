@@ -30,6 +30,7 @@ struct daxfs_options {
 	int direct_io;
 	enum daxfs_atime atime;
 	int local_locks;
+	char *branch;			/* to show; NULL: main */
 	int fake;			/* do all but mount */
 	unsigned int max_threads;
 	struct fuse_args args;		/* options for libfuse */

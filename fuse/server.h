@@ -40,6 +40,9 @@ struct daxfs_server {
 	enum daxfs_atime atime;
 	int local_locks;
 	int foreground;
+	const char *branch;	/* to show; NULL: main */
+	u32 branch_hint;	/* where it is in the table */
+	int branch_ended, branch_frozen;	/* as the notifier saw it last */
 	int evicted;		/* declared dead by another host: we end */
 	double timeout;		/* s, of entries and attributes */
 	int size_fd;		/* the region's file, to see it shrink; or -1 */
@@ -161,6 +164,16 @@ void daxfs_op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 void daxfs_op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		    struct fuse_file_info *fi, unsigned int flags,
 		    const void *in, size_t in_len, size_t out_len);
+/* branch.c */
+void daxfs_branch_ioctl(fuse_req_t req, unsigned int cmd, const void *in,
+			size_t in_len);
+/* For calls whose answer does not depend on it: has the branch ended? -ESTALE. */
+int daxfs_branch_check(struct daxfs_server *s, struct daxfs_cx *cx);
+/* May files be opened for writing? 0, -EROFS, -ESTALE. */
+int daxfs_branch_writable(struct daxfs_server *s, struct daxfs_cx *cx);
+/* Has the branch ended, or was it frozen? By the thread of notify.c. */
+void daxfs_branch_tick(struct daxfs_server *s);
+
 /* lock.c */
 void daxfs_op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
 		    struct flock *fl);
@@ -190,6 +203,10 @@ void daxfs_op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 int daxfs_notifier_start(struct daxfs_server *s);
 /* Requests still queued are answered without a notification. */
 void daxfs_notifier_stop(struct daxfs_server *s);
+/* Have the thread call fn, or do it now if that has stopped. */
+void daxfs_notifier_call(struct daxfs_server *s,
+			 void (*fn)(struct daxfs_server *s, void *arg, int stopping),
+			 void *arg);
 /* A file was opened: it wants to be looked at. */
 void daxfs_notifier_opened(struct daxfs_server *s);
 /*

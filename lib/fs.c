@@ -28,7 +28,8 @@ const char *daxfs_fs_error(int err)
 	case EUCLEAN:
 		return "the region is damaged: run fsck.daxfs";
 	case ESTALE:
-		return "no longer a host of this region: close it, open it again";
+		return "no longer a host of this region, or its branch has "
+		       "ended: close it, open it again";
 	case EIO:
 		return "the memory behind the region is gone";
 	case EUSERS:
@@ -57,8 +58,26 @@ static u32 mount_flags(unsigned int flags)
 	       (flags & DAXFS_FS_VALIDATE ? DAXFS_OPEN_VALIDATE : 0);
 }
 
-int daxfs_fs_open(struct daxfs **fsp, const char *region, unsigned int flags,
-		  char *why, size_t why_len)
+/* The branch, then the thread: it may not run while that is chosen. */
+static int start(struct daxfs *fs, const char *region, const char *branch,
+		 char *why, size_t why_len)
+{
+	int r = daxfs_mount_show(fs->m, branch, why, why_len);
+
+	if (r)
+		return r;
+	r = daxfs_mount_start(fs->m);
+	if (r) {
+		daxfs_why(why, why_len, "%s: cannot start a thread: %s", region,
+			  strerror(-r));
+		daxfs_mount_crash(fs->m);
+	}
+	return r;
+}
+
+int daxfs_fs_open_branch(struct daxfs **fsp, const char *region,
+			 const char *branch, unsigned int flags, char *why,
+			 size_t why_len)
 {
 	struct daxfs *fs;
 	int r;
@@ -76,12 +95,9 @@ int daxfs_fs_open(struct daxfs **fsp, const char *region, unsigned int flags,
 	r = daxfs_mount_open(&fs->m, region, mount_flags(flags), DAXFS_HOST_LIB,
 			     why, why_len);
 	if (!r) {
-		r = daxfs_mount_start(fs->m);
-		if (r) {
-			daxfs_why(why, why_len, "%s: cannot start a thread: %s",
-				  region, strerror(-r));
+		r = start(fs, region, branch, why, why_len);
+		if (r)
 			daxfs_mount_close(fs->m);
-		}
 	}
 	if (r) {
 		free(fs);
@@ -92,6 +108,12 @@ int daxfs_fs_open(struct daxfs **fsp, const char *region, unsigned int flags,
 	fs->gid = getegid();
 	*fsp = fs;
 	return 0;
+}
+
+int daxfs_fs_open(struct daxfs **fs, const char *region, unsigned int flags,
+		  char *why, size_t why_len)
+{
+	return daxfs_fs_open_branch(fs, region, NULL, flags, why, why_len);
 }
 
 static s64 open_handles(const struct daxfs *fs)
@@ -117,7 +139,10 @@ int daxfs_fs_close(struct daxfs *fs)
 
 int daxfs_fs_rdonly(const struct daxfs *fs)
 {
-	return daxfs_mount_rdonly(fs->m);
+	const struct daxfs_region *rg = &fs->m->rg;
+
+	return daxfs_mount_rdonly(fs->m) ||
+	       (daxfs_is_branching(rg) && !a64_load_relaxed(&rg->view));
 }
 
 static void fill_statvfs(const struct daxfs *fs, const struct daxfs_statfs *sf,

@@ -85,6 +85,21 @@ static void unlist_mount(struct daxfs_mount *m)
 
 /* ---- the heart ---- */
 
+/* Once a second, at most so much for branches that have ended. */
+#define TIDY_STEPS	256u
+#define TIDY_NS		50000000ull
+
+/* What ended branches leave, some of it: others want the contexts, too. */
+static void tidy(struct daxfs_cx *cx)
+{
+	u64 end = port_now_ns() + TIDY_NS;
+	u32 i;
+
+	for (i = 0; i < TIDY_STEPS && daxfs_tidy(cx) > 0; i++)
+		if (port_now_ns() > end)
+			break;
+}
+
 static void one_beat(struct daxfs_mount *m)
 {
 	struct daxfs_cx *cx;
@@ -103,6 +118,8 @@ static void one_beat(struct daxfs_mount *m)
 	if (!cx)
 		return;
 	daxfs_hosts_reap(m, cx);
+	if (daxfs_is_branching(&m->rg))
+		tidy(cx);
 	daxfs_cx_put(m, cx);
 }
 
@@ -202,16 +219,84 @@ static void leave(struct daxfs_mount *m)
 {
 	struct daxfs_cx *cx;
 
-	if (!m->rg.joined || daxfs_mount_usable(m))
+	if (!m->rg.joined || m->crash || daxfs_mount_usable(m))
 		return;
 	cx = daxfs_cx_get(m);
 	/* An error is an eviction: then nothing here is ours any more. */
 	if (!daxfs_host_check(&m->rg)) {
 		daxfs_hold_fini(m, cx);
+		if (daxfs_is_branching(&m->rg))
+			daxfs_branch_leave(cx);
 		daxfs_host_leave(cx);
 	}
 	daxfs_cx_put(m, cx);
 }
+
+/* ---- branches ---- */
+
+static int no_branch(struct daxfs_mount *m, const char *branch, int r, char *why,
+		     size_t why_len)
+{
+	if (r == -ENOENT || r == -ESTALE)
+		daxfs_why(why, why_len, "%s: there is no branch '%s'; "
+			  "daxfs-branch list shows those that there are", m->path,
+			  branch);
+	else if (r == -EOPNOTSUPP)
+		daxfs_why(why, why_len, "%s: there is no branch '%s', and never "
+			  "will be: the region was made without mkdaxfs -b",
+			  m->path, branch);
+	else
+		daxfs_why(why, why_len, "%s: cannot show branch '%s': %s", m->path,
+			  branch, strerror(-r));
+	return r == -ESTALE && !daxfs_host_check(&m->rg) ? -ENOENT : r;
+}
+
+static int find_branch(struct daxfs_mount *m, const char *branch, u64 *id)
+{
+	struct daxfs_cx *cx;
+	int r;
+
+	*id = 0;
+	if (!branch || !strcmp(branch, "main"))
+		return 0;
+	if (!daxfs_is_branching(&m->rg))
+		return -EOPNOTSUPP;
+	cx = daxfs_cx_get(m);
+	r = daxfs_branch_find(cx, branch, id);
+	daxfs_cx_put(m, cx);
+	return r;
+}
+
+int daxfs_mount_has(struct daxfs_mount *m, const char *branch, char *why,
+		    size_t why_len)
+{
+	u64 id;
+	int r = find_branch(m, branch, &id);
+
+	return r ? no_branch(m, branch, r, why, why_len) : 0;
+}
+
+int daxfs_mount_show(struct daxfs_mount *m, const char *branch, char *why,
+		     size_t why_len)
+{
+	struct daxfs_cx *cx;
+	u64 id;
+	int r = find_branch(m, branch, &id);
+
+	if (!r && id) {
+		cx = daxfs_cx_get(m);
+		r = daxfs_branch_mount(cx, id);
+		daxfs_cx_put(m, cx);
+	}
+	return r ? no_branch(m, branch, r, why, why_len) : 0;
+}
+
+void daxfs_mount_crash(struct daxfs_mount *m)
+{
+	m->crash = 1;
+}
+
+/* ---- the process ---- */
 
 /* The child goes on as a host of its own; the parent is about to end. */
 static int adopt(struct daxfs_mount *m)

@@ -45,6 +45,22 @@ void daxfs_mount_close(struct daxfs_mount *m);
  */
 int daxfs_mount_join(struct daxfs_mount *m);
 /*
+ * Show the branch of that name (NULL: main) from now on; before daxfs_mount_start()
+ * and the first call that looks at files. daxfs_mount_close() leaves it, and it may
+ * end then; not after daxfs_mount_crash(). -ENOENT: there is none; -EOPNOTSUPP: the
+ * region has no branches. why as for daxfs_mount_open().
+ */
+int daxfs_mount_show(struct daxfs_mount *m, const char *branch, char *why,
+		     size_t why_len);
+/* Is there such a branch, as far as one can say before it is shown? */
+int daxfs_mount_has(struct daxfs_mount *m, const char *branch, char *why,
+		    size_t why_len);
+/*
+ * The branch stays as after a crash: daxfs_mount_close() leaves all that this host
+ * holds to others, who find its process gone. For a start that failed late.
+ */
+void daxfs_mount_crash(struct daxfs_mount *m);
+/*
  * fn is called once, by the thread that beats, when this host was declared
  * dead: every call fails with -ESTALE from then on. Before daxfs_mount_start().
  */

@@ -50,6 +50,7 @@ struct daxfs_mount {
 	u32 kind;
 	int rdonly;
 	int forked;		/* we are a child of the owner */
+	int crash;		/* end as if killed */
 	/* contexts */
 	struct daxfs_cx_slot slot[DAXFS_CTXS];
 	struct daxfs_cx *cx;	/* DAXFS_CTXS of them */

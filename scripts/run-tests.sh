@@ -369,6 +369,7 @@ group() {
 		;;
 	demo)
 		run demo 180 scripts/demo.sh
+		run demo-branches 120 scripts/demo-branches.sh
 		;;
 	*)
 		echo "run-tests.sh: '$1' is not a group" >&2

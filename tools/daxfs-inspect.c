@@ -20,6 +20,7 @@ static const char usage_text[] =
 "commands:\n"
 "  status             what the region is, how full, who uses it\n"
 "  overlay            the index of the writable overlay\n"
+"  branches           the branches as a tree, and who shows them\n"
 "  hosts              everyone who has the region in use, and who is stuck\n"
 "  evict HOST...      state that hosts were fenced, and recover what they left;\n"
 "                     HOST: a number as hosts prints it, or MACHINE:PID\n"
@@ -53,7 +54,7 @@ static const struct command commands[] = {
 	{ "ls",		inspect_ls,		1, 0, 1 },
 	{ "cat",	inspect_cat,		1, 1, 0 },
 	{ "pcache",	NULL,			0, 0, 1 },
-	{ "branches",	NULL,			0, 0, 1 },
+	{ "branches",	inspect_branches,	0, 0, 1 },
 	{ "evict",	inspect_evict,		64, 1, 1 },
 };
 

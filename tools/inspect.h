@@ -10,6 +10,7 @@
 
 #include <json-c/json.h>
 
+#include "branch_list.h"
 #include "common.h"
 #include "mount.h"
 
@@ -77,6 +78,14 @@ int inspect_hosts(const struct inspect *in);
 struct json_object *inspect_json_hosts(const struct daxfs_region *rg);
 /* Their number. */
 u32 inspect_print_hosts(const struct daxfs_region *rg, const char *indent);
+
+/* ---- inspect_branches.c ---- */
+
+int inspect_branches(const struct inspect *in);
+/* 0 or a negative errno, no message; branch_tree_free() in any case. */
+int inspect_branch_tree(const struct daxfs_region *rg, struct branch_tree *t);
+/* The name of what the host in that slot shows. */
+const char *inspect_branch_of(const struct branch_tree *t, u32 host);
 
 /* ---- inspect_evict.c ---- */
 

@@ -23,9 +23,11 @@ struct row {
 	const char *state;
 	u64 now;
 	int stuck;
+	char branch[64];	/* that it shows */
 };
 
 struct rows {
+	int branching;
 	struct row row[DAXFS_HOSTS];
 	u32 nr;
 	u32 stuck_nr;
@@ -60,6 +62,20 @@ static void look_again(const struct daxfs_region *rg, struct rows *rs)
 		rs->waiting = daxfs_pages_waiting(rg) * DAXFS_PAGE_SIZE;
 }
 
+/* What cannot be read here the command branches complains of. */
+static void look_at_branches(const struct daxfs_region *rg, struct rows *rs)
+{
+	struct branch_tree t;
+	u32 i;
+
+	rs->branching = !inspect_branch_tree(rg, &t) && daxfs_is_branching(rg);
+	for (i = 0; i < rs->nr; i++)
+		inspect_printable(rs->row[i].branch,
+				  inspect_branch_of(&t, rs->row[i].info.slot),
+				  sizeof(rs->row[i].branch) - 1);
+	branch_tree_free(&t);
+}
+
 static void look(const struct daxfs_region *rg, struct rows *rs)
 {
 	struct row *r = rs->row;
@@ -74,6 +90,7 @@ static void look(const struct daxfs_region *rg, struct rows *rs)
 		rs->nr++;
 		r++;
 	}
+	look_at_branches(rg, rs);
 	if (behind)
 		look_again(rg, rs);
 }
@@ -102,7 +119,7 @@ static void json_epochs(struct json_object *o, const struct row *r)
 	add_u64(o, "pin_epoch", r->info.map_epoch);
 }
 
-static struct json_object *json_host(const struct row *r)
+static struct json_object *json_host(const struct rows *rs, const struct row *r)
 {
 	const struct daxfs_host_info *info = &r->info;
 	struct json_object *o = json_object_new_object();
@@ -124,6 +141,9 @@ static struct json_object *json_host(const struct row *r)
 	add_u64(o, "heartbeat_ns", info->heartbeat_ns);
 	add_u64(o, "heartbeat_age_ns", beat_age(r));
 	json_epochs(o, r);
+	if (rs->branching)
+		json_object_object_add(o, "branch", inspect_json_bytes(r->branch,
+						strlen(r->branch)));
 	return o;
 }
 
@@ -133,7 +153,7 @@ static struct json_object *json_rows(const struct rows *rs)
 	u32 i;
 
 	for (i = 0; i < rs->nr; i++)
-		json_object_array_add(list, json_host(&rs->row[i]));
+		json_object_array_add(list, json_host(rs, &rs->row[i]));
 	return list;
 }
 
@@ -147,7 +167,7 @@ struct json_object *inspect_json_hosts(const struct daxfs_region *rg)
 
 /* ---- text ---- */
 
-static void print_row(const struct row *r, const char *indent)
+static void print_row(const struct rows *rs, const struct row *r, const char *indent)
 {
 	const struct daxfs_host_info *info = &r->info;
 	char name[65], joined[32], state[32], epoch[32], pid[16];
@@ -160,10 +180,11 @@ static void print_row(const struct row *r, const char *indent)
 	snprintf(epoch, sizeof(epoch), r->stuck ? "stuck at -%ju" :
 		 info->oldest_epoch ? "at -%ju" : "-",
 		 (uintmax_t)(info->epoch - info->oldest_epoch));
-	printf("%s%4u  %-8s %8s  %-10s %5jus  %-12s %-4s  %-20s  %s\n", indent,
+	printf("%s%4u  %-8s %8s  %-10s %5jus  %-12s %-4s  %-20s  %s%s%s\n", indent,
 	       info->slot, inspect_host_kind(info->id.kind), pid, state,
 	       (uintmax_t)(beat_age(r) / SECOND_NS), epoch,
-	       info->map_epoch ? "yes" : "no", joined, name);
+	       info->map_epoch ? "yes" : "no", joined, name,
+	       rs->branching ? "  " : "", rs->branching ? r->branch : "");
 }
 
 static void print_rows(const struct rows *rs, const char *indent)
@@ -173,9 +194,10 @@ static void print_rows(const struct rows *rs, const char *indent)
 	if (rs->nr)
 		printf("%s%4s  %-8s %8s  %-10s %6s  %-12s %-4s  %-20s  %s\n",
 		       indent, "id", "kind", "pid", "state", "beat", "section",
-		       "pins", "joined", "machine");
+		       "pins", "joined", rs->branching ? "machine, branch" :
+		       "machine");
 	for (i = 0; i < rs->nr; i++)
-		print_row(&rs->row[i], indent);
+		print_row(rs, &rs->row[i], indent);
 	if (rs->stuck_nr)
 		printf("%s%u stuck: %ju bytes that were given back wait for "
 		       "that; continue the host, or end it\n", indent,

@@ -73,7 +73,18 @@ static int is_branching(const struct daxfs_region *rg)
 
 struct usage {			/* bytes */
 	u64 pool, used, free, base;
+	unsigned int branches;
 };
+
+static s64 count_branches(struct daxfs_mount *m, struct usage *u)
+{
+	struct branch_tree t;
+	int r = inspect_branch_tree(daxfs_mount_region(m), &t);
+
+	u->branches = t.nr;
+	branch_tree_free(&t);
+	return r;
+}
 
 static s64 get_usage(struct daxfs_mount *m, struct usage *u)
 {
@@ -90,7 +101,7 @@ static s64 get_usage(struct daxfs_mount *m, struct usage *u)
 	if (u->free > u->pool)
 		u->free = u->pool;
 	u->used = u->pool - u->free;
-	return 0;
+	return count_branches(m, u);
 }
 
 static void status_json(const struct inspect *in, struct daxfs_mount *m,
@@ -110,7 +121,8 @@ static void status_json(const struct inspect *in, struct daxfs_mount *m,
 	json_object_object_add(pool, "total", json_object_new_uint64(u->pool));
 	json_object_object_add(pool, "used", json_object_new_uint64(u->used));
 	json_object_object_add(pool, "free", json_object_new_uint64(u->free));
-	json_object_object_add(branches, "active", json_object_new_int(0));
+	json_object_object_add(branches, "active",
+			       json_object_new_int((int)u->branches));
 	json_object_object_add(o, "region", inspect_json_bytes(in->region,
 						strlen(in->region)));
 	json_object_object_add(o, "version", json_object_new_int64(sb->version));
@@ -173,7 +185,8 @@ static void status_text(const struct inspect *in, struct daxfs_mount *m,
 	       daxfs_tool_size_text(u->pool, a),
 	       daxfs_tool_size_text(u->used, b),
 	       daxfs_tool_size_text(u->free, c));
-	printf("branches  0 active\n");
+	if (is_branching(rg))
+		printf("branches  %u active\n", u->branches);
 	printf("hosts\n");
 	if (!inspect_print_hosts(rg, "  "))
 		printf("        none\n");

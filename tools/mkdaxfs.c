@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <json-c/json.h>
-#include <libgen.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +21,7 @@
 #include <uuid/uuid.h>
 
 #include "common.h"
+#include "fuse_mount.h"
 #include "image.h"
 #include "kmount.h"
 #include "mount.h"
@@ -41,7 +40,7 @@ struct options {
 	u64 size, overlay, buckets;	/* 0: not given */
 	int empty, validate, quiet, force, json;
 	int one_file_system;
-	int persistent;
+	int persistent, branching;
 	const char **exclude;
 	u32 exclude_nr;
 	const char **tar;	/* from the bottom up */
@@ -120,6 +119,8 @@ static const char help_text[] =
 "                           which lives as long as the mount of -m\n"
 "  -s, --size SIZE          of the region; otherwise computed and printed\n"
 "  -O, --overlay SIZE       room to write (default: the rest of -s, or 64M)\n"
+"  -b, --branching          main is read-only, and writing happens in branches\n"
+"                           that are made by daxfs-branch\n"
 "  -B, --buckets N          initial index buckets, power of two (65536)\n"
 "  -m, --mountpoint DIR     mount it when done: a file by daxfs-fuse, memory by\n"
 "                           the kernel module if that is loaded, else also so\n"
@@ -208,18 +209,9 @@ static void list_option(const char ***list, u32 *nr, const char *arg)
 
 static void refuse_option(int c)
 {
-	static const struct {
-		int c;
-		const char *name;
-	} later[] = {
-		{ 'C', "-C (page cache slots)" }, { 'b', "-b (branching)" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (later[i].c == c)
-			usage_error("%s is not in this release; leave it out",
-				    later[i].name);
+	if (c == 'C')
+		usage_error("-C (page cache slots) is not in this release; "
+			    "leave it out");
 	usage_error("unknown option");
 }
 
@@ -228,6 +220,9 @@ static void take_rare_option(struct options *o, int c, const char *arg)
 	switch (c) {
 	case 'B':
 		o->buckets = buckets_option(arg);
+		break;
+	case 'b':
+		o->branching = 1;
 		break;
 	case 'H':
 		o->heap = arg;
@@ -385,6 +380,9 @@ static void check_options(struct options *o)
 	if (o->output && o->persistent)
 		usage_error("an image (-o) is not written to, so --persistent "
 			    "means nothing; give -r instead");
+	if (o->output && o->branching)
+		usage_error("an image (-o) has no room for branches, so -b "
+			    "means nothing; give -r instead");
 	if (o->persistent && o->heap)
 		usage_error("a heap's memory is never persistent; leave out "
 			    "--persistent");
@@ -504,6 +502,7 @@ static void set_sizes(struct daxfs_geometry *g, const struct options *o,
 	g->buckets = o->buckets ? o->buckets : DEFAULT_BUCKETS;
 	g->overlay = !o->output;
 	g->persistent = o->persistent;
+	g->branching = o->branching;
 	if (!g->overlay)
 		return;
 	g->overlay_len = o->overlay;
@@ -679,9 +678,10 @@ static void print_text(const struct daxfs_target *t, const struct made *m)
 		       (unsigned long long)n->specials,
 		       daxfs_tool_size_text(n->content, base));
 	if (m->g.overlay)
-		printf("  overlay: %s%s\n",
+		printf("  overlay: %s%s%s\n",
 		       daxfs_tool_size_text(pool_bytes(&m->g), pool),
-		       m->g.persistent ? ", persistent" : "");
+		       m->g.persistent ? ", persistent" : "",
+		       m->g.branching ? ", written to in branches" : "");
 	else
 		printf("  read-only\n");
 }
@@ -723,6 +723,8 @@ static void print_json(const struct daxfs_target *t, const struct made *m)
 	json_object_object_add(top, "size", json_u64(m->g.region_len));
 	json_object_object_add(top, "persistent",
 			       json_object_new_boolean(m->g.persistent));
+	json_object_object_add(top, "branching",
+			       json_object_new_boolean(m->g.branching));
 	json_object_object_add(top, "base", base_json(&m->totals));
 	json_object_object_add(top, "pool", json_u64(pool_bytes(&m->g)));
 	printf("%s\n", json_object_to_json_string_ext(top,
@@ -759,32 +761,15 @@ static int check_mountpoint(const char *dir)
 	return 0;
 }
 
-/* Become dir/SUB/daxfs-fuse if there is one. */
-static void try_fuse(const char *dir, const char *sub, char **argv)
-{
-	char path[PATH_MAX];
-
-	if (snprintf(path, sizeof(path), "%s/%sdaxfs-fuse", dir, sub) <
-	    (int)sizeof(path) && !access(path, X_OK))
-		execv(path, argv);
-}
-
 /* The server of the same build if there is one, else that of PATH. */
 static int mount_fuse(const char *region, const char *mountpoint)
 {
-	char self[PATH_MAX], name[] = "daxfs-fuse";
+	char name[] = "daxfs-fuse";
 	char *argv[] = { name, (char *)(uintptr_t)region,
 			 (char *)(uintptr_t)mountpoint, NULL };
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	signal(SIGXFSZ, SIG_DFL);
-	if (len > 0) {
-		self[len] = 0;
-		dirname(self);
-		try_fuse(self, "", argv);
-		try_fuse(self, "../bin/", argv);
-	}
-	execvp(name, argv);
+	fuse_mount_exec(argv);
 	daxfs_tool_error("%s: made, but not mounted: cannot run daxfs-fuse: "
 			 "%s; install it, then run: daxfs-fuse %s %s", region,
 			 strerror(errno), region, mountpoint);

@@ -100,8 +100,29 @@ int daxfs_fs_open(struct daxfs **fs, const char *region, unsigned int flags,
 		  char *why, size_t why_len);
 
 /**
+ * daxfs_fs_open_branch - open a region, to see one of its branches
+ * @fs: as for daxfs_fs_open()
+ * @region: as for daxfs_fs_open()
+ * @branch: name of a branch that there is; NULL or "main": main
+ * @flags: DAXFS_FS_*
+ * @why: as for daxfs_fs_open()
+ * @why_len: bytes at @why
+ *
+ * See the section about branches below. daxfs_fs_open() shows main.
+ *
+ * Return: as daxfs_fs_open(); -ENOENT also: no branch of that name; -EOPNOTSUPP
+ * the region was made without branches.
+ */
+int daxfs_fs_open_branch(struct daxfs **fs, const char *region,
+			 const char *branch, unsigned int flags, char *why,
+			 size_t why_len);
+
+/**
  * daxfs_fs_close - close a region
  * @fs: from daxfs_fs_open(), or NULL
+ *
+ * If the handle shows a branch, nobody else does, and that has no children and
+ * not DAXFS_FS_BRANCH_KEEP, then the branch ends, with all that was changed in it.
  *
  * Return: 0; -EBUSY while files, listings or pins are open: nothing is closed.
  */
@@ -111,7 +132,7 @@ int daxfs_fs_close(struct daxfs *fs);
  * daxfs_fs_rdonly - may nothing be changed through this handle?
  * @fs: from daxfs_fs_open()
  *
- * Return: 1 or 0.
+ * Return: 1, also where main is shown and has branches; or 0.
  */
 int daxfs_fs_rdonly(const struct daxfs *fs);
 
@@ -131,6 +152,158 @@ int daxfs_fs_statvfs(struct daxfs *fs, struct statvfs *st);
  * Return: a constant string.
  */
 const char *daxfs_fs_error(int err);
+
+/* ---- branches, in regions that mkdaxfs -b has made ---- */
+
+/*
+ * In such a region main is read-only. A branch is a copy of main, or of another
+ * branch, as that was at the instant of its making; it costs nothing until it is
+ * written to. A branch with children is frozen: whatever would change something in
+ * it is -EROFS. One branch is committed: with those above it, it becomes main, and
+ * all others end; who shows one that has ended gets -ESTALE of every call. Who
+ * shows the one that was committed goes on, and sees main. Branches are of the
+ * region: a process that ends without daxfs_fs_close() leaves its branch as it is.
+ *
+ * Branches are known by ids, which are never used again; 0 is main. What besides
+ * is said, functions that take an id return -ESTALE: there is no such branch any
+ * more, because it was aborted or another one was committed; -EINVAL: main cannot
+ * do that; -EBUSY: others change too much, try again; -EOPNOTSUPP: a region
+ * without branches; -EROFS: opened with DAXFS_FS_RDONLY.
+ */
+
+#define DAXFS_FS_BRANCH_KEEP	(1u << 0)	/* it stays when its last user closes */
+
+enum daxfs_fs_branch_state {
+	DAXFS_FS_BRANCH_LIVE,
+	DAXFS_FS_BRANCH_FROZEN,		/* it has children */
+	DAXFS_FS_BRANCH_STALE,		/* it has ended, and is about to go */
+};
+
+struct daxfs_fs_branch {
+	uint64_t id;
+	uint64_t parent;		/* id; 0: main */
+	uint64_t created_ns;		/* since 1970 */
+	enum daxfs_fs_branch_state state;
+	unsigned int flags;		/* DAXFS_FS_BRANCH_KEEP */
+	unsigned int children;
+	unsigned int layers;		/* of its own: 1, and one for each checkpoint */
+	unsigned int mounts;		/* hosts that show it */
+	char name[64];
+};
+
+/**
+ * daxfs_fs_is_branching - was the region made for branches?
+ * @fs: from daxfs_fs_open()
+ *
+ * Return: 1 or 0.
+ */
+int daxfs_fs_is_branching(const struct daxfs *fs);
+
+/**
+ * daxfs_fs_head_id - the state of main
+ * @fs: from daxfs_fs_open()
+ * @head: gets a number that is another one after each commit, and never 0
+ *
+ * Return: 0; -EOPNOTSUPP; other errors.
+ */
+int daxfs_fs_head_id(struct daxfs *fs, uint64_t *head);
+
+/**
+ * daxfs_fs_branch_next - the branches, one after another
+ * @fs: from daxfs_fs_open()
+ * @cursor: 0 at first; moved by each call
+ * @branch: gets one
+ *
+ * In no order. What is made or ends meanwhile may come or not.
+ *
+ * Return: 1; 0 there are no more; or an error.
+ */
+int daxfs_fs_branch_next(struct daxfs *fs, unsigned int *cursor,
+			 struct daxfs_fs_branch *branch);
+
+/**
+ * daxfs_fs_branch_find - the branch of that name
+ * @fs: from daxfs_fs_open()
+ * @name: its name; "main" is 0
+ * @id: gets its id
+ *
+ * Return: 0; -ENOENT; other errors.
+ */
+int daxfs_fs_branch_find(struct daxfs *fs, const char *name, uint64_t *id);
+
+/**
+ * daxfs_fs_branch_shown - the branch that this handle shows
+ * @fs: from daxfs_fs_open_branch()
+ *
+ * Return: its id; 0: main, also after it was committed.
+ */
+uint64_t daxfs_fs_branch_shown(struct daxfs *fs);
+
+/**
+ * daxfs_fs_branch_create - make a branch
+ * @fs: from daxfs_fs_open()
+ * @parent: id of what it is a copy of; 0: main
+ * @name: 1 to 63 bytes without '/', blanks and control characters, not "main"
+ * @flags: 0 or DAXFS_FS_BRANCH_KEEP
+ * @id: gets the id
+ *
+ * The parent is frozen from this instant on, if it is not main. Nobody shows the
+ * new branch before it is opened; it stays until it is committed, aborted, or
+ * left by the last one who shows it.
+ *
+ * Return: 0; -EEXIST; -EINVAL no name; -ENOSPC no entry of the table or no layer
+ * is free; -EMLINK too many layers lie on one another; other errors.
+ */
+int daxfs_fs_branch_create(struct daxfs *fs, uint64_t parent, const char *name,
+			   unsigned int flags, uint64_t *id);
+
+/**
+ * daxfs_fs_branch_commit - make the branch, and those above it, main
+ * @fs: from daxfs_fs_open()
+ * @id: the branch
+ * @if_head: 0, or the daxfs_fs_head_id() that main must still have
+ *
+ * One instant for everybody, whatever was changed. Of several that try at the same
+ * time one succeeds. All other branches end, children of this one too.
+ *
+ * Return: 0; -ESTALE also: main has moved; other errors.
+ */
+int daxfs_fs_branch_commit(struct daxfs *fs, uint64_t id, uint64_t if_head);
+
+/**
+ * daxfs_fs_branch_abort - end a branch
+ * @fs: from daxfs_fs_open()
+ * @id: the branch
+ *
+ * The branch above it that is a child of main ends, with all that lies below
+ * that. Others of main stay. To give up one that has no children, and go back to
+ * its parent, leave it: daxfs_fs_close().
+ *
+ * Return: 0 or an error.
+ */
+int daxfs_fs_branch_abort(struct daxfs *fs, uint64_t id);
+
+/**
+ * daxfs_fs_branch_checkpoint - remember the branch as it is now
+ * @fs: from daxfs_fs_open()
+ * @id: the branch
+ * @name: of the checkpoint: as that of a branch
+ *
+ * Return: 0; -EEXIST the branch has one of that name; -EBUSY it has children;
+ * -EINVAL no name; -ENOSPC; -EMLINK; other errors.
+ */
+int daxfs_fs_branch_checkpoint(struct daxfs *fs, uint64_t id, const char *name);
+
+/**
+ * daxfs_fs_branch_rollback - let the branch be as it was at a checkpoint
+ * @fs: from daxfs_fs_open()
+ * @id: the branch
+ * @name: of the checkpoint, which stays; later ones go
+ *
+ * Return: 0; -ENOENT no such checkpoint; -EBUSY it has children; -EINVAL; -ENOSPC;
+ * other errors.
+ */
+int daxfs_fs_branch_rollback(struct daxfs *fs, uint64_t id, const char *name);
 
 /* ---- names ---- */
 

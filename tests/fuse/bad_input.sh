@@ -42,7 +42,7 @@ t "unknown flag" refuses 1 "try .*--help" daxfs-fuse -Q "$R" "$M"
 t "unknown option" refuses 1 "unknown option" daxfs-fuse -o nonsense "$R" "$M"
 t "backing" refuses 1 "backing=/x.*not in this release" \
 	daxfs-fuse -o backing=/x "$R" "$M"
-t "branch" refuses 1 "branch=b.*not in this release" \
+t "branch of a region without" refuses 32 "no branch 'b'.*mkdaxfs -b" \
 	daxfs-fuse -o ro,branch=b "$R" "$M"
 t "no number of threads" refuses 1 "number from" \
 	daxfs-fuse -o max_threads=x "$R" "$M"

@@ -108,11 +108,8 @@ t "split mode" refuses 2 "not in this release" mkdaxfs -d "$tree" -r "$reg" -o "
 t "--empty with -o" refuses 2 "--empty with -o" mkdaxfs -E -o "$img"
 t "-O with -o" refuses 2 "-O means nothing" mkdaxfs -d "$tree" -o "$img" -O 1M
 t "-B with -o" refuses 2 "-B means nothing" mkdaxfs -d "$tree" -o "$img" -B 512
-for o in "-C 8" -b; do
-	# shellcheck disable=SC2086 # an option and its argument
-	t "$o comes later" refuses 2 "not in this release" \
-		mkdaxfs $o -d "$tree" -r "$reg"
-done
+t "-b with -o" refuses 2 "-b means nothing" mkdaxfs -d "$tree" -o "$img" -b
+t "-C comes later" refuses 2 "not in this release" mkdaxfs -C 8 -d "$tree" -r "$reg"
 t "-r and -p" refuses 2 "exclude each other" mkdaxfs -E -r "$reg" -p 0 -s 1M
 t "-r and -H" refuses 2 "exclude each other" mkdaxfs -E -r "$reg" -H x -m "$mnt"
 t "-p without -s" refuses 2 "-p needs -s" mkdaxfs -E -p 0x1000
@@ -285,6 +282,15 @@ t "-d -s" sizes 209715200 -d "$tree" -s 200M
 t "... has the rest as overlay" pool_at_least 150000000
 t "-d -s -O" sizes 209715200 -d "$tree" -s 200M -O 32M
 t "... has an overlay of 32M" pool_at_least 33554432
+branching() { # OPTION...
+	sizes - -b "$@" && is /branching true &&
+		out=$(daxfs-inspect status --json -r "$reg") && is /branching true
+}
+t "--empty -b" branching -E -s 64M
+t "-d -b" branching -d "$tree"
+t "-t -b" branching -t <(tar -C "$tree" -c .)
+t "without -b" bash -c "mkdaxfs -q -f -E -r '$reg' -s 64M &&
+	[ \"\$(daxfs-inspect status --json -r '$reg' | json_get /branching)\" = false ]"
 t "-B 1" sizes - -E -s 64M -B 1
 t "-B 131072" sizes - -E -s 64M -B 131072
 rm -f "$reg"

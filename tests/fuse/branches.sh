@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# FUSE mounts of branches: what they show, and what is left of one that has ended.
+#
+# Notes: fuse_branch.c has the cases of a process on a mount.
+# shellcheck source=/dev/null
+. "$(dirname "$0")/../lib.sh"
+
+R=$SHM/r
+OPTS=
+[ "$(id -u)" -ne 0 ] || OPTS=allow_other
+
+mkdir "$WORK/tree" && head -c 4096 /dev/zero >"$WORK/tree/base" &&
+	printf base | dd of="$WORK/tree/base" conv=notrunc status=none
+
+branch() { # NAME PARENT: and a mount of it at $WORK/NAME
+	mkdir -p "$WORK/$1"
+	daxfs-branch create "$1" -p "$2" -r "$R" -m "$WORK/$1" ${OPTS:+-o "$OPTS"}
+}
+
+# What fuse_branch does on the mount of a new branch; the region is as before then.
+case_of() { # CASE MNT2...
+	local name=$1
+	shift
+
+	branch "b-$name" main && fuse_branch "$name" "$WORK/b-$name" "$@" &&
+		unmount "$WORK/b-$name"
+}
+
+need "a region" mkdaxfs -q -b -d "$WORK/tree" -r "$R" -s 64M
+need "a mount of main" mount_region r main "$OPTS"
+
+t "main is read-only" refuses 1 "read-only file system" touch "$WORK/main/x"
+t "branch=main is main" refuses 1 "read-only file system" \
+	bash -c "mkdir '$WORK/m2' && daxfs-fuse '$R' '$WORK/m2' -o branch=main &&
+		touch '$WORK/m2/x'"
+t "... unmounted" unmount "$WORK/m2"
+
+mkdir "$WORK/none"
+t "no such branch" refuses 32 "no branch 'none'.*daxfs-branch list" \
+	daxfs-fuse "$R" "$WORK/none" -o branch=none
+t "an empty name" refuses 32 "no branch ''" daxfs-fuse "$R" "$WORK/none" -o branch=
+
+odd_name() {
+	local name='a,b\c=d'
+
+	daxfs-branch create "$name" -r "$R" -m "$WORK/none" || return 1
+	same "$(daxfs-branch status -m "$WORK/none" --json | json_get /name)" "$name" &&
+		unmount "$WORK/none"
+}
+t "a name with comma and backslash" odd_name
+
+# It is not his to end, who could not mount it.
+failed_mount() {
+	daxfs-branch create left -r "$R" &&
+		refuses 1 "unknown option" daxfs-fuse "$R" "$WORK/none" \
+			-o branch=left,nonsense &&
+		same "$(daxfs-branch status left -r "$R" --json | json_get /state)" \
+			orphaned &&
+		daxfs-branch abort -r "$R" -b left
+}
+t "a mount that fails leaves the branch" failed_mount
+
+readonly_mount() {
+	branch ro main && mkdir "$WORK/ro2" && echo 1 >"$WORK/ro/f" &&
+		daxfs-fuse "$R" "$WORK/ro2" -o ro,branch=ro &&
+		same "$(cat "$WORK/ro2/f")" 1 &&
+		refuses 1 "read-only" touch "$WORK/ro2/f" &&
+		refuses 1 "read-only mount" daxfs-branch commit -m "$WORK/ro2" &&
+		unmount "$WORK/ro2" && unmount "$WORK/ro"
+}
+t "ro,branch=" readonly_mount
+
+t "a branch that has ended" case_of ended
+t "a frozen branch" case_of frozen
+t "bad requests" case_of bad
+t "a thousand branches" case_of many
+if [ "$(id -u)" -eq 0 ]; then
+	t "who may" case_of rights
+else
+	skip "who may" "needs root"
+fi
+
+rolled_back() {
+	branch roll main && mkdir "$WORK/roll2" &&
+		daxfs-fuse "$R" "$WORK/roll2" -o branch=roll &&
+		fuse_branch rolled_back "$WORK/roll" "$WORK/roll2" &&
+		unmount "$WORK/roll2" && unmount "$WORK/roll"
+}
+t "rolled back behind the kernel's caches" rolled_back
+t "a commit" case_of committed "$WORK/main"
+t "nothing is left of them" bash -c "
+	[ \"\$(daxfs-inspect branches -r '$R' --json | json_get /active)\" = 0 ]"
+t "unmounted" unmount "$WORK/main"
+t "all servers have ended" wait_for_servers
+finish
