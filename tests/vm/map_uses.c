@@ -354,7 +354,7 @@ static int use_vmsplice(struct area *a)
  */
 static int use_write(struct area *a)
 {
-	off_t to = READ_AT + (a->content == BASE ? 2 * 251 * PAGE : 0);
+	off_t to = READ_AT + (a->content == BASE ? 3 * 251 * PAGE : 0);
 
 	if (pwrite(a->fd, a->p + READ_AT, PAGE, to) != PAGE)
 		return errno;

@@ -105,6 +105,7 @@ fsck.daxfs -n /dev/dax0.0 || echo "FAILED: damaged"
 end
 E
 	t "devdax" all_right dax 1
+	t "with entries of 4 KiB" says dax "devdax: 4 KiB each"
 fi
 if [ "$VM_LONG" -gt 0 ] && [ "$KERNEL" != 6.1 ]; then # which has no heaps
 	cp "$WORK/tree/base" "$SHARE/"
