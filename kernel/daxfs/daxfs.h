@@ -133,8 +133,7 @@ struct daxfs_inode_info {
 	u32 holders;		/* open files and keepers; sbi->hold_lock[] */
 	u32 kept;		/* held until it is evicted; hold_lock, too */
 	struct daxfs_seen seen;	/* when its rights were read; i_lock */
-	u64 plain;		/* version at which it had no rights that a
-				 * write takes away; i_rwsem */
+	u64 plain;		/* version at which no write takes rights away; i_rwsem */
 	struct daxfs_mapped *mapped;	/* NULL: no mmap; sbi->map_lock */
 	struct inode vfs;
 };

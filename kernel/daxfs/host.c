@@ -57,7 +57,9 @@ struct daxfs_cx *daxfs_begin(struct daxfs_sbi *sbi)
 
 s64 daxfs_end(struct daxfs_sbi *sbi, struct daxfs_cx *cx, s64 r)
 {
+	/* Pairs with the xchg() in daxfs_begin_try(). */
 	smp_store_release(&sbi->slot[cx - sbi->cx].busy, 0);
+	/* Without a fence: who is missed looks again within a tick. */
 	if (waitqueue_active(&sbi->cx_free))
 		wake_up(&sbi->cx_free);
 	return READ_ONCE(sbi->dead) ? -ESTALE : r;
