@@ -176,6 +176,13 @@ static inline int icount_read(const struct inode *inode)
 #define daxfs_set_dentry_ops(sb, ops)	((sb)->s_d_op = (ops))
 #endif
 
+/* 7.0: without an operation a file has no leases; before, it had local ones. */
+#ifdef DAXFS_HAS_NOSETLEASE
+#define daxfs_no_leases	simple_nosetlease
+#else
+#define daxfs_no_leases	NULL
+#endif
+
 /* ---- operations whose form has changed ---- */
 
 /*
