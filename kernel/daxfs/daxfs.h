@@ -62,8 +62,6 @@ int daxfs_mem_open(struct daxfs_mem *mem, const struct daxfs_mem_opts *opts,
 void daxfs_mem_close(struct daxfs_mem *mem);
 /* The page frame of byte off of the region; off < len. */
 unsigned long daxfs_mem_pfn(const struct daxfs_mem *mem, u64 off);
-/* May there be an entry of 2 MiB for what begins at that page frame? */
-bool daxfs_mem_huge(const struct daxfs_mem *mem, unsigned long pfn);
 /* Has somebody taken a page, as a transfer does that goes straight into it? */
 bool daxfs_mem_pinned(const struct daxfs_mem *mem);
 

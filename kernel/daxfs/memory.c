@@ -264,19 +264,6 @@ unsigned long daxfs_mem_pfn(const struct daxfs_mem *mem, u64 off)
 	return is_vmalloc_addr(at) ? vmalloc_to_pfn(at) : PHYS_PFN(virt_to_phys((void *)at));
 }
 
-bool daxfs_mem_huge(const struct daxfs_mem *mem, unsigned long pfn)
-{
-	struct dev_pagemap *other;
-
-	if (mem->kind == DAXFS_MEM_DMABUF)
-		return false;
-	if (mem->has_pages)
-		return true;
-	other = daxfs_pagemap_at(pfn);
-	put_dev_pagemap(other);
-	return !other;
-}
-
 bool daxfs_mem_pinned(const struct daxfs_mem *mem)
 {
 	int idle;

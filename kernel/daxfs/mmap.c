@@ -23,10 +23,11 @@
  *
  * Entries are VM_MIXEDMAP. Those of a page are devmap if the memory has a device's
  * struct pages, which get_user_pages() then finds, else special, and it fails; it
- * would look for a devmap page without one for ever. Those of 2 MiB are devmap in
- * any case: there it fails, and it would take a special one for ordinary memory. It
- * would find struct pages that are not ours and whose users nobody looks for, as a
- * devdax device has them: there all entries are of 4 KiB (daxfs_mem_huge).
+ * would look for a devmap page without one for ever. Entries of 2 MiB are for memory
+ * with struct pages alone: for others these kernels have no safe form. GUP takes a
+ * special one for ordinary memory, /proc/PID/pagemap and clear_refs look at the
+ * struct page of a devmap one, and where a driver has some (devdax) GUP takes those,
+ * which nobody here would know.
  *
  * Each first store to a page gives the file a page of its own. The counter rises at
  * that and, as long as such entries are there, at each round, for those who keep
@@ -356,15 +357,15 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	struct found fd;
 	unsigned long pfn;
 
-	if (addr < vmf->vma->vm_start || addr + PMD_SIZE > vmf->vma->vm_end ||
+	if (!sbi->mem.has_pages ||
+	    addr < vmf->vma->vm_start || addr + PMD_SIZE > vmf->vma->vm_end ||
 	    (first & (PTRS_PER_PMD - 1)) || vmf->pgoff < first)
 		return VM_FAULT_FALLBACK;
 	if (find(inode, (u64)first << PAGE_SHIFT, PMD_SIZE, false, &fd) ||
 	    fd.run.len < PMD_SIZE || !fd.run.off || (store && !fd.own))
 		return VM_FAULT_FALLBACK;
 	pfn = daxfs_mem_pfn(&sbi->mem, fd.run.off);
-	if (pfn & (PTRS_PER_PMD - 1) || !daxfs_mem_huge(&sbi->mem, pfn) ||
-	    (store && note_store(inode)))
+	if (pfn & (PTRS_PER_PMD - 1) || (store && note_store(inode)))
 		return VM_FAULT_FALLBACK;
 	if (!pmd_is_free_for(vmf, pfn))	/* there is one, of what was there */
 		unmap_mapping_range(inode->i_mapping, (loff_t)first << PAGE_SHIFT,

@@ -82,8 +82,8 @@ mount -t daxfs -o dev=/dev/pmem0 none m && uses pmem 1
 end
 E
 t "a physical range, without and with struct pages" all_right phys 2
-t "entries of 2 MiB without struct pages" says phys "phys: 2 MiB at once"
-t "and with them" says phys "pages: 2 MiB at once"
+t "entries of 4 KiB without struct pages" says phys "phys: 4 KiB each"
+t "of 2 MiB with them" says phys "pages: 2 MiB at once"
 t "pmem" all_right pmem 1
 t "entries of 2 MiB there" says pmem "pmem: 2 MiB at once"
 t "the range is clean afterwards" clean phys
