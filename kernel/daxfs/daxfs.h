@@ -94,7 +94,7 @@ struct daxfs_sbi {
 	struct daxfs_watchers __rcu *watchers;
 	u32 watchers_nr;	/* that there have been; the keeper's */
 	atomic64_t ticket;
-	u64 boot_id[2];
+	struct daxfs_host_id id;	/* what it joined as */
 	/* inode.c */
 	struct mutex hold_lock[DAXFS_HOLD_LOCKS];
 	/* mmap.c */
