@@ -15,9 +15,12 @@
 #include <linux/dax.h>
 #include <linux/dcache.h>
 #include <linux/dma-buf.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fileattr.h>
 #include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -174,6 +177,32 @@ static inline int icount_read(const struct inode *inode)
 #define daxfs_set_dentry_ops(sb, ops)	set_default_d_op(sb, ops)
 #else
 #define daxfs_set_dentry_ops(sb, ops)	((sb)->s_d_op = (ops))
+#endif
+
+/*
+ * The descriptor of an option of fsparam_fd(). 6.6: before, fsconfig() did not put
+ * its number where fs_parse() took it from; the file is right in all of them.
+ */
+static inline int daxfs_fd_is(const void *wanted, struct file *file, unsigned int fd)
+{
+	return file == wanted ? (int)fd + 1 : 0;
+}
+
+static inline u32 daxfs_param_fd(const struct fs_parameter *param,
+				 const struct fs_parse_result *result)
+{
+	int fd = 0;
+
+	if (param->type == fs_value_is_file)
+		fd = iterate_fd(current->files, 0, daxfs_fd_is, param->file);
+	return fd ? (u32)fd - 1 : result->uint_32;
+}
+
+/* 7.0: without an operation a file has no leases; before, it had local ones. */
+#ifdef DAXFS_HAS_NOSETLEASE
+#define daxfs_no_leases	simple_nosetlease
+#else
+#define daxfs_no_leases	NULL
 #endif
 
 /* ---- operations whose form has changed ---- */

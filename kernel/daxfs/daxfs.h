@@ -94,7 +94,7 @@ struct daxfs_sbi {
 	struct daxfs_watchers __rcu *watchers;
 	u32 watchers_nr;	/* that there have been; the keeper's */
 	atomic64_t ticket;
-	u64 boot_id[2];
+	struct daxfs_host_id id;	/* what it joined as */
 	/* inode.c */
 	struct mutex hold_lock[DAXFS_HOLD_LOCKS];
 	/* mmap.c */
@@ -131,8 +131,7 @@ struct daxfs_inode_info {
 	u32 holders;		/* open files and keepers; sbi->hold_lock[] */
 	u32 kept;		/* held until it is evicted; hold_lock, too */
 	struct daxfs_seen seen;	/* when its rights were read; i_lock */
-	u64 plain;		/* version at which it had no rights that a
-				 * write takes away; i_rwsem */
+	u64 plain;		/* version at which no write takes rights away; i_rwsem */
 	struct daxfs_mapped *mapped;	/* NULL: no mmap; sbi->map_lock */
 	struct inode vfs;
 };

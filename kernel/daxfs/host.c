@@ -57,7 +57,9 @@ struct daxfs_cx *daxfs_begin(struct daxfs_sbi *sbi)
 
 s64 daxfs_end(struct daxfs_sbi *sbi, struct daxfs_cx *cx, s64 r)
 {
+	/* Pairs with the xchg() in daxfs_begin_try(). */
 	smp_store_release(&sbi->slot[cx - sbi->cx].busy, 0);
+	/* Without a fence: who is missed looks again within a tick. */
 	if (waitqueue_active(&sbi->cx_free))
 		wake_up(&sbi->cx_free);
 	return READ_ONCE(sbi->dead) ? -ESTALE : r;
@@ -102,31 +104,55 @@ static void read_id(const char *path, u64 id[2])
 	}
 }
 
-static void identify(struct daxfs_sbi *sbi, struct daxfs_host_id *id)
+static void identify(struct daxfs_host_id *id)
 {
 	memset(id, 0, sizeof(*id));
 	read_id("/proc/sys/kernel/random/boot_id", id->boot_id);
 	read_id("/etc/machine-id", id->machine_id);
 	id->kind = DAXFS_HOST_KERNEL;	/* pid 0: no process is this host */
 	strscpy(id->name, utsname()->nodename, sizeof(id->name));
-	sbi->boot_id[0] = id->boot_id[0];
-	sbi->boot_id[1] = id->boot_id[1];
 }
 
 /* ---- other hosts ---- */
 
+/* Fields mean what lib/hosts.c says. */
+static bool is_known(const u64 id[2])
+{
+	return id[0] || id[1];
+}
+
+static bool is_same(const u64 a[2], const u64 b[2])
+{
+	return a[0] == b[0] && a[1] == b[1];
+}
+
 /*
- * Fields mean what lib/hosts.c says: a process of the initial namespaces of this
- * machine, whose number exists no more or belongs to one that started later.
+ * In a persistent region: a host of this installation (machine id and name), of
+ * another boot, that has not beaten since this machine was started.
  */
-static bool is_gone(const struct daxfs_sbi *sbi, const struct daxfs_host_info *info)
+static bool lost_power(const struct daxfs_sbi *sbi, const struct daxfs_host_info *info)
+{
+	const struct daxfs_host_id *us = &sbi->id, *other = &info->id;
+
+	return daxfs_is_persistent(&sbi->rg) && info->state == DAXFS_H_ALIVE &&
+	       is_known(us->boot_id) && is_known(us->machine_id) &&
+	       is_same(us->machine_id, other->machine_id) &&
+	       !strncmp(us->name, other->name, sizeof(us->name)) &&
+	       !is_same(us->boot_id, other->boot_id) &&
+	       info->heartbeat_ns < ktime_get_real_ns() - ktime_get_boottime_ns();
+}
+
+/*
+ * A process of the initial namespaces of this machine, whose number exists no more
+ * or belongs to one that started later.
+ */
+static bool has_ended(const struct daxfs_sbi *sbi, const struct daxfs_host_info *info)
 {
 	struct task_struct *task;
 	bool gone;
 
-	if (!info->id.pid || (!sbi->boot_id[0] && !sbi->boot_id[1]) ||
-	    info->id.boot_id[0] != sbi->boot_id[0] ||
-	    info->id.boot_id[1] != sbi->boot_id[1])
+	if (!info->id.pid || !is_known(sbi->id.boot_id) ||
+	    !is_same(info->id.boot_id, sbi->id.boot_id))
 		return false;
 	rcu_read_lock();
 	task = pid_task(find_pid_ns((int)info->id.pid, &init_pid_ns), PIDTYPE_TGID);
@@ -140,6 +166,11 @@ static bool is_gone(const struct daxfs_sbi *sbi, const struct daxfs_host_info *i
 		gone = true;
 	rcu_read_unlock();
 	return gone;
+}
+
+static bool is_gone(const struct daxfs_sbi *sbi, const struct daxfs_host_info *info)
+{
+	return has_ended(sbi, info) || lost_power(sbi, info);
 }
 
 static void reap(struct daxfs_sbi *sbi, struct daxfs_cx *cx)
@@ -209,27 +240,26 @@ static void list_watchers(struct daxfs_sbi *sbi)
 #define JOIN_TRIES	8	/* -ESTALE: somebody took us for dead meanwhile */
 
 /* Every slot is taken: become the host of one that is dead. */
-static int take_over(struct daxfs_sbi *sbi, const struct daxfs_host_id *id)
+static int take_over(struct daxfs_sbi *sbi)
 {
 	u32 slot;
 	int r = -EBUSY;
 
 	reap(sbi, NULL);
 	for (slot = 0; slot < DAXFS_HOSTS && r == -EBUSY; slot++)
-		r = daxfs_host_take_over(&sbi->rg, sbi->cx, id, slot);
+		r = daxfs_host_take_over(&sbi->rg, sbi->cx, &sbi->id, slot);
 	return r == -EBUSY ? -EUSERS : r;
 }
 
 static int join(struct daxfs_sbi *sbi)
 {
-	struct daxfs_host_id id;
 	int r, tries = JOIN_TRIES;
 
-	identify(sbi, &id);
+	identify(&sbi->id);
 	do
-		r = daxfs_host_join(&sbi->rg, &id);
+		r = daxfs_host_join(&sbi->rg, &sbi->id);
 	while (r == -ESTALE && --tries);
-	return r == -EUSERS ? take_over(sbi, &id) : r;
+	return r == -EUSERS ? take_over(sbi) : r;
 }
 
 /* ---- the keeper ---- */

@@ -201,7 +201,7 @@ static u64 ns_of(struct timespec64 ts)
 static bool only_drops_ids(const struct inode *inode, const struct iattr *attr)
 {
 	return (attr->ia_valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)) &&
-	       ((inode->i_mode & (S_ISGID | S_IXGRP)) != S_ISGID);
+	       ((inode->i_mode & (S_ISGID | 0010)) != S_ISGID);
 }
 
 static void fill_setattr(struct mnt_idmap *idmap, struct inode *inode,

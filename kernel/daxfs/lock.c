@@ -13,7 +13,8 @@
  * host looks every POLL_NS whether a lock was given back anywhere, and tries again
  * after RETRY_POLLS looks in any case: a host that is declared dead (host.c)
  * gives nothing back. A host that serves by FUSE gives a flock back a little after
- * close(2) has returned, so a try that does not wait is given GRACE_TRIES.
+ * close(2) has returned, so a try that does not wait and finds one of such a host
+ * is given GRACE_TRIES. A kernel gives it back before.
  *
  * A static image or a read-only mount has locks of this kernel alone, and so have
  * directories. What was locked before a mount became read-only still ends.
@@ -28,7 +29,7 @@
 
 #define POLL_NS		(4 * NSEC_PER_MSEC)
 #define RETRY_POLLS	10
-#define GRACE_TRIES	3	/* a millisecond between them */
+#define GRACE_TRIES	10	/* a millisecond between them */
 #define BUSY_TRIES	8	/* for what has to be given back; the same */
 
 /* ---- what is wanted ---- */
@@ -230,13 +231,22 @@ static int take_waiting(struct file *file, struct file_lock *fl)
 	}
 }
 
+/* May its program have closed the file that has the lock already? */
+static bool is_late(const struct daxfs_sbi *sbi, u32 host)
+{
+	struct daxfs_host_info info;
+
+	return host != sbi->rg.host && !daxfs_host_info(&sbi->rg, host, &info) &&
+	       info.id.kind != DAXFS_HOST_KERNEL;
+}
+
 static int take_at_once(struct file *file, struct file_lock *fl)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(file_inode(file));
 	struct daxfs_lock found;
 	int i, r = take(file, fl, &found);
 
-	for (i = 0; i < GRACE_TRIES && r == -EAGAIN && found.host != sbi->rg.host &&
+	for (i = 0; i < GRACE_TRIES && r == -EAGAIN && is_late(sbi, found.host) &&
 	     (daxfs_flc(fl, flags) & FL_FLOCK); i++) {
 		usleep_range(1000, 1200);
 		r = take(file, fl, &found);

@@ -87,7 +87,7 @@ static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		param->string = NULL;
 		return 0;
 	case OPT_DMABUF:
-		return parse_dmabuf(fc, &ctx->mem, result.uint_32);
+		return parse_dmabuf(fc, &ctx->mem, daxfs_param_fd(param, &result));
 	case OPT_PAGES:
 		ctx->mem.pages = true;
 		return 0;

@@ -57,6 +57,7 @@ for i in $(seq "$1"); do
 	! grep -q '^daxfs ' /proc/modules || fail "unload, $try times tried"
 	! grep daxfs /proc/slabinfo || fail "a cache is left"
 	! grep daxfs /proc/vmallocinfo || fail "a mapping is left"
+	[ $((i % 10)) -ne 0 ] || echo "round $i is over"
 done
 fsck.daxfs -n "phys:$DAXFS_PHYS:$DAXFS_SIZE" || fail fsck
 echo "$i rounds"

@@ -50,6 +50,12 @@ static int of(long r)
 	return r < 0 ? errno : 0;
 }
 
+static void must(int r, const char *what)
+{
+	if (r < 0)
+		err(1, "%s", what);
+}
+
 static int closed(int fd)
 {
 	int e = of(fd);
@@ -156,6 +162,16 @@ static int fd_fallocate(int fd)
 	return of(fallocate(fd, 0, 0, 3000000));
 }
 
+/* Without memory that fails, and the mapping stays: then again. */
+static int unmap(char *p, size_t len)
+{
+	int r = of(munmap(p, len));
+
+	if (r)
+		must(munmap(p, len), "munmap");
+	return r;
+}
+
 static int fd_map(int fd)
 {
 	char *p;
@@ -167,7 +183,7 @@ static int fd_map(int fd)
 		return errno;
 	for (size_t at = 0; at < 4 << 20; at += 1 << 20)
 		p[at] = 1;
-	return of(munmap(p, 4 << 20));
+	return unmap(p, 4 << 20);
 }
 
 static int fd_lock(int fd)
@@ -213,7 +229,7 @@ static int fd_dmabuf(int fd)
 	if (!r)
 		buf[0] = p[4096];
 	if (!r)
-		munmap(p, 1 << 20);
+		r = unmap(p, 1 << 20);
 	close(b);
 	return r;
 }
@@ -317,12 +333,6 @@ static const struct {
 };
 
 /* ---- around them ---- */
-
-static void must(int r, const char *what)
-{
-	if (r < 0)
-		err(1, "%s", what);
-}
 
 static void wipe(void)
 {

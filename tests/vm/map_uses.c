@@ -354,7 +354,7 @@ static int use_vmsplice(struct area *a)
  */
 static int use_write(struct area *a)
 {
-	off_t to = READ_AT + (a->content == BASE ? 2 * 251 * PAGE : 0);
+	off_t to = READ_AT + (a->content == BASE ? 3 * 251 * PAGE : 0);
 
 	if (pwrite(a->fd, a->p + READ_AT, PAGE, to) != PAGE)
 		return errno;
@@ -491,6 +491,18 @@ static void read_proc(const char *name)
 	close(fd);
 }
 
+static void write_proc(const char *name, const char *digit)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/%s", name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || (write(fd, digit, 1) != 1 && errno != EINVAL))
+		err(2, "%s", path);
+	close(fd);
+}
+
 static void read_pagemap(const struct area *a)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY);
@@ -516,6 +528,8 @@ static int use_looks(struct area *a)
 	syscall(SYS_move_pages, 0, 2, page, NULL, status, 0);
 	syscall(SYS_mbind, a->p, a->len, 2 /* MPOL_BIND */, &node, 2, 3 /* and move */);
 	msync(a->p, a->len, MS_SYNC);
+	for (const char *what = "14"; *what; what++)	/* referenced, soft-dirty */
+		write_proc("clear_refs", what);
 	return still_right(a);
 }
 

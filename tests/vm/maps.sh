@@ -82,8 +82,8 @@ mount -t daxfs -o dev=/dev/pmem0 none m && uses pmem 1
 end
 E
 t "a physical range, without and with struct pages" all_right phys 2
-t "entries of 2 MiB without struct pages" says phys "phys: 2 MiB at once"
-t "and with them" says phys "pages: 2 MiB at once"
+t "entries of 4 KiB without struct pages" says phys "phys: 4 KiB each"
+t "of 2 MiB with them" says phys "pages: 2 MiB at once"
 t "pmem" all_right pmem 1
 t "entries of 2 MiB there" says pmem "pmem: 2 MiB at once"
 t "the range is clean afterwards" clean phys
@@ -105,6 +105,7 @@ fsck.daxfs -n /dev/dax0.0 || echo "FAILED: damaged"
 end
 E
 	t "devdax" all_right dax 1
+	t "with entries of 4 KiB" says dax "devdax: 4 KiB each"
 fi
 if [ "$VM_LONG" -gt 0 ] && [ "$KERNEL" != 6.1 ]; then # which has no heaps
 	cp "$WORK/tree/base" "$SHARE/"

@@ -91,7 +91,10 @@ static void stores(void)
 	close(fd);
 }
 
-/* A store on one side, through a mapping, and a read(2) on the other. */
+/*
+ * A store on one side, through a mapping, and a read(2) on the other, where the file
+ * is opened when it is mapped: what a FUSE mount had open before shows stores later.
+ */
 static void stored_read(void)
 {
 	int fd = both_open("stored", 4);
@@ -100,6 +103,10 @@ static void stored_read(void)
 
 	if (pair_on(0))
 		mem = map(fd, PROT_READ | PROT_WRITE, 4);
+	if (pair_on(1)) {
+		close(fd);
+		fd = pair_open("stored", O_RDWR);
+	}
 	for (i = 1; i < 100; i++) {
 		at = i * 67 % 2048 * 8;
 		if (pair_on(0))

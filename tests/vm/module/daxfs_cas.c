@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two guests count in one word of shared memory, by compare and swap.
  *
@@ -97,6 +97,7 @@ static int wait_for(u64 *word)
 {
 	unsigned long end = jiffies + PATIENCE;
 
+	/* Pairs with the releases of run_phase() and count_on_all(). */
 	while (!virt_load_acquire(word)) {
 		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
@@ -132,6 +133,7 @@ static int count_on_all(void)
 	}
 	if (!atomic_dec_and_test(&running))
 		wait_for_completion(&all_done);
+	/* Pairs with wait_for() of the other guest: what we counted is there. */
 	virt_store_release(&place->amount[me], threads * nr);
 	return err;
 }
@@ -152,6 +154,7 @@ static int run_phase(void)
 {
 	int err;
 
+	/* Pairs with wait_for() of the other guest. */
 	virt_store_release(&place->ready[me], 1);
 	err = wait_for(&place->ready[!me]);
 	if (!err)
