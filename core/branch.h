@@ -16,6 +16,8 @@ int daxfs_merge_some(struct daxfs_cx *cx);
  * in drop_epoch when it is asked first.
  */
 int daxfs_layer_is_quiet(struct daxfs_cx *cx, struct daxfs_layer *l);
+/* End what a dead host may have begun: to free a layer whose tables it retired. */
+int daxfs_reap_recover(struct daxfs_cx *cx, u32 host);
 /* There is something for daxfs_tidy() to find. */
 void daxfs_tidy_hint(struct daxfs_cx *cx);
 

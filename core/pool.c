@@ -329,6 +329,9 @@ int daxfs_page_take_zero(struct daxfs_cx *cx, u32 type, u64 back_off, u64 *off)
 	page = daxfs_at(cx->rg, *off, DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
 	if (!page)
 		return -EUCLEAN;
+	/* Whoever has recovered us has given it to somebody else. */
+	if (daxfs_still_host(cx))
+		return -ESTALE;
 	port_zero(page, DAXFS_PAGE_SIZE);
 	return daxfs_still_host(cx);	/* the caller publishes it now */
 }

@@ -272,26 +272,48 @@ int daxfs_layer_is_quiet(struct daxfs_cx *cx, struct daxfs_layer *l)
 
 struct reap_arg {
 	u32 layer;
-	u64 word;
+	u64 word, cursor;
 	int waits;
 };
+
+/*
+ * All that was in it is retired: its tables, and it can be used again. Whoever dies in
+ * here keeps what he has retired from being used until he is recovered, and that ends
+ * it: see daxfs_reap_recover().
+ */
+static int free_layer(struct daxfs_cx *cx, struct reap_arg *a)
+{
+	struct daxfs_layer *l = daxfs_layer_at(cx->rg, a->layer);
+	int r = daxfs_index_retire(cx, a->layer);
+
+	if (!r)
+		r = daxfs_still_host(cx);
+	if (!r)
+		a64_cas(&l->word, a->word, layer_make(DAXFS_L_NONE, 0,
+						      layer_version(a->word) + 1));
+	return r;
+}
 
 /* Some of one layer. 1: there is more of it, or it waits. */
 static int reap_fn(struct daxfs_cx *cx, void *p)
 {
 	struct reap_arg *a = p;
 	struct daxfs_layer *l = daxfs_layer_at(cx->rg, a->layer);
-	u64 from, was = 0;
+	u64 from, was;
 	int r = daxfs_word_read(cx->rg, &l->word, &a->word);
 
+	if (!r)
+		r = daxfs_word_settle(cx, &l->reap_cursor, &a->cursor);
 	if (r || layer_state(a->word) != DAXFS_L_DROPPED)
 		return r;
-	a->waits = !daxfs_layer_is_quiet(cx, l);
+	/* Or somebody ends it at present: he, or who recovers him, but nobody else,
+	 * for what is retired may soon be used again. */
+	a->waits = cursor_pass(a->cursor) == CURSOR_TABLES ||
+		   !daxfs_layer_is_quiet(cx, l);
 	if (a->waits)
 		return 1;
 	r = daxfs_view_of(cx, a->layer);
-	if (!r)
-		r = daxfs_word_settle(cx, &l->reap_cursor, &was);
+	was = a->cursor;
 	from = cursor_buckets(was);
 	if (!r)
 		r = daxfs_index_walk_some(cx, a->layer, &from, REAP_BUCKETS,
@@ -302,13 +324,31 @@ static int reap_fn(struct daxfs_cx *cx, void *p)
 	}
 	if (r < 0)
 		return r;
-	r = daxfs_index_retire(cx, a->layer);
-	if (!r)
-		r = daxfs_still_host(cx);
-	if (!r)
-		a64_cas(&l->word, a->word, layer_make(DAXFS_L_NONE, 0,
-						      layer_version(a->word) + 1));
-	return r;
+	r = daxfs_still_host(cx);
+	if (r)
+		return r;
+	if (a64_cas(&l->reap_cursor, was, cursor_make(CURSOR_TABLES,
+						      cx->id / DAXFS_CTXS + 1)) != was)
+		return 1;
+	return free_layer(cx, a);
+}
+
+int daxfs_reap_recover(struct daxfs_cx *cx, u32 host)
+{
+	int r = 0;
+
+	for (u32 i = 1; i < layer_nr(cx) && r >= 0; i++) {
+		struct daxfs_layer *l = daxfs_layer_at(cx->rg, i);
+		struct reap_arg a = { .layer = i };
+
+		r = daxfs_word_settle(cx, &l->word, &a.word);
+		if (!r)
+			r = daxfs_word_settle(cx, &l->reap_cursor, &a.cursor);
+		if (!r && layer_state(a.word) == DAXFS_L_DROPPED &&
+		    a.cursor == cursor_make(CURSOR_TABLES, host + 1))
+			r = free_layer(cx, &a);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* 1: more is left. */

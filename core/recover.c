@@ -680,6 +680,8 @@ static int recover_fn(struct daxfs_cx *cx, void *p)
 	for (u32 i = 0; i < DAXFS_CTXS && !r; i++)
 		r = recover_record(cx, host * DAXFS_CTXS + i);
 	sweep_base_opens(cx, s.bit);
+	if (!r && !cx->view.flat)
+		r = daxfs_reap_recover(cx, host);
 	if (!r)
 		r = sweep_inodes(cx, &s);
 	/* Twice: what refers to a unit may have gone in the first round. */
@@ -701,6 +703,7 @@ static int leave_fn(struct daxfs_cx *cx, void *p)
 {
 	u32 host = *(u32 *)p;
 
+	daxfs_branch_recover(cx, host);	/* nothing, if it has unmounted its branch */
 	release_chunks(cx, host);
 	release_contexts(cx, host);
 	return 0;

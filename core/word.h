@@ -215,6 +215,7 @@ static inline u32 layer_below(u64 v)
 
 /* reap_cursor: [55:3] buckets, [63:56] what for: passes of a merge, or the end. */
 #define CURSOR_REAP		255u
+#define CURSOR_TABLES		254u	/* only its tables are left; buckets: host + 1 */
 
 static inline u64 cursor_make(u32 pass, u64 buckets)
 {
