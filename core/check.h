@@ -55,7 +55,9 @@ enum daxfs_ck_life {		/* of a layer */
 };
 
 struct daxfs_ck_layer {
-	u32 below;		/* 0: none */
+	u32 below;		/* 0: none; of those that show something */
+	u32 shown_by;		/* it is being merged with that one, which decides; 0 */
+	u32 down;		/* the layer that it is being merged into; 0: none */
 	u8 life;
 	u8 index_bad;		/* to be made anew */
 	u8 tables;		/* in a row */
@@ -64,8 +66,8 @@ struct daxfs_ck_layer {
 
 enum daxfs_ck_round {		/* which objects are gone through */
 	DAXFS_CK_ALL_SEEN,	/* of layers that are seen */
-	DAXFS_CK_TOP,		/* of those, but not of p->down */
-	DAXFS_CK_DOWN,		/* of p->down */
+	DAXFS_CK_TOP,		/* of those, but not what another one is merged into */
+	DAXFS_CK_DOWN,		/* those alone */
 	DAXFS_CK_ALL_ENDED,
 };
 
@@ -94,9 +96,9 @@ struct daxfs_ck {
 	struct daxfs_ck_layer *layers;
 	u32 layer_nr;
 	u32 layer;		/* that is looked at */
-	u32 floor;		/* the lowest: it stands on the base image alone */
-	u32 down;		/* lies below floor and counts as a part of it, for the
-				 * two may just be merged; 0: none */
+	u32 floor;		/* the lowest that decides: it stands on the base image */
+	u32 merges;		/* pairs of layers that are being merged: each counts as
+				 * one, the upper one deciding */
 	enum daxfs_ck_round round;
 	int silent;		/* nobody sees it: only what it refers to matters */
 	int flat;
@@ -161,7 +163,8 @@ u32 daxfs_ck_layer_of(const struct daxfs_ck *p, u64 off, u32 type);
 /* The one that shows what lies in layer. */
 static inline u32 daxfs_ck_shown_by(const struct daxfs_ck *p, u32 layer)
 {
-	return layer && layer == p->down ? p->floor : layer;
+	return layer < p->layer_nr && p->layers[layer].shown_by ?
+	       p->layers[layer].shown_by : layer;
 }
 /* The one below, of those that show something; 0: none. */
 static inline u32 daxfs_ck_below(const struct daxfs_ck *p, u32 layer)
@@ -177,7 +180,7 @@ static inline int daxfs_ck_on_floor(const struct daxfs_ck *p)
 /* Its lower layer may just be taking over what it has. */
 static inline int daxfs_ck_is_merged(const struct daxfs_ck *p)
 {
-	return p->down && p->layer == p->floor;
+	return !p->flat && p->layers[p->layer].down;
 }
 /* The index of the layer at hand is to be made anew. */
 static inline int daxfs_ck_index_bad(const struct daxfs_ck *p)

@@ -139,7 +139,8 @@ static void twice(struct daxfs_ck *p, u64 off, u64 other, const char *where,
 /* The other cell of the key is in the layer that is being merged into this one. */
 static int lies_above(struct daxfs_ck *p, u64 other, u32 type)
 {
-	return p->layer == p->down && daxfs_ck_layer_of(p, other, type) == p->floor;
+	return !p->flat && p->layers[p->layer].shown_by &&
+	       p->layers[p->layer].shown_by == daxfs_ck_layer_of(p, other, type);
 }
 
 static void check_name_value(struct daxfs_ck *p, u64 off, struct daxfs_cell *c)
@@ -367,7 +368,7 @@ void daxfs_ck_cells(struct daxfs_ck *p)
 	if (p->again)
 		return;
 	/* What a layer says decides before what the one below says. */
-	for (u32 i = 0; i < (p->down ? 2 : 1); i++) {
+	for (u32 i = 0; i < (p->merges ? 2 : 1); i++) {
 		p->round = i ? DAXFS_CK_DOWN : DAXFS_CK_TOP;
 		daxfs_ck_each_of(p, DAXFS_T_INODE, check_inode);
 		daxfs_ck_each_of(p, DAXFS_T_DIRENT, check_name);

@@ -207,16 +207,29 @@ struct layers {
 	u64 w[DAXFS_LAYERS_MAX / 64];
 };
 
-static void note_view(struct daxfs_cx *cx, struct layers *m, u32 nr)
+/* Is layer i of the view the lower one of two that are being merged? */
+static int is_merged_into(struct daxfs_cx *cx, u32 i)
 {
-	for (u32 i = 0; i < nr; i++)
-		m->w[cx->view.layer[i] / 64 % (DAXFS_LAYERS_MAX / 64)] |=
-			1ull << cx->view.layer[i] % 64;
+	u64 v = 0;
+
+	if (!i || cx->view.flat)
+		return 0;
+	daxfs_word_read(cx->rg, &daxfs_layer_at(cx->rg, cx->view.layer[i - 1])->reap_cursor,
+			&v);
+	return cursor_pass(v) != 0;
+}
+
+static void note_view(struct daxfs_cx *cx, struct layers *m)
+{
+	for (u32 i = 0; i < cx->view.nr; i++)
+		if (!is_merged_into(cx, i))
+			m->w[cx->view.layer[i] / 64 % (DAXFS_LAYERS_MAX / 64)] |=
+				1ull << cx->view.layer[i] % 64;
 }
 
 /*
- * Layers that somebody can see. Not the lowest one of main, when the one above may
- * just be merged into it: then nobody looks through it alone.
+ * Layers that somebody can see. Not those that the one above is being merged into:
+ * nobody looks through them alone.
  */
 static int seen_layers(struct daxfs_cx *cx, struct layers *m)
 {
@@ -229,7 +242,7 @@ static int seen_layers(struct daxfs_cx *cx, struct layers *m)
 		r = daxfs_word_read(cx->rg, &daxfs_globals(cx->rg)->head.word, &head);
 	if (r)
 		return r;
-	note_view(cx, m, cx->view.nr > 2 ? cx->view.nr - 1 : cx->view.nr);
+	note_view(cx, m);
 	for (u32 i = 0; i < nr; i++) {
 		struct daxfs_branch_ref br = { .b = daxfs_branch_at(cx->rg, i) };
 
@@ -240,7 +253,7 @@ static int seen_layers(struct daxfs_cx *cx, struct layers *m)
 		r = daxfs_view_of(cx, branch_top(br.word));
 		if (r)
 			return r;
-		note_view(cx, m, cx->view.nr > 2 ? cx->view.nr - 1 : cx->view.nr);
+		note_view(cx, m);
 	}
 	return 0;
 }

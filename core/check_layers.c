@@ -4,9 +4,9 @@
  *
  * Notes: a layer is seen if main or a branch that is valid leads to it. What else is
  * there has ended: it may be half taken apart, may lie on what is used again, and
- * all that is said of it is what it still refers to. The lowest two layers of main
- * are merged while nobody looks, unless the upper one is its top: they count as one
- * layer, the upper one deciding. A branch whose layers are damaged can be taken away,
+ * all that is said of it is what it still refers to. Layers of main are merged
+ * in pairs while nobody looks, as the cursor of the upper one says: such two count as
+ * one layer, the upper one deciding. A branch whose layers are damaged can be taken away,
  * main cannot. In regions without branches there is layer 1 and nothing to find out.
  */
 #include "check.h"
@@ -67,10 +67,11 @@ int daxfs_ck_is_hidden(struct daxfs_ck *p, u64 off)
 	struct daxfs_ck_node *n;
 	struct daxfs_key k;
 
-	if (p->flat || p->layer != p->down)
+	if (p->flat || !p->layers[p->layer].shown_by)
 		return 0;
 	if (key & DAXFS_KEY_INODE) {
-		n = daxfs_ck_node_in(p, p->floor, DAXFS_KEY_INO(key));
+		n = daxfs_ck_node_in(p, p->layers[p->layer].shown_by,
+				     DAXFS_KEY_INO(key));
 		return n && n->off != off;
 	}
 	return !daxfs_ck_key(p, off, &k) && daxfs_ck_name(p, &k) != off;
@@ -200,9 +201,29 @@ static int is_astray(struct daxfs_ck *p, u32 nr)
 	       !daxfs_ck_load(&l->root_off);
 }
 
+/* Does a merge of that layer into the one below go on? Not of main's top. */
+static int is_being_merged(struct daxfs_ck *p, u32 layer)
+{
+	struct daxfs_a64 *word = &daxfs_layer_at(p->rg, layer)->reap_cursor;
+	u64 v = daxfs_ck_value(p, word, 0, "layer", layer);
+
+	return cursor_pass(v) && cursor_pass(v) < CURSOR_TABLES;
+}
+
+/* The two count as one, of which the upper decides. */
+static void note_merge(struct daxfs_ck *p, u32 up)
+{
+	u32 down = p->layers[up].below;
+
+	p->layers[up].down = down;
+	p->layers[up].below = p->layers[down].below;
+	p->layers[down].shown_by = up;
+	p->merges++;
+}
+
 static void check_main(struct daxfs_ck *p, u32 head)
 {
-	u32 at = head, above = 0, over = 0, nr = 0;
+	u32 at = head, nr = 0;
 
 	while (at) {
 		u32 next;
@@ -213,13 +234,13 @@ static void check_main(struct daxfs_ck *p, u32 head)
 		if (r || (next && is_astray(p, next)) || ++nr == DAXFS_VIEW_MAX)
 			next = cut_main(p, at);
 		p->layers[at].below = next;
-		over = above;
-		above = at;
+		p->floor = at;
 		at = next;
 	}
-	/* above: the lowest, over: the one upon it. */
-	p->floor = over && over != head ? over : above;
-	p->down = over && over != head ? above : 0;
+	for (at = head; at; at = p->layers[at].below)
+		if (at != head && p->layers[at].below && is_being_merged(p, at))
+			note_merge(p, at);
+	p->floor = daxfs_ck_shown_by(p, p->floor);
 }
 
 /* ---- branches ---- */

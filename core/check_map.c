@@ -341,7 +341,7 @@ static u64 former_root(struct daxfs_ck *p, const struct walk *w, u64 off)
 	struct daxfs_a64 *info = daxfs_page_info(p->rg, off);
 	u64 back = info ? info_back(daxfs_ck_load(info)) : 0;
 
-	if (p->silent && p->layer == p->down &&
+	if (p->silent && !p->flat && p->layers[p->layer].shown_by &&
 	    daxfs_ck_is_of_other(p, w->in, back, offsetof(struct daxfs_inode, map)))
 		return back;
 	return daxfs_off(p->rg, &w->in->map);

@@ -218,8 +218,8 @@ static int is_of_round(struct daxfs_ck *p, u64 off, u32 type)
 	life = layer < p->layer_nr ? p->layers[layer].life : DAXFS_CK_UNUSED;
 	if (life == DAXFS_CK_UNUSED ||
 	    (life == DAXFS_CK_ENDED) != (p->round == DAXFS_CK_ALL_ENDED) ||
-	    (p->round == DAXFS_CK_TOP && layer == p->down) ||
-	    (p->round == DAXFS_CK_DOWN && layer != p->down))
+	    (p->round == DAXFS_CK_TOP && p->layers[layer].shown_by) ||
+	    (p->round == DAXFS_CK_DOWN && !p->layers[layer].shown_by))
 		return 0;
 	daxfs_ck_see(p, layer);
 	return 1;
