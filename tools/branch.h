@@ -21,6 +21,7 @@
 struct branch {
 	const char *verb;
 	const char *name;	/* of a branch or a checkpoint; NULL: none */
+	const char *other;	/* diff: that it is compared with; NULL: its parent */
 	const char *region, *mnt;	/* one of them */
 	const char *branch;	/* -b */
 	const char *parent;
@@ -67,5 +68,9 @@ int branch_make(const struct branch_access *a, const struct branch *br,
 
 int branch_list(const struct branch *br);
 int branch_status(const struct branch *br);
+
+/* ---- branch_diff.c ---- */
+
+int branch_diff(const struct branch *br);
 
 #endif

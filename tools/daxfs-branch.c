@@ -17,6 +17,7 @@ static const char usage_text[] =
 "usage: daxfs-branch create NAME -p PARENT {-r REGION | --from MNT} [-m DIR]\n"
 "       daxfs-branch list {-r REGION | -m MNT}\n"
 "       daxfs-branch status [NAME] {-r REGION | -m MNT}\n"
+"       daxfs-branch diff [NAME [OTHER]] {-r REGION | -m MNT}\n"
 "       daxfs-branch commit {-m MNT | -r REGION -b BRANCH} [--if-head N]\n"
 "       daxfs-branch abort {-m MNT | -r REGION -b BRANCH}\n"
 "       daxfs-branch checkpoint|rollback NAME {-m MNT | -r REGION -b BRANCH}\n"
@@ -25,6 +26,7 @@ static const char usage_text[] =
 "\n"
 "  create         a child of PARENT, as that is now; PARENT is frozen then\n"
 "  list, status   what there is, who shows it, and in which state\n"
+"  diff           what NAME has, and OTHER, or its parent, has not, or differently\n"
 "  commit         make the branch, with those above it, main; all others end\n"
 "  abort          end the branch, and the one above it that is a child of main,\n"
 "                 with all below that\n"
@@ -45,7 +47,7 @@ static const char usage_text[] =
 "      --if-head N          only if main still has that number (see status)\n"
 "      --commit-on-success  otherwise the branch is given up in any case\n"
 "      --name NAME          of the branch of exec\n"
-"  -j, --json               print JSON: create, list, status\n"
+"  -j, --json               print JSON: create, list, status, diff\n"
 "  -h, --help               print this\n"
 "  -V, --version            print the version\n"
 "\n"
@@ -141,6 +143,7 @@ static int rollback(const struct branch *br)
 #define ONE		16u	/* it is about a branch: -m, or -r and -b */
 #define RUNS		32u	/* a command follows */
 #define HEAD		64u
+#define TWO		128u	/* it may have a second operand */
 
 static const struct verb {
 	const char *name;
@@ -150,6 +153,7 @@ static const struct verb {
 	{ "create",	branch_create,	NAME_MUST | MAKES | JSON },
 	{ "list",	branch_list,	JSON },
 	{ "status",	branch_status,	NAME_MAY | JSON },
+	{ "diff",	branch_diff,	NAME_MAY | TWO | JSON },
 	{ "commit",	commit,		ONE | HEAD },
 	{ "abort",	abort_branch,	ONE },
 	{ "checkpoint",	checkpoint,	ONE | NAME_MUST },
@@ -277,8 +281,8 @@ static void check_place(const struct verb *v, struct branch *br, const struct gi
 		usage_error("%s: -b goes with -r, to say which branch", v->name);
 	if ((v->has & ONE) && br->region && !br->branch)
 		usage_error("%s: -r needs -b BRANCH", v->name);
-	if (v->run == branch_status && br->region && !br->name)
-		usage_error("status: -r needs the NAME of a branch");
+	if ((v->has & NAME_MAY) && br->region && !br->name)
+		usage_error("%s: -r needs the NAME of a branch", v->name);
 }
 
 static void check_usage(const struct verb *v, struct branch *br,
@@ -288,7 +292,8 @@ static void check_usage(const struct verb *v, struct branch *br,
 		usage_error("%s needs a NAME", v->name);
 	if ((v->has & RUNS) && !args)
 		usage_error("exec needs a command: -- CMD [ARG]...");
-	if (!(v->has & RUNS) && args > !!(v->has & (NAME_MUST | NAME_MAY)))
+	if (!(v->has & RUNS) && args > !!(v->has & (NAME_MUST | NAME_MAY)) +
+				       !!(v->has & TWO))
 		usage_error("%s: too many arguments", v->name);
 	if (br->json && !(v->has & JSON))
 		usage_error("%s has no --json", v->name);
@@ -325,6 +330,8 @@ int main(int argc, char **argv)
 	br.verb = v->name;
 	if (!(v->has & RUNS) && optind < argc)
 		br.name = argv[optind];
+	if (v->has & TWO && optind + 1 < argc)
+		br.other = argv[optind + 1];
 	br.cmd = argv + optind;
 	check_usage(v, &br, &g, argc - optind);
 	status = v->run(&br);
