@@ -6,8 +6,9 @@
 # that of build/vm/6.1 ($DAXFS_VM_KERNEL: another). Each round has daxfs, tmpfs and a
 # second tmpfs, the control, by turns; a cell is the mean latency of a job of 64 MiB in
 # microseconds, then the ratio to tmpfs of the same round: median (least to most).
-# Buffers are mapped, because those of fio's threads lie at the same place in 64 MiB as a
-# file may: an emulated processor has one entry for both pages then. Exit 0, 1, 2 usage.
+# Buffers are mapped: with those of fio's threads large pieces took twice the time, which
+# separate runs of fio do not show; perhaps an emulated processor has one entry for
+# pages that lie 64 MiB apart. Exit 0, 1, 2 usage.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 rounds=${1:-5}
