@@ -165,6 +165,11 @@ static int open_region(struct daxfs_sbi *sbi, struct fs_context *fc)
 		errorf(fc, "daxfs: %s (error %d)", why, r);
 		return r;
 	}
+	/* What is mapped would not follow a commit, and nobody would write protect it. */
+	if (daxfs_is_branching(&sbi->rg)) {
+		errorf(fc, "daxfs: a region with branches, which need daxfs-fuse");
+		return -EOPNOTSUPP;
+	}
 	sbi->constant = !daxfs_has_overlay(&sbi->rg);
 	return 0;
 }
