@@ -350,7 +350,7 @@ usage() {
 not_yet() {
 	local opt
 
-	for opt in -b "-C 1024"; do
+	for opt in "-C 1024"; do
 		# shellcheck disable=SC2086 # one word, or two
 		refuses 2 'release|not yet|later|support' mkdaxfs --empty \
 			-r "$SHM/u2" -s 16M $opt || return 1
