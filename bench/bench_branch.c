@@ -290,11 +290,11 @@ static void creates(void)
 	double peer = overlay_in_child(rounds);
 
 	if (peer > 0)
-		row("create beside mount(2) of overlayfs", many, peer, "us", 1, 1);
+		row("branch create / mount of overlayfs", many, peer, "us", 1, 1);
 	else
 		fputs("bench_branch: no overlayfs to mount, which needs root: that row "
 		      "is left out\n", stderr);
-	row("create: 100000 files beside 10", many, few, "us", 1.5, 1);
+	row("branch create among 100000 files / among 10", many, few, "us", 1.5, 1);
 }
 
 /* ---- commit and abort ---- */
@@ -351,14 +351,14 @@ static void ends(void)
 	double more = end_time(all, some, quick ? 5 : 21, 0);
 	double most = end_time(all, all, 5, 0);
 
-	row("commit of 1 change: us of 100", one, 100, "us", 1, 1);
-	row("commit of 1000 changes: us of 100", more, 100, "us", 1, 1);
-	row("commit of 100000 changes: us of 100", most, 100, "us", 1, 1);
-	row("commit: 100000 changes beside 1", most, one, "us", 2, 1);
+	row("commit of 1 changed file / 100 us", one, 100, "us", 1, 1);
+	row("commit of 1000 changed files / 100 us", more, 100, "us", 1, 1);
+	row("commit of 100000 changed files / 100 us", most, 100, "us", 1, 1);
+	row("commit of 100000 changed files / of 1", most, one, "us", 2, 1);
 	one = end_time(all, 1, quick ? 5 : 51, 1);
 	most = end_time(all, all, 5, 1);
-	row("abort of 1 change: us of 50", one, 50, "us", 1, 1);
-	row("abort of 100000 changes: us of 50", most, 50, "us", 1, 1);
+	row("abort of 1 changed file / 50 us", one, 50, "us", 1, 1);
+	row("abort of 100000 changed files / 50 us", most, 50, "us", 1, 1);
 }
 
 /* ---- a long series ---- */
@@ -415,9 +415,9 @@ static void series(void)
 	tidy(&fs);
 	daxfs_reclaim(&fs.cx);
 	MUST(daxfs_statfs(&fs.cx, &st));
-	row("10000 commits: the last tenth beside the first", last, first, "us", 1.2, 1);
-	row("lookups behind 10000 commits beside before", look[1], look[0], "us", 1.2, 1);
-	row("memory behind 10000 commits beside before", (double)(st.pages - st.pages_free) /
+	row("10000 commits: last tenth / first", last, first, "us", 1.2, 1);
+	row("lookup behind 10000 commits / before", look[1], look[0], "us", 1.2, 1);
+	row("memory behind 10000 commits / before", (double)(st.pages - st.pages_free) /
 	    256, (double)used / 256, "MiB", 1.2, 1);
 	drop_region(&fs);
 }
@@ -471,9 +471,9 @@ static void depths(void)
 		deep[i] = tree_work(&fs, files);
 		drop_region(&fs);
 	}
-	row("a tree in a branch beside one without", median(ours, rounds),
+	row("a tree in a branch / without branches", median(ours, rounds),
 	    median(flat, rounds), "us", 1.1, 1);
-	row("a tree in a branch at depth 8 beside one without", median(deep, rounds),
+	row("a tree in a branch at depth 8 / without branches", median(deep, rounds),
 	    median(flat, rounds), "us", 1.3, 1);
 }
 
@@ -524,7 +524,7 @@ static void many(void)
 		ours[k] = many_time(fs, id, MANY, steps);
 		munmap(fs[0].base, fs[0].len);
 	}
-	row("32 branches written to, beside 32 regions: rate", 1 / median(ours, rounds),
+	row("32 branches: rate of writing / 32 regions", 1 / median(ours, rounds),
 	    1 / median(peer, rounds), "1/us", 0.9, 0);
 }
 
