@@ -400,14 +400,20 @@ static int table_is_of(struct daxfs_cx *cx, struct daxfs_layer *l, u64 off)
 	return 0;
 }
 
-/* Of an unused layer, too: what it leads to is retired before, or is of a new life. */
+/* The root of an unused layer is what it was in an earlier life: others have it now. */
 static int table_is_referred(struct daxfs_cx *cx, u64 off)
 {
 	u32 nr = cx->view.flat ? 2 : (u32)cx->rg->area[DAXFS_AREA_LAYERS].nr;
 
-	for (u32 i = 1; i < nr; i++)
-		if (table_is_of(cx, daxfs_layer_at(cx->rg, i), off))
+	for (u32 i = 1; i < nr; i++) {
+		struct daxfs_layer *l = daxfs_layer_at(cx->rg, i);
+		u64 v;
+
+		if (daxfs_word_read(cx->rg, &l->word, &v))
+			return 1;	/* in doubt it stays; fsck tells */
+		if (layer_state(v) != DAXFS_L_NONE && table_is_of(cx, l, off))
 			return 1;
+	}
 	return 0;
 }
 
