@@ -368,6 +368,8 @@ void daxfs_branch_recover(struct daxfs_cx *cx, u32 host)
 		if (a64_load_relaxed(&b->mounts) >> host & 1)
 			a64_and(&b->mounts, ~(1ull << host));
 	}
+	/* It may have died between a record and its hint. */
+	daxfs_tidy_hint(cx);
 }
 
 /* An empty layer on that one; published by the word that names it. */
@@ -401,11 +403,20 @@ static int layer_settle(struct daxfs_cx *cx, u32 nr, u64 *v)
 	return l ? daxfs_word_settle(cx, &l->word, v) : -EUCLEAN;
 }
 
+/* Is that branch, whose word we have claimed, shown by somebody? Then it stays. */
+static int is_shown(const struct daxfs_branch *b)
+{
+	/* Our claim before the bits. Pairs with [MNT] in mount_once(). */
+	full_fence_after_rmw();
+	return !!a64_load_acquire(&b->mounts);
+}
+
 /*
  * The record that was filled: its first entry is claimed, then what goes on in the
- * layer to freeze (0: none) is ended, then the rest is claimed.
+ * layer to freeze (0: none) is ended, then the rest is claimed. ends: a branch that
+ * nobody may show; NULL: none.
  */
-static int run_record(struct daxfs_cx *cx, u32 freeze)
+static int run_record(struct daxfs_cx *cx, u32 freeze, const struct daxfs_branch *ends)
 {
 	int r = daxfs_op_activate_free(cx);
 
@@ -413,13 +424,11 @@ static int run_record(struct daxfs_cx *cx, u32 freeze)
 		r = daxfs_op_claim(cx, 0, 1);
 	if (!r && freeze)
 		daxfs_op_freeze(cx, freeze);
+	if (!r && ends && is_shown(ends))
+		r = -EAGAIN;
 	if (!r)
 		r = daxfs_op_claim(cx, 1, cx->entry_nr);
-	if (!r)
-		r = daxfs_op_commit(cx);
-	else
-		daxfs_op_abort(cx);
-	daxfs_op_clean(cx);
+	r = daxfs_op_conclude(cx, r);
 	daxfs_op_end(cx);
 	if (r == -EAGAIN)
 		daxfs_patience_grow(cx);
@@ -580,7 +589,7 @@ static int create_once(struct daxfs_cx *cx, struct branch_arg *a)
 		daxfs_op_end(cx);
 		return r;
 	}
-	r = run_record(cx, freeze);
+	r = run_record(cx, freeze, NULL);
 	if (r)
 		return r;
 	a->result = branch_id_make(a->entry - 1, branch_generation(born));
@@ -633,7 +642,7 @@ static int commit_once(struct daxfs_cx *cx, struct branch_arg *a)
 	if (r)
 		daxfs_op_end(cx);
 	else
-		r = run_record(cx, freeze);
+		r = run_record(cx, freeze, NULL);
 	if (!r)
 		daxfs_tidy_hint(cx);
 	return r;
@@ -683,7 +692,7 @@ static int abort_once(struct daxfs_cx *cx, struct branch_arg *a)
 	if (r)
 		daxfs_op_end(cx);
 	else
-		r = run_record(cx, 0);
+		r = run_record(cx, 0, NULL);
 	if (!r)
 		daxfs_tidy_hint(cx);
 	return r;
@@ -753,7 +762,7 @@ static int new_top(struct daxfs_cx *cx, struct branch_arg *a, u32 on, u64 state)
 	if (r)
 		daxfs_op_end(cx);
 	else
-		r = run_record(cx, top);
+		r = run_record(cx, top, NULL);
 	if (!r)
 		a->layer = 0;
 	return r;
@@ -811,7 +820,7 @@ static int mount_once(struct daxfs_cx *cx, struct branch_arg *a)
 
 	a64_or(&a->br.b->mounts, 1ull << own_host(cx));
 	/* The bit before the word: who ends the branch claims that, and then
-	 * looks at the bits. Pairs with [MNT] in leave_once(). */
+	 * looks at the bits. Pairs with [MNT] in is_shown(). */
 	full_fence_after_rmw();
 	r = daxfs_word_settle(cx, &a->br.b->word, &v);
 	if (!r && (branch_state(v) != DAXFS_BR_LIVE ||
@@ -875,27 +884,10 @@ static int leave_once(struct daxfs_cx *cx, struct branch_arg *a)
 		r = add_thaw(cx, a);
 	if (!r)
 		r = daxfs_op_add(cx, set_word(cx), a->set, a->set + 8);
-	if (r) {
+	if (r)
 		daxfs_op_end(cx);
-		return r;
-	}
-	r = daxfs_op_activate_free(cx);
-	if (!r)
-		r = daxfs_op_claim(cx, 0, 1);
-	/* Our claim before the bits. Pairs with [MNT] in mount_once(). */
-	full_fence_after_rmw();
-	if (!r && a64_load_acquire(&a->br.b->mounts))
-		r = -EAGAIN;
-	if (!r)
-		r = daxfs_op_claim(cx, 1, cx->entry_nr);
-	if (!r)
-		r = daxfs_op_commit(cx);
 	else
-		daxfs_op_abort(cx);
-	daxfs_op_clean(cx);
-	daxfs_op_end(cx);
-	if (r == -EAGAIN)
-		daxfs_patience_grow(cx);
+		r = run_record(cx, 0, a->br.b);
 	if (!r)
 		daxfs_tidy_hint(cx);
 	return r;

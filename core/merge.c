@@ -222,8 +222,8 @@ static int cut_pages(struct daxfs_cx *cx, struct daxfs_iref *low,
  * A page of low of which the bytes from keep on must not show: it gets a private
  * copy with zeros there. from: its word; to: that of low.
  */
-static int cut_page(struct daxfs_cx *cx, struct daxfs_iref *low,
-		    struct daxfs_a64 *from, struct daxfs_a64 *to, u64 keep)
+static int cut_once(struct daxfs_cx *cx, struct daxfs_a64 *from, struct daxfs_a64 *to,
+		    u64 keep)
 {
 	u64 v, old, off;
 	u8 *page, *before;
@@ -254,8 +254,17 @@ static int cut_page(struct daxfs_cx *cx, struct daxfs_iref *low,
 	}
 	daxfs_retire_replaced(cx, cx->sh, 1);
 	daxfs_op_end(cx);
-	(void)low;
 	return 0;
+}
+
+static int cut_page(struct daxfs_cx *cx, struct daxfs_a64 *from, struct daxfs_a64 *to,
+		    u64 keep)
+{
+	int r = -EAGAIN;
+
+	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
+		r = cut_once(cx, from, to, keep);
+	return r;
 }
 
 /* The page in which the limit lies, if it is one of low alone. */
@@ -269,12 +278,7 @@ static int cut_last(struct daxfs_cx *cx, struct daxfs_iref *low,
 	if (r || v || !keep)
 		return r;
 	r = daxfs_map_word(cx, low->in, limit >> DAXFS_PAGE_SHIFT, 0, &word);
-	if (r || !word)
-		return r;
-	r = -EAGAIN;
-	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
-		r = cut_page(cx, low, word, word, keep);
-	return r;
+	return r || !word ? r : cut_page(cx, word, word, keep);
 }
 
 /* The last page of up, of which a shrink has not taken the end away yet. */
@@ -291,12 +295,7 @@ static int hand_over_cut(struct daxfs_cx *cx, struct daxfs_iref *low,
 	if (r || !from)
 		return r;
 	r = daxfs_map_word(cx, low->in, idx, 1, &to);
-	if (r)
-		return r;
-	r = -EAGAIN;
-	for (u32 i = 0; i < TRIES && r == -EAGAIN; i++)
-		r = cut_page(cx, low, from, to, keep);
-	return r;
+	return r ? r : cut_page(cx, from, to, keep);
 }
 
 static int fold_content(struct daxfs_cx *cx, struct daxfs_iref *low,
@@ -457,11 +456,7 @@ static int bear_inode(struct daxfs_cx *cx, u64 ino, struct daxfs_inode *up,
 	}
 	if (!r)
 		r = daxfs_op_claim(cx, 1, cx->entry_nr);
-	if (!r)
-		r = daxfs_op_commit(cx);
-	else
-		daxfs_op_abort(cx);
-	daxfs_op_clean(cx);
+	r = daxfs_op_conclude(cx, r);
 	daxfs_op_end(cx);
 	if (r && in_bucket)
 		daxfs_cell_dispose(cx, off);
@@ -715,11 +710,7 @@ static int take_out(struct daxfs_cx *cx, struct fold *f, u64 cursor)
 		r = daxfs_op_activate_free(cx);
 	if (!r)
 		r = daxfs_op_claim(cx, 0, cx->entry_nr);
-	if (!r)
-		r = daxfs_op_commit(cx);
-	else
-		daxfs_op_abort(cx);
-	daxfs_op_clean(cx);
+	r = daxfs_op_conclude(cx, r);
 	daxfs_op_end(cx);
 	return r == -EAGAIN ? 0 : r;	/* head has moved: the next call does it */
 }

@@ -666,6 +666,16 @@ void daxfs_op_clean(struct daxfs_cx *cx)
 		    status_state(s) == DAXFS_S_COMMITTED);
 }
 
+int daxfs_op_conclude(struct daxfs_cx *cx, int r)
+{
+	if (!r)
+		r = daxfs_op_commit(cx);
+	else
+		daxfs_op_abort(cx);
+	daxfs_op_clean(cx);
+	return r;
+}
+
 int daxfs_op_run(struct daxfs_cx *cx)
 {
 	int r;
@@ -673,11 +683,7 @@ int daxfs_op_run(struct daxfs_cx *cx)
 	r = daxfs_op_activate(cx);
 	if (!r)
 		r = daxfs_op_claim(cx, 0, cx->entry_nr);
-	if (!r)
-		r = daxfs_op_commit(cx);
-	else
-		daxfs_op_abort(cx);
-	daxfs_op_clean(cx);
+	r = daxfs_op_conclude(cx, r);
 	if (r) {
 		daxfs_op_end(cx);
 		daxfs_patience_grow(cx);

@@ -78,6 +78,8 @@ int daxfs_op_commit(struct daxfs_cx *cx);
 void daxfs_op_abort(struct daxfs_cx *cx);
 /* Put the decided values into all words. */
 void daxfs_op_clean(struct daxfs_cx *cx);
+/* All is claimed if r is 0: commit; else abort. Then clean. Returns r, or commit's. */
+int daxfs_op_conclude(struct daxfs_cx *cx, int r);
 /* activate, claim all, commit or abort, clean. Not 0: also ended. */
 int daxfs_op_run(struct daxfs_cx *cx);
 /* Post steps are done. */

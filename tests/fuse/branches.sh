@@ -92,5 +92,5 @@ t "a commit" case_of committed "$WORK/main"
 t "nothing is left of them" bash -c "
 	[ \"\$(daxfs-inspect branches -r '$R' --json | json_get /active)\" = 0 ]"
 t "unmounted" unmount "$WORK/main"
-t "all servers have ended" wait_for_servers
+t "the region is clean" clean_region r
 finish

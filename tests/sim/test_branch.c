@@ -422,6 +422,23 @@ static void do_recover(void *arg)
 		c->error = -EUCLEAN;
 }
 
+/* What has ended is taken away, though nobody but recovery says that there is something. */
+static void do_tidy_up(void *arg)
+{
+	struct course *c = arg;
+	struct daxfs_branch_info info;
+	s64 r = op_tidy(&world.cx[2], &world);
+
+	for (u32 i = 0; r >= 0; i++) {
+		r = daxfs_branch_info(&world.cx[2], i, &info);
+		if (!r && info.state == DAXFS_BRANCH_STALE)
+			r = -ENOTEMPTY;
+		else if (r == -ENOENT)
+			r = 0;
+	}
+	c->error = r == -ERANGE ? 0 : r;
+}
+
 /* Beside the stopped host all can be done that has to do with branches. */
 static void do_go_on(void *arg)
 {
@@ -552,6 +569,16 @@ static int one_stop(const struct scenario *sc, u64 k)
 	return over;
 }
 
+/* Nobody does anything but recover it, and tidy up. */
+static int one_loss(const struct scenario *sc, u64 k)
+{
+	struct course c = { .sc = sc, .k = k };
+
+	stop_op(&c);
+	return run(&c, 2, do_recover, "recovery: ") ||
+	       run(&c, 2, do_tidy_up, "taking away what has ended: ") ? -1 : 0;
+}
+
 static int stop_reference(const struct scenario *sc)
 {
 	struct course c = { .sc = sc, .k = 0 };
@@ -586,6 +613,11 @@ static int test_stop(const void *arg)
 	int r;
 
 	begin(sc->setup);
+	if (sc->op != op_tidy) {	/* nothing is left of the setup */
+		world_thaw(&world);
+		SETUP(op_tidy(&world.cx[2], &world));
+		world_freeze(&world);
+	}
 	r = stop_reference(sc);
 	if (!r) {
 		struct course c = { .sc = sc, .k = SIM_NEVER };
@@ -593,8 +625,11 @@ static int test_stop(const void *arg)
 		stop_op(&c);
 		/* Long ones, of many records, are known by their kinds of steps. */
 		stride = sim_steps(0) / STOP_POINTS / harness_runs(1) + 1;
-		for (k = harness_seed() % stride; !r; k += stride, points++)
-			r = one_stop(sc, k);
+		for (k = harness_seed() % stride; !r; k += stride, points++) {
+			r = one_loss(sc, k);
+			if (!r)
+				r = one_stop(sc, k);
+		}
 	}
 	world_free(&world);
 	harness_covered(points, "points of stop");

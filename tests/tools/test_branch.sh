@@ -217,5 +217,5 @@ t "abort the last" $B abort -r "$R" -b e
 t "no branch is left" same "$(names)" ""
 t "no mount is left" same "$(mounts_below "$WORK")" ""
 t "no directory is left" same "$(find "$WORK" -maxdepth 1 -name 'daxfs-branch*')" ""
-t "all servers have ended" wait_for_servers
+t "the region is clean" clean_region r
 finish
