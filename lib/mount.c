@@ -568,5 +568,6 @@ int daxfs_mount_durable(const struct daxfs_mount *m)
 
 s64 daxfs_mount_result(struct daxfs_mount *m, s64 r)
 {
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* after what r is from */
 	return __atomic_load_n(&m->rg.lost, __ATOMIC_RELAXED) ? -EIO : r;
 }

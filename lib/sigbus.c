@@ -4,9 +4,10 @@
  *
  * Notes: a region file that is truncated, or a device that goes away, raises
  * SIGBUS at the next access. The handler is process-wide. For an address in
- * one of our regions it maps zero pages over the rest of the region, marks
- * the region lost and returns: the core sees zeros, which are only bad data,
- * and the front end turns whatever comes of it into -EIO. Every other SIGBUS
+ * one of our regions it marks the region lost, maps zero pages over the rest
+ * of it and returns: the core sees zeros, which are only bad data, and the
+ * front end turns whatever comes of it into -EIO. In that order: another
+ * thread that sees the zeros must see that they are none. Every other SIGBUS
  * goes to the handler that was there before. Traps are never freed, only
  * reused, so that the handler may walk the list without a lock.
  */
@@ -73,12 +74,12 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	struct daxfs_trap *t = info->si_code > 0 ? trap_of(at) : NULL;
 	int saved = errno;
 
+	if (t)
+		__atomic_store_n(t->lost, 1, __ATOMIC_RELEASE);
 	if (!t || mmap((void *)at, t->end - at, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
 		       -1, 0) == MAP_FAILED)
 		chain(sig, info, context);
-	else
-		__atomic_store_n(t->lost, 1, __ATOMIC_RELAXED);
 	errno = saved;
 }
 

@@ -20,10 +20,12 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -2077,6 +2079,69 @@ static void test_truncated_first_call(void **state)
 		truncated("first-call", call);
 }
 
+/*
+ * The zero pages are there, and who put them there gets no further until
+ * another thread has looked: this mmap() is the one that sigbus.c calls.
+ */
+static struct {
+	int armed;		/* for the next mapping at a fixed address */
+	int hit;
+	sem_t mapped;		/* posted then, or when the touch is over */
+	sem_t looked;
+} between;
+
+void *mmap(void *at, size_t len, int prot, int flags, int fd, off_t off)
+{
+	void *p = (void *)syscall(SYS_mmap, at, len, prot, flags, fd, off);
+
+	if ((flags & MAP_FIXED) &&
+	    __atomic_exchange_n(&between.armed, 0, __ATOMIC_SEQ_CST)) {
+		between.hit = 1;
+		sem_post(&between.mapped);
+		while (sem_wait(&between.looked))
+			;
+	}
+	return p;
+}
+
+static void *touch(void *at)
+{
+	(void)*(volatile u8 *)at;
+	sem_post(&between.mapped);
+	return NULL;
+}
+
+static void child_between(const char *path, int arg)
+{
+	struct daxfs_mount *m;
+	pthread_t thread;
+	volatile u8 *base;
+
+	(void)arg;
+	STEP(!sem_init(&between.mapped, 0, 0) && !sem_init(&between.looked, 0, 0));
+	STEP(!daxfs_mount_open(&m, path, DAXFS_OPEN_NOHOST, DAXFS_HOST_TOOL,
+			       NULL, 0));
+	base = daxfs_mount_region(m)->base;
+	STEP(*base && !daxfs_mount_result(m, 0));
+	STEP(!truncate(path, 0));
+	__atomic_store_n(&between.armed, 1, __ATOMIC_SEQ_CST);
+	STEP(!pthread_create(&thread, NULL, touch, (void *)base));
+	while (sem_wait(&between.mapped))
+		;
+	STEP(between.hit && !*base);
+	STEP(daxfs_mount_result(m, 0) == -EIO);
+	STEP(!sem_post(&between.looked) && !pthread_join(thread, NULL));
+	daxfs_mount_close(m);
+	_exit(0);
+}
+
+/* Whoever has seen zeros for what was there knows that they are none. */
+static void test_truncated_between(void **state)
+{
+	(void)state;
+	truncated("between", 0);
+}
+
 static sigjmp_buf jump;
 
 static void on_bus(int sig)
@@ -2390,6 +2455,7 @@ static const struct {
 	{ "daemon", child_daemon },
 	{ "vanish", child_vanish },
 	{ "first-call", child_first_call },
+	{ "between", child_between },
 	{ "foreign", child_foreign },
 	{ "reader", child_reader },
 };
@@ -2462,6 +2528,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_truncated_to_nothing),
 	cmocka_unit_test(test_truncated_to_super),
 	cmocka_unit_test(test_truncated_first_call),
+	cmocka_unit_test(test_truncated_between),
 	REGION_TEST(test_foreign_sigbus),
 	REGION_TEST(test_foreign_sigbus_default),
 	cmocka_unit_test(test_static),
