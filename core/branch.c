@@ -162,6 +162,20 @@ static int find_name(struct daxfs_cx *cx, const char *name, u64 head, u64 *id)
 	return -ENOENT;
 }
 
+int daxfs_main_has_branches(struct daxfs_cx *cx, u64 head)
+{
+	u32 nr = (u32)cx->rg->area[DAXFS_AREA_BRANCHES].nr;
+
+	for (u32 i = 0; i < nr; i++) {
+		struct daxfs_branch_ref br;
+		int r = valid_entry(cx, i, head, &br);
+
+		if (r != -ENOENT)
+			return r ? r : 1;
+	}
+	return 0;
+}
+
 static int find_fn(struct daxfs_cx *cx, void *p)
 {
 	struct branch_arg *a = p;
@@ -438,10 +452,12 @@ static int run_record(struct daxfs_cx *cx, u32 freeze, const struct daxfs_branch
 /* The branch, valid with main as it is now; and the version of the set. */
 static int look(struct daxfs_cx *cx, struct branch_arg *a)
 {
-	int r = daxfs_word_settle(cx, head_word(cx), &a->head);
+	/* The set first: who takes main's top away, which nothing lies on, moves it,
+	 * and what would be laid on that top fails. */
+	int r = daxfs_word_settle(cx, set_word(cx), &a->set);
 
 	if (!r)
-		r = daxfs_word_settle(cx, set_word(cx), &a->set);
+		r = daxfs_word_settle(cx, head_word(cx), &a->head);
 	if (r || !a->id)
 		return r;
 	r = daxfs_branch_get(cx->rg, a->id, &a->br);

@@ -9,6 +9,8 @@
 
 /* Give back what a dead host had taken for branches, and unmount its own. */
 void daxfs_branch_recover(struct daxfs_cx *cx, u32 host);
+/* 1: there are branches that are valid with that head, 0: none. */
+int daxfs_main_has_branches(struct daxfs_cx *cx, u64 head);
 /* Merge some of main's layers. 1: there is more, or it waits for others. */
 int daxfs_merge_some(struct daxfs_cx *cx);
 /*

@@ -201,7 +201,7 @@ static int is_astray(struct daxfs_ck *p, u32 nr)
 	       !daxfs_ck_load(&l->root_off);
 }
 
-/* Does a merge of that layer into the one below go on? Not of main's top. */
+/* Does a merge of that layer into the one below go on? */
 static int is_being_merged(struct daxfs_ck *p, u32 layer)
 {
 	struct daxfs_a64 *word = &daxfs_layer_at(p->rg, layer)->reap_cursor;
@@ -238,7 +238,7 @@ static void check_main(struct daxfs_ck *p, u32 head)
 		at = next;
 	}
 	for (at = head; at; at = p->layers[at].below)
-		if (at != head && p->layers[at].below && is_being_merged(p, at))
+		if (p->layers[at].below && is_being_merged(p, at))
 			note_merge(p, at);
 	p->floor = daxfs_ck_shown_by(p, p->floor);
 }

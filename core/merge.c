@@ -4,9 +4,11 @@
  * below it, key by key; then it is taken out of the stack.
  *
  * Notes: two layers of main that lie on one another are merged, the upper one `up`
- * into `down`, unless up is main's top: those with the smallest upper one first, so that
+ * into `down`: those with the smallest upper one first, so that
  * a large one does not keep small ones waiting. Who begins claims the cursors of both,
  * and of the layer above, in one record: so no layer is merged in two pairs at once.
+ * Branches lie on main's top: its merge begins, and ends, while there are none; the end
+ * moves the version of the set of branches, so that none comes meanwhile.
  * Everybody who sees down sees up above it, once those have left who came before up was
  * main (an epoch says so). So whatever down says of a key
  * that up has is invisible, and may be changed step by step. Each step is a record
@@ -47,7 +49,7 @@
 enum { NOT_BEGUN, INODES, NAMES, GONE, DONE };	/* passes */
 
 struct fold {
-	u32 above, up, down;
+	u32 above, up, down;	/* above: 0 if up is main's top */
 	struct daxfs_layer *u;
 	u64 word;		/* of up */
 	u64 head;
@@ -553,10 +555,13 @@ static int fold_name_once(struct daxfs_cx *cx, struct daxfs_cell *cell, u64 valu
 
 	if (!len)
 		return -EUCLEAN;
-	/* A directory that is gone in all of main: so is all that was in it. */
-	if (r == -ENOENT || (!r && !dir.own))
-		return 0;
-	return r ? r : daxfs_name_fold(cx, &dir, name, len, value, slot);
+	/* A directory that is gone in up alone: its names have to go below, too. */
+	if (!r && !dir.own)
+		r = daxfs_copy_in(cx, &dir);
+	/* In all of main: so is all that was in it. */
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	return daxfs_name_fold(cx, &dir, name, len, value, slot);
 }
 
 /* ---- the walk ---- */
@@ -604,18 +609,32 @@ static int pass_of(struct daxfs_cx *cx, u32 layer, u32 *pass)
 static int may_merge(struct daxfs_cx *cx, u32 i)
 {
 	const u32 *layer = cx->view.layer;
-	u32 pass[3];
+	u32 pass[3] = { 0, 0, 0 };
 
-	for (u32 k = 0; k < 3; k++) {
+	for (u32 k = 0; k < 3 && k <= i + 1; k++) {
 		int r = pass_of(cx, layer[i + 1 - k], &pass[k]);
 
 		if (r)
 			return r;
 	}
 	/* Neither is the lower one merged itself, nor is anything into the upper one. */
-	if (pass[0] || (i > 1 && pass[2]))
+	if (pass[0] || pass[2])
 		return 0;
 	return pass[1] || daxfs_layer_is_quiet(cx, daxfs_layer_at(cx->rg, layer[i]));
+}
+
+/*
+ * May what is next of main's top be done? Branches lie on it: it does not begin to be
+ * merged under them, and does not go. What has begun goes on.
+ */
+static int is_top_free(struct daxfs_cx *cx, u64 head)
+{
+	u32 pass;
+	int r = pass_of(cx, head_layer(head), &pass);
+
+	if (!r && (pass == NOT_BEGUN || pass >= DONE))
+		r = daxfs_main_has_branches(cx, head);
+	return r < 0 ? r : !r;
 }
 
 /* Buckets of a layer: about the work that it is. */
@@ -636,17 +655,21 @@ static int find_pair(struct daxfs_cx *cx, struct fold *f, int *waits)
 		r = daxfs_view_main(cx);
 	if (r)
 		return r;
-	for (u32 i = 1; i + 1 < cx->view.nr; i++) {
+	for (u32 i = 0; i + 1 < cx->view.nr; i++) {
 		u64 size = size_of(cx, cx->view.layer[i]);
 
 		r = may_merge(cx, i);
 		if (r < 0)
 			return r;
 		*waits |= !r;
+		if (r && size < best && !i)
+			r = is_top_free(cx, f->head);
+		if (r < 0)
+			return r;
 		if (!r || size >= best)
 			continue;
 		best = size;
-		f->above = cx->view.layer[i - 1];
+		f->above = i ? cx->view.layer[i - 1] : 0;
 		f->up = cx->view.layer[i];
 		f->down = cx->view.layer[i + 1];
 	}
@@ -671,7 +694,7 @@ static int begin(struct daxfs_cx *cx, struct fold *f)
 	r = add_cursor(cx, f->up, 0, cursor_make(INODES, 0));
 	if (!r)
 		r = add_cursor(cx, f->down, 0, 0);
-	if (!r && f->above != head_layer(f->head))
+	if (!r && f->above)
 		r = add_cursor(cx, f->above, 0, 0);
 	if (!r)
 		r = daxfs_op_run(cx);
@@ -680,22 +703,36 @@ static int begin(struct daxfs_cx *cx, struct fold *f)
 	return r;
 }
 
-/* Up goes: whoever comes from now on does not see it. */
-static int take_out(struct daxfs_cx *cx, struct fold *f, u64 cursor)
+/* What leads to up leads to down: the layer above, or head alone. */
+static int add_way(struct daxfs_cx *cx, struct fold *f)
 {
-	struct daxfs_layer *above = daxfs_layer_at(cx->rg, f->above);
-	u64 epoch;
+	if (f->above)
+		return daxfs_op_add(cx, &daxfs_layer_at(cx->rg, f->above)->below,
+				    layer_below_make(f->up), layer_below_make(f->down));
+	/* Nobody asks down before it is main's top: then it is of as many commits. */
+	raise_word(&daxfs_layer_at(cx->rg, f->down)->commit_nr, &f->u->commit_nr);
+	return 0;
+}
+
+/* The record of f: its first entry is the set of branches if up is main's top. */
+static int fill_take_out(struct daxfs_cx *cx, struct fold *f, u64 cursor)
+{
+	struct daxfs_globals *gl = daxfs_globals(cx->rg);
+	u32 top = f->above ? head_layer(f->head) : f->down;
+	u64 epoch, set;
 	int r = daxfs_word_settle(cx, &f->u->drop_epoch, &epoch);
 
-	cx->fold = NULL;
+	if (!r)
+		r = daxfs_word_settle(cx, &gl->branches.word, &set);
 	daxfs_op_begin(cx);
+	if (!r && !f->above)
+		r = daxfs_op_add(cx, &gl->branches.word, set, set + 8);
 	if (!r)
 		r = daxfs_op_add(cx, &f->u->word, f->word,
 				 layer_make(DAXFS_L_DROPPED, 0,
 					    layer_version(f->word) + 1));
 	if (!r)
-		r = daxfs_op_add(cx, &above->below, layer_below_make(f->up),
-				 layer_below_make(f->down));
+		r = add_way(cx, f);
 	if (!r)
 		r = daxfs_op_add(cx, &f->u->drop_epoch, epoch, 0);
 	if (!r)
@@ -703,13 +740,29 @@ static int take_out(struct daxfs_cx *cx, struct fold *f, u64 cursor)
 		r = daxfs_op_add(cx, &f->u->reap_cursor, cursor,
 				 cursor_make(CURSOR_REAP, 0));
 	if (!r)
-		r = daxfs_op_add(cx, &daxfs_globals(cx->rg)->head.word, f->head,
-				 head_make(head_layer(f->head),
-					   head_version(f->head) + 1));
+		r = daxfs_op_add(cx, &gl->head.word, f->head,
+				 head_make(top, head_version(f->head) + 1));
+	return r;
+}
+
+/* Up goes: whoever comes from now on does not see it. */
+static int take_out(struct daxfs_cx *cx, struct fold *f, u64 cursor)
+{
+	int r;
+
+	cx->fold = NULL;
+	r = fill_take_out(cx, f, cursor);
 	if (!r)
 		r = daxfs_op_activate_free(cx);
 	if (!r)
-		r = daxfs_op_claim(cx, 0, cx->entry_nr);
+		r = daxfs_op_claim(cx, 0, 1);
+	/* With the set claimed none comes any more. */
+	if (!r && !f->above)
+		r = daxfs_main_has_branches(cx, f->head);
+	if (r > 0)
+		r = -EAGAIN;
+	if (!r)
+		r = daxfs_op_claim(cx, 1, cx->entry_nr);
 	r = daxfs_op_conclude(cx, r);
 	daxfs_op_end(cx);
 	return r == -EAGAIN ? 0 : r;	/* head has moved: the next call does it */

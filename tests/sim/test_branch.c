@@ -23,6 +23,7 @@
 #define PAUSE_MAX	20000000ull	/* ns: 1 ms for each word of a record */
 #define STOP_POINTS	300u		/* per operation, at least half */
 #define FREEZE_POINTS	30u		/* of sleep per operation, at least half */
+#define TOP_POINTS	20000u		/* of sleep, all: the gaps are a step or two wide */
 #define TIDY_CALLS	100u
 #define MERGES		60u
 #define RACES		3000u		/* schedules per race */
@@ -212,6 +213,31 @@ static void setup_commits(struct world *w)
 	look_all(w);
 }
 
+/* Until nothing is left to do, or others are in the way of more. */
+static s64 op_tidy(struct daxfs_cx *cx, struct world *w)
+{
+	int r = 1;
+
+	(void)w;
+	for (u32 i = 0; i < TIDY_CALLS && r > 0; i++)
+		r = daxfs_tidy(cx);
+	return r;
+}
+
+/*
+ * Merged, but for main's top, on which nothing lies any more, and nobody is inside who
+ * has not seen it: main becomes one layer.
+ */
+static void setup_idle(struct world *w)
+{
+	u64 id;
+
+	setup_commits(w);
+	SETUP(op_tidy(&w->cx[2], w));
+	SETUP(branch(&w->cx[1], "u", &id));
+	SETUP(daxfs_branch_abort(&w->cx[1], id));
+}
+
 /* Five layers, so that a pair that has been waiting is next when one is merged. */
 static void setup_more_commits(struct world *w)
 {
@@ -331,17 +357,6 @@ static s64 op_mount(struct daxfs_cx *cx, struct world *w)
 	return on(cx, "s2", mount_it);
 }
 
-/* Until nothing is left to do, or others are in the way of more. */
-static s64 op_tidy(struct daxfs_cx *cx, struct world *w)
-{
-	int r = 1;
-
-	(void)w;
-	for (u32 i = 0; i < TIDY_CALLS && r > 0; i++)
-		r = daxfs_tidy(cx);
-	return r;
-}
-
 static const struct scenario ops[] = {
 	{ "create", setup_main, op_create, 0, 512, 0 },
 	{ "create a child", setup_branch, op_child, 0, 512, 0 },
@@ -358,6 +373,7 @@ static const struct scenario ops[] = {
 	{ "mount", setup_tree_of, op_mount, 0, 512, 0 },
 	{ "tidy what was aborted", setup_aborted, op_tidy, 0, 512, 0 },
 	{ "merge", setup_commits, op_tidy, 0, 512, 0 },
+	{ "merge main's top", setup_idle, op_tidy, 0, 512, 0 },
 	{ "merge several", setup_more_commits, op_tidy, 0, 512, 0 },
 };
 
@@ -464,6 +480,16 @@ static void do_go_on(void *arg)
 	c->error = r;
 }
 
+/*
+ * One of the changes that empty main; each is merged by itself. The name that comes and goes
+ * leaves the root's slots, which it may have had before or not.
+ */
+static s64 empty_some(struct daxfs_cx *cx, u32 i)
+{
+	return i == 0 ? world_empty(cx) : i == 1 ? w_create(cx, "z") :
+	       i == 2 ? w_unlink(cx, "z") : 0;
+}
+
 /* All branches end, main becomes empty, and nothing waits any more. */
 static void do_end_all(void *arg)
 {
@@ -486,8 +512,8 @@ static void do_end_all(void *arg)
 		r = daxfs_branch_create(cx, 0, "end", 0, &id);
 		if (!r)
 			r = daxfs_branch_mount(cx, id);
-		if (!r && !i)
-			r = world_empty(cx);
+		if (!r)
+			r = empty_some(cx, i);
 		if (!r)
 			r = daxfs_branch_commit(cx, id, 0);
 		for (u32 h = 1; h < WORLD_HOSTS && !r; h++) {
@@ -711,11 +737,10 @@ static int test_overtake(const void *arg)
 	begin(sc->setup);
 	stop_op(&c);
 	steps = sim_steps(0);
-	if (main_layers(&world.cx[3]) != 2) {
-		world_free(&world);
-		return FAIL("%u layers are left", main_layers(&world.cx[3]));
-	}
-	r = one_overtake(sc, SIM_NEVER);
+	r = main_layers(&world.cx[3]) == 1 ? 0 :
+	    FAIL("%u layers are left", main_layers(&world.cx[3]));
+	if (!r)
+		r = one_overtake(sc, SIM_NEVER);
 	stride = steps / STOP_POINTS / harness_runs(1) + 1;
 	for (k = harness_seed() % stride; !r && k < steps; k += stride, points++)
 		r = one_overtake(sc, k);
@@ -1054,6 +1079,124 @@ static int test_mergers(const void *arg)
 	return r || ended ? r : FAIL("no merge came to its end");
 }
 
+/*
+ * One merges main's top, one makes a branch and changes it: one of them sleeps somewhere
+ * while the other does all of it. The branch is made of what main is.
+ */
+static u64 top_commits;
+
+struct top {
+	int maker_sleeps;
+	u32 maker;
+	u64 id;
+	s64 made, merged, looked;
+};
+
+static void top_make(struct top *t)
+{
+	struct daxfs_cx *cx = &world.cx[t->maker];
+
+	t->made = daxfs_branch_create(cx, 0, "late", 0, &t->id);
+	if (!t->made)
+		t->made = daxfs_branch_mount(cx, t->id);
+	if (!t->made)
+		t->made = w_create(cx, "d1/late");
+}
+
+static void top_merge(struct top *t)
+{
+	t->merged = op_tidy(&world.cx[!t->maker], &world);
+}
+
+static void do_first(void *arg)
+{
+	struct top *t = arg;
+
+	if (t->maker_sleeps)
+		top_make(t);
+	else
+		top_merge(t);
+}
+
+static void do_second(void *arg)
+{
+	struct top *t = arg;
+
+	if (t->maker_sleeps)
+		top_merge(t);
+	else
+		top_make(t);
+	if (sim_is_asleep(0))
+		sim_wake(0);
+}
+
+static void do_look_at_top(void *arg)
+{
+	struct top *t = arg;
+	struct daxfs_cx *cx = &world.cx[t->maker];
+
+	u64 nr = 0;
+
+	/* What is dropped is taken apart, whoever lies on it. */
+	t->looked = op_tidy(&world.cx[2], &world);
+	if (t->looked >= 0)
+		t->looked = w_unlink(cx, "d1/late");
+	if (!t->looked)
+		t->looked = daxfs_head_id(&world.cx[3], &nr);
+	if (!t->looked && nr != top_commits)
+		t->looked = -EILSEQ;
+	for (u32 i = 0; i < SIDES && !t->looked; i++) {
+		state[i].len = 0;
+		t->looked = dump_view(i ? cx : &world.cx[3], i ? t->id : 0, &state[i]);
+	}
+}
+
+static int one_top(u64 k, int maker_sleeps, u64 *steps)
+{
+	struct sim_schedule s = { .policy = SIM_POINTS, .max_steps = 40 * WORLD_MAX_STEPS };
+	struct top t = { .maker_sleeps = maker_sleeps, .maker = !maker_sleeps };
+
+	world_reset(&world);
+	sim_host_init(&hosts[0], do_first, &t);
+	sim_host_init(&hosts[1], do_second, &t);
+	sim_sleep_after(&hosts[0], k);
+	if (sim_run(hosts, 2, &s))
+		return FAIL("k %llu: does not end", (unsigned long long)k);
+	*steps = sim_steps(0);
+	if (t.made || t.merged < 0)
+		return FAIL("k %llu: making %lld, merging %lld", (unsigned long long)k,
+			    (long long)t.made, (long long)t.merged);
+	sim_host_init(&hosts[2], do_look_at_top, &t);
+	if (sim_run_one(&hosts[2], 4 * WORLD_MAX_STEPS) || t.looked)
+		return FAIL("k %llu: looking: %lld", (unsigned long long)k,
+			    (long long)t.looked);
+	for (u32 i = 0; i < SIDES; i++)
+		if (!log_same(&state[i], &want[BEFORE]))
+			return FAIL("k %llu: %s shows: %s", (unsigned long long)k,
+				    i ? "the branch" : "main",
+				    log_diff(&state[i], &want[BEFORE]));
+	return 0;
+}
+
+static int test_top(const void *arg)
+{
+	int maker_sleeps = !arg, r;
+	u64 points = 0, stride, k, steps, all;
+
+	begin(setup_idle);
+	want[BEFORE].len = 0;
+	world_reset(&world);
+	SETUP(dump_view(&world.cx[3], 0, &want[BEFORE]));
+	SETUP(daxfs_head_id(&world.cx[3], &top_commits));
+	r = one_top(SIM_NEVER, maker_sleeps, &steps);
+	stride = steps / TOP_POINTS / harness_runs(1) + 1;
+	for (k = harness_seed() % stride; !r && k < steps; k += stride, points++)
+		r = one_top(k, maker_sleeps, &all);
+	world_free(&world);
+	harness_covered(points, "points of sleep");
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	static char name[SCENARIOS_MAX][64];
@@ -1067,6 +1210,8 @@ int main(int argc, char **argv)
 	test[nr] = (struct test){ "merge, overtaken", test_overtake, &ops[nr - 1] };
 	nr++;
 	test[nr++] = (struct test){ "race: two mergers and a reader", test_mergers, NULL };
+	test[nr++] = (struct test){ "main's top: who makes a branch sleeps", test_top, NULL };
+	test[nr++] = (struct test){ "main's top: who merges it sleeps", test_top, &yes };
 	test[nr++] = (struct test){ "race: two commits and a writer", test_race, NULL };
 	test[nr++] = (struct test){ "race: commit, abort and a writer", test_race, &yes };
 	for (u32 i = 0; i < scenario_nr; i++) {
