@@ -162,6 +162,21 @@ static int find_name(struct daxfs_cx *cx, const char *name, u64 head, u64 *id)
 	return -ENOENT;
 }
 
+int daxfs_branch_was(struct daxfs_cx *cx, const char *name)
+{
+	u32 nr = (u32)cx->rg->area[DAXFS_AREA_BRANCHES].nr;
+
+	for (u32 i = 0; i < nr; i++) {
+		struct daxfs_branch *b = daxfs_branch_at(cx->rg, i);
+		u64 v;
+
+		if (!daxfs_word_read(cx->rg, &b->word, &v) &&
+		    branch_state(v) != DAXFS_BR_MAKING && name_is(b->name, name))
+			return 1;
+	}
+	return 0;
+}
+
 int daxfs_main_has_branches(struct daxfs_cx *cx, u64 head)
 {
 	u32 nr = (u32)cx->rg->area[DAXFS_AREA_BRANCHES].nr;

@@ -630,6 +630,8 @@ struct daxfs_branch_info {
 
 /* -ENOENT: none of that name that is valid. "main" is 0. */
 int daxfs_branch_find(struct daxfs_cx *cx, const char *name, u64 *id);
+/* A hint, where there is none that is valid: 1: there was, and its entry tells it. */
+int daxfs_branch_was(struct daxfs_cx *cx, const char *name);
 /* Entry i of the table; -ENOENT: nothing there; -ERANGE: beyond its end. */
 int daxfs_branch_info(struct daxfs_cx *cx, u32 i, struct daxfs_branch_info *info);
 /* How main is known: moves with each commit alone. */
@@ -709,6 +711,14 @@ struct daxfs_statfs {
 };
 
 int daxfs_statfs(struct daxfs_cx *cx, struct daxfs_statfs *st);
+/*
+ * Bytes of the pool that each layer holds: nr words, as many as there are layers.
+ * Looks at all pages; for tools.
+ */
+void daxfs_layer_bytes(const struct daxfs_region *rg, u64 *bytes, u32 nr);
+/* Those of a branch's own layers among them; 0: of main's. -ESTALE: it has ended. */
+int daxfs_branch_bytes(const struct daxfs_region *rg, u64 id, const u64 *bytes, u32 nr,
+		       u64 *sum);
 
 struct daxfs_index_stat {
 	u64 buckets, used, live;	/* buckets; not EMPTY; referring to live cells */

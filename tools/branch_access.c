@@ -126,6 +126,20 @@ int branch_failed(const struct branch_access *a, const char *verb, const char *n
 	return BRANCH_FAILED;
 }
 
+/* Does the region still know that there was one of that name? Then it has lost. */
+static int has_ended(const struct branch_access *a, const char *name)
+{
+	struct daxfs_cx *cx;
+	int was;
+
+	if (!a->m)
+		return 0;	/* a mount is asked for what it shows */
+	cx = daxfs_cx_get(a->m);
+	was = daxfs_is_branching(daxfs_mount_region(a->m)) && daxfs_branch_was(cx, name);
+	daxfs_cx_put(a->m, cx);
+	return was;
+}
+
 int branch_find(const struct branch_access *a, const char *verb, const char *name,
 		struct daxfs_ioc_branch *b)
 {
@@ -138,6 +152,8 @@ int branch_find(const struct branch_access *a, const char *verb, const char *nam
 	} else if (strlen(name) < sizeof(b->name)) {
 		strcpy(b->name, name);
 		r = branch_call(a, DAXFS_IOC_BRANCH_FIND, b);
+		if (r == -ENOENT && has_ended(a, name))
+			r = -ESTALE;
 	} else {
 		r = -ENOENT;
 	}

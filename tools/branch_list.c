@@ -88,10 +88,46 @@ int branch_tree_get(struct branch_tree *t,
 	return r == -ENOENT ? sort(t) : r;
 }
 
+/* ---- sizes ---- */
+
+static int measure(struct branch_tree *t, const struct daxfs_region *rg, u64 *bytes,
+		   u32 nr)
+{
+	unsigned int i;
+	int r;
+
+	t->size = calloc(t->nr + 1, sizeof(*t->size));
+	if (!t->size)
+		return -ENOMEM;
+	daxfs_layer_bytes(rg, bytes, nr);
+	r = daxfs_branch_bytes(rg, 0, bytes, nr, &t->main_size);
+	for (i = 0; i < t->nr && !r; i++) {
+		r = daxfs_branch_bytes(rg, t->b[i].id, bytes, nr, &t->size[i]);
+		if (r == -ESTALE)
+			r = 0;		/* it has just ended: nothing is its own */
+	}
+	return r;
+}
+
+int branch_tree_measure(struct branch_tree *t, const struct daxfs_region *rg)
+{
+	u32 nr = (u32)rg->area[DAXFS_AREA_LAYERS].nr;
+	u64 *bytes = calloc(nr, sizeof(*bytes));
+	int r = bytes ? measure(t, rg, bytes, nr) : -ENOMEM;
+
+	free(bytes);
+	if (r) {
+		free(t->size);
+		t->size = NULL;
+	}
+	return r;
+}
+
 void branch_tree_free(struct branch_tree *t)
 {
 	free(t->b);
 	free(t->depth);
+	free(t->size);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -141,30 +177,38 @@ static const char *mounts_text(u64 mounts, char *buf, size_t len)
 	return buf;
 }
 
-static void print_row(const struct daxfs_ioc_branch *b, unsigned int depth)
+static const char *size_text(const u64 *size, char buf[DAXFS_TOOL_SIZE_TEXT])
 {
-	char age[32], mounts[256], name[sizeof(b->name) + 1];
-	int width = 30 - 2 * (int)(depth < 10 ? depth : 10);
+	return size ? daxfs_tool_size_text(*size, buf) : "-";
+}
+
+static void print_row(const struct branch_tree *t, unsigned int i)
+{
+	const struct daxfs_ioc_branch *b = &t->b[i];
+	char age[32], mounts[256], name[sizeof(b->name) + 1], size[DAXFS_TOOL_SIZE_TEXT];
+	int depth = (int)t->depth[i], width = 30 - 2 * (depth < 10 ? depth : 10);
 
 	inspect_printable(name, b->name, sizeof(b->name));
-	printf("%*s%-*s  %-8s  %8s  %6u  %s%s\n", 2 * (int)depth, "", width, name,
-	       branch_state_text(b), age_text(age_of(b), age, sizeof(age)), b->layers,
+	printf("%*s%-*s  %-8s  %8s  %10s  %6u  %s%s\n", 2 * depth, "", width, name,
+	       branch_state_text(b), age_text(age_of(b), age, sizeof(age)),
+	       size_text(t->size ? &t->size[i] : NULL, size), b->layers,
 	       mounts_text(b->mounts, mounts, sizeof(mounts)),
 	       b->flags & DAXFS_IOC_BR_KEEP ? "  keep" : "");
 }
 
 void branch_tree_print(const struct branch_tree *t)
 {
-	char mounts[256];
+	char mounts[256], size[DAXFS_TOOL_SIZE_TEXT];
 	unsigned int i;
 
-	printf("%-30s  %-8s  %8s  %6s  %s\n", "branch", "state", "age", "layers",
-	       "hosts that show it");
-	printf("%-30s  %-8s  %8s  %6s  %s\n", "main", "-", "-", "-",
+	printf("%-30s  %-8s  %8s  %10s  %6s  %s\n", "branch", "state", "age", "size",
+	       "layers", "hosts that show it");
+	printf("%-30s  %-8s  %8s  %10s  %6s  %s\n", "main", "-", "-",
+	       size_text(t->size ? &t->main_size : NULL, size), "-",
 	       t->main_known ? mounts_text(t->main_mounts, mounts, sizeof(mounts)) :
 	       "");
 	for (i = 0; i < t->nr; i++)
-		print_row(&t->b[i], t->depth[i]);
+		print_row(t, i);
 }
 
 /* ---- JSON ---- */
@@ -218,6 +262,8 @@ struct json_object *branch_tree_json(const struct branch_tree *t)
 		struct json_object *o = json_branch(&t->b[i]);
 
 		add_u64(o, "depth", t->depth[i]);
+		if (t->size)
+			add_u64(o, "size", t->size[i]);
 		json_object_array_add(list, o);
 	}
 	return list;
@@ -236,12 +282,33 @@ void branch_print_json(const struct daxfs_ioc_branch *b, const char *mountpoint)
 
 /* ---- list and status ---- */
 
+/*
+ * A mount does not tell of sizes: they come from its region, if it may be read; where
+ * not, the list is without.
+ */
+static void find_sizes(const struct branch *br, const struct branch_access *a,
+		       struct branch_tree *t)
+{
+	char *region = a->m ? NULL : branch_region(br), why[512];
+	struct daxfs_mount *m = a->m;
+
+	if (!m && region && daxfs_mount_open(&m, region, DAXFS_OPEN_RDONLY |
+					     DAXFS_OPEN_NOHOST, DAXFS_HOST_TOOL, why,
+					     sizeof(why)))
+		m = NULL;
+	if (m && daxfs_is_branching(daxfs_mount_region(m)))
+		branch_tree_measure(t, daxfs_mount_region(m));
+	if (m != a->m)
+		daxfs_mount_close(m);
+	free(region);
+}
+
 static int next_branch(void *arg, struct daxfs_ioc_branch *b)
 {
 	return branch_call(arg, DAXFS_IOC_BRANCH_LIST, b);
 }
 
-static int print_list(const struct branch_access *a, int json)
+static int print_list(const struct branch *br, const struct branch_access *a)
 {
 	struct daxfs_ioc_branch main = { .id = 0 };
 	struct json_object *o;
@@ -254,9 +321,12 @@ static int print_list(const struct branch_access *a, int json)
 		branch_tree_free(&t);
 		return branch_failed(a, "list", "the branches", r);
 	}
-	if (json) {
+	find_sizes(br, a, &t);
+	if (br->json) {
 		o = json_object_new_object();
 		add_u64(o, "head", main.head);
+		if (t.size)
+			add_u64(o, "main_size", t.main_size);
 		json_object_object_add(o, "branches", branch_tree_json(&t));
 		inspect_json_print(o);
 	} else {
@@ -273,7 +343,7 @@ int branch_list(const struct branch *br)
 
 	if (status)
 		return status;
-	status = print_list(&a, br->json);
+	status = print_list(br, &a);
 	branch_close(&a);
 	return status;
 }

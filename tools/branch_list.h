@@ -11,6 +11,8 @@
 #include <daxfs/ioctl.h>
 #include <json-c/json.h>
 
+#include "core.h"
+
 struct branch_tree {
 	struct daxfs_ioc_branch *b;	/* parents first, each followed by its own */
 	unsigned int *depth;		/* 1: child of main */
@@ -18,6 +20,8 @@ struct branch_tree {
 	unsigned long long head;
 	unsigned long long main_mounts;	/* bitmap, if known */
 	int main_known;
+	u64 *size;		/* of each, bytes; NULL: not known */
+	u64 main_size;
 };
 
 /*
@@ -26,6 +30,11 @@ struct branch_tree {
  */
 int branch_tree_get(struct branch_tree *t,
 		    int (*next)(void *arg, struct daxfs_ioc_branch *b), void *arg);
+/*
+ * How much memory the layers of each hold, by a look at all pages of the region. 0 or a
+ * negative errno: then it is not known.
+ */
+int branch_tree_measure(struct branch_tree *t, const struct daxfs_region *rg);
 void branch_tree_free(struct branch_tree *t);
 void branch_tree_print(const struct branch_tree *t);
 struct json_object *branch_tree_json(const struct branch_tree *t);

@@ -66,6 +66,9 @@ static void print_json(const struct branch_tree *t)
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "head", json_object_new_uint64(t->head));
+	if (t->size)
+		json_object_object_add(o, "main_size",
+				       json_object_new_uint64(t->main_size));
 	json_object_object_add(o, "active", json_object_new_int((int)t->nr));
 	json_object_object_add(o, "branches", branch_tree_json(t));
 	inspect_json_print(o);
@@ -76,6 +79,8 @@ static int print(const struct inspect *in, const struct daxfs_region *rg)
 	struct branch_tree t;
 	int r = inspect_branch_tree(rg, &t);
 
+	if (!r)
+		r = branch_tree_measure(&t, rg);
 	if (r)
 		daxfs_tool_error("%s: %s; see fsck.daxfs", in->region, strerror(-r));
 	else if (in->json)

@@ -142,6 +142,15 @@ t "rollback" $B rollback p -r "$R" -b two
 t "... to nothing" refuses 1 "rollback q.*none" $B rollback q -r "$R" -b two
 t "checkpoint with children" refuses 1 "has children" $B checkpoint p -r "$R" -b one
 
+at_least() { [ -n "$2" ] && [ "$2" -ge "$1" ]; }
+size_of() { # BRANCH WHERE...: of the first of the list
+	local list
+
+	list=$($B list "${@:2}" --json)
+	[ "$(json_get /branches/0/name <<<"$list")" = "$1" ] &&
+		json_get /branches/0/size <<<"$list"
+}
+
 # ---- winning and losing ----
 
 head_of() { json /head $B status main -r "$R" --json; }
@@ -151,6 +160,8 @@ t "--if-head of another main" refuses 3 "lost" \
 t "--if-head" $B commit -r "$R" -b one.a --if-head "$h"
 t "main has moved" bash -c "[ $(head_of) -ne $h ]"
 t "all others have ended" same "$(names)" ""
+t "... which is known of them" refuses 3 "two: lost" $B commit -r "$R" -b two
+t "... and not of others" refuses 1 "nix.*none of that name" $B commit -r "$R" -b nix
 t "... certain to be lost" refuses 3 "lost" $B commit -r "$R" -b two --if-head "$h"
 t "abort takes all below the top" bash -c "
 	$B create a -r $R && $B create b -p a -r $R && $B create c -r $R &&
@@ -174,6 +185,16 @@ t "create -m" $B create a -r "$R" -m "$M"
 t "status of the mount" is a /name $B status -m "$M" --json
 t "it is live" is live /state $B status -m "$M" --json
 t "hosts say what they show" is a /hosts/0/branch daxfs-inspect hosts --json -r "$R"
+t "a size" at_least 0 "$(size_of a -r "$R")"
+head -c 1000000 /dev/zero >"$M/big"
+t "... which grows with what is written" at_least 1000000 "$(size_of a -r "$R")"
+t "... is known by the mount, too" at_least 1000000 "$(size_of a -m "$M")"
+t "... as text" bash -c "$B list -r $R |
+	awk '\$1 == \"a\" && \$4 > 976 && \$5 == \"KiB\" { f = 1 } END { exit !f }'"
+t "... by daxfs-inspect" at_least 1000000 "$(daxfs-inspect branches -r "$R" --json |
+	json_get /branches/0/size)"
+t "... main's" at_least 4096 "$(json /main_size $B list -r "$R" --json)"
+rm "$M/big"
 t "list by the mount" is a /branches/0/name $B list -m "$M" --json
 t "create --from: a child of it" $B create b --from "$M"
 t "... is one" same "$($B status b -r "$R" | awk '/^parent/ { print $2 }')" a

@@ -23,6 +23,8 @@
 
 #include "core.h"
 #include "pool.h"
+#include "region.h"
+#include "word.h"
 
 #define REGION		(64u << 20)
 #define HOSTS		6u
@@ -858,6 +860,48 @@ static void found(void *arg, const char *where, u64 id, const char *what)
 	fprintf(stderr, "%s %llu: %s\n", where, (unsigned long long)id, what);
 }
 
+/* Bytes of the pool that are in use by layers, page by page. */
+static u64 bytes_used(struct daxfs_region *rg)
+{
+	const struct daxfs_span *pool = &rg->area[DAXFS_AREA_POOL];
+	u64 sum = 0;
+
+	for (u64 i = 0; i < pool->nr; i++) {
+		u64 off = pool->off + i * DAXFS_PAGE_SIZE;
+		u64 v = a64_load_relaxed(daxfs_page_info(rg, off));
+		enum daxfs_class class = daxfs_slab_class(v);
+		u32 size = class == DAXFS_NO_CLASS ? 0 : daxfs_class_size(class);
+
+		if (DAXFS_KIND(v) != DAXFS_I_OWNED)
+			continue;
+		if (!size)	/* further entries are a context's */
+			sum += info_type(v) == DAXFS_T_ENTRIES ? 0 : DAXFS_PAGE_SIZE;
+		for (u32 k = 0; size && k < daxfs_class_nr(class); k++) {
+			struct daxfs_a64 *info = daxfs_at(rg, off + k * size, 8, 8);
+
+			if (DAXFS_KIND(a64_load_relaxed(info)) == DAXFS_I_OWNED)
+				sum += size;
+		}
+	}
+	return sum;
+}
+
+/* Each byte is one layer's. */
+static void sizes_add_up(struct env *e)
+{
+	u32 nr = (u32)e->rg[0].area[DAXFS_AREA_LAYERS].nr;
+	u64 *bytes = calloc(nr, sizeof(*bytes)), sum = 0, main;
+
+	assert_non_null(bytes);
+	daxfs_layer_bytes(&e->rg[0], bytes, nr);
+	for (u32 i = 0; i < nr; i++)
+		sum += bytes[i];
+	assert_int_equal(sum, bytes_used(&e->rg[0]));
+	MUST(daxfs_branch_bytes(&e->rg[0], 0, bytes, nr, &main));
+	assert_in_range(main, 1, sum);
+	free(bytes);
+}
+
 /* Nobody is in a call: all that is in use is referred to once, all that counts fits. */
 static void account(struct env *e, u32 host)
 {
@@ -870,6 +914,7 @@ static void account(struct env *e, u32 host)
 	assert_int_equal(ck.sum.leaked + ck.sum.objects_leaked, 0);
 	assert_int_equal(ck.sum.bad, 0);
 	free(scratch);
+	sizes_add_up(e);
 }
 
 /* ---- the walk ---- */
