@@ -143,6 +143,21 @@ static void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
 	fuse_reply_err(req, entry ? 0 : ENOENT);
 }
 
+/* As much as is asked for. */
+static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned int flags, const void *in,
+		     size_t in_len, size_t out_len)
+{
+	(void)ino;
+	(void)cmd;
+	(void)arg;
+	(void)fi;
+	(void)flags;
+	(void)in;
+	(void)in_len;
+	fuse_reply_ioctl(req, 0, zeros, out_len < READ_MAX ? out_len : READ_MAX);
+}
+
 static const struct fuse_lowlevel_ops ops = {
 	.init		= init,
 	.lookup		= op_lookup,
@@ -153,6 +168,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.read		= op_read,
 	.create		= op_create,
 	.unlink		= op_unlink,
+	.ioctl		= op_ioctl,
 };
 
 int main(int argc, char **argv)

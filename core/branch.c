@@ -297,6 +297,15 @@ int daxfs_branch_info(struct daxfs_cx *cx, u32 i, struct daxfs_branch_info *info
 	return daxfs_section_any(cx, info_fn, &a);
 }
 
+int daxfs_branch_info_of(struct daxfs_cx *cx, u64 id, struct daxfs_branch_info *info)
+{
+	int r = daxfs_branch_info(cx, branch_id_entry(id), info);
+
+	if (r)
+		return r == -ENOENT || r == -ERANGE ? -ESTALE : r;
+	return info->id == id ? 0 : -ESTALE;
+}
+
 /* ---- taking an entry, and a layer ---- */
 
 static u32 own_host(const struct daxfs_cx *cx)

@@ -634,6 +634,8 @@ int daxfs_branch_find(struct daxfs_cx *cx, const char *name, u64 *id);
 int daxfs_branch_was(struct daxfs_cx *cx, const char *name);
 /* Entry i of the table; -ENOENT: nothing there; -ERANGE: beyond its end. */
 int daxfs_branch_info(struct daxfs_cx *cx, u32 i, struct daxfs_branch_info *info);
+/* The same of one branch; -ESTALE: it is not there any more. */
+int daxfs_branch_info_of(struct daxfs_cx *cx, u64 id, struct daxfs_branch_info *info);
 /* How main is known: moves with each commit alone. */
 int daxfs_head_id(struct daxfs_cx *cx, u64 *nr);
 /*

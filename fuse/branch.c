@@ -43,7 +43,6 @@ int daxfs_branch_check(struct daxfs_server *s, struct daxfs_cx *cx)
 int daxfs_branch_writable(struct daxfs_server *s, struct daxfs_cx *cx)
 {
 	struct daxfs_branch_info info;
-	u32 hint = __atomic_load_n(&s->branch_hint, __ATOMIC_RELAXED);
 	u64 id = shown(s);
 	int r;
 
@@ -51,8 +50,7 @@ int daxfs_branch_writable(struct daxfs_server *s, struct daxfs_cx *cx)
 		return 0;
 	if (!id)
 		return -EROFS;
-	r = daxfs_branch_get_info(cx, id, &hint, &info);
-	__atomic_store_n(&s->branch_hint, hint, __ATOMIC_RELAXED);
+	r = daxfs_branch_info_of(cx, id, &info);
 	if (r)
 		return r == -ESTALE && !daxfs_branch_shown(cx) ? -EROFS : r;
 	return info.state == DAXFS_BRANCH_FROZEN ? -EROFS : 0;

@@ -41,7 +41,6 @@ struct daxfs_server {
 	int local_locks;
 	int foreground;
 	const char *branch;	/* to show; NULL: main */
-	u32 branch_hint;	/* where it is in the table */
 	int branch_ended, branch_frozen;	/* as the notifier saw it last */
 	int evicted;		/* declared dead by another host: we end */
 	double timeout;		/* s, of entries and attributes */

@@ -31,25 +31,6 @@ int daxfs_branch_is_ioctl(unsigned int cmd)
 	}
 }
 
-int daxfs_branch_get_info(struct daxfs_cx *cx, u64 id, u32 *hint,
-			  struct daxfs_branch_info *info)
-{
-	u32 i;
-	int r = daxfs_branch_info(cx, *hint, info);
-
-	if (!r && info->id == id)
-		return 0;
-	for (i = 0; (r = daxfs_branch_info(cx, i, info)) != -ERANGE; i++) {
-		if (r && r != -ENOENT)
-			return r;
-		if (r || info->id != id)
-			continue;
-		*hint = i;
-		return 0;
-	}
-	return -ESTALE;
-}
-
 u64 daxfs_branch_shown(struct daxfs_cx *cx)
 {
 	struct daxfs_stat st;
@@ -94,8 +75,7 @@ static int info(struct daxfs_cx *cx, struct daxfs_ioc_branch *b)
 {
 	struct daxfs_branch_info i;
 	u64 id = id_of(cx, b->id);
-	u32 hint = b->index;
-	int r = id ? daxfs_branch_get_info(cx, id, &hint, &i) : 0;
+	int r = id ? daxfs_branch_info_of(cx, id, &i) : 0;
 
 	if (r == -ESTALE && !id_of(cx, b->id))
 		id = r = 0;	/* committed in between */

@@ -21,8 +21,5 @@ int daxfs_branch_is_ioctl(unsigned int cmd);
 int daxfs_branch_ioc(struct daxfs_cx *cx, unsigned int cmd, void *arg);
 /* What the host shows now: main (0) if its branch has been committed. */
 u64 daxfs_branch_shown(struct daxfs_cx *cx);
-/* The entry of a branch; hint: where it may be, and is. -ESTALE: it has gone. */
-int daxfs_branch_get_info(struct daxfs_cx *cx, u64 id, u32 *hint,
-			  struct daxfs_branch_info *info);
 
 #endif
