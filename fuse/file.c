@@ -197,7 +197,9 @@ static int make_unnamed(struct daxfs_server *s, struct daxfs_cx *cx, u64 dir,
 
 /*
  * A name that another host made since the kernel looked is not ours to open:
- * the kernel would not check permissions on it. ESTALE makes it look again.
+ * the kernel would not check permissions on it. ESTALE makes it look again. What
+ * another host has removed before it is held was made all the same, once: the caller
+ * gets a file without a name, as if it had been removed just after.
  */
 static int make_named(struct daxfs_server *s, struct daxfs_cx *cx, u64 dir,
 		      const char *name, const struct daxfs_new *what, int excl,
@@ -211,7 +213,7 @@ static int make_named(struct daxfs_server *s, struct daxfs_cx *cx, u64 dir,
 	if (r)
 		return r;
 	r = daxfs_node_open(&s->nodes, cx, st->ino, node, &keep);
-	return (int)daxfs_stale(s, st->ino, r);
+	return r == -ENOENT ? make_unnamed(s, cx, dir, what, 1, st, node) : r;
 }
 
 /* Make and open. */
@@ -252,6 +254,8 @@ void daxfs_op_create(fuse_req_t req, fuse_ino_t dir, const char *name,
 		return;
 	}
 	daxfs_fill_entry(s, &e, &st);
+	if (!st.nlink)
+		e.entry_timeout = 0;	/* the name is nobody's by now, or another's */
 	if (fuse_reply_create(req, &e, fi) == -ENOENT)
 		close_handle(s, fi);
 }

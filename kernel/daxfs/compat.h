@@ -65,6 +65,17 @@ static inline void memunmap_pages(struct dev_pagemap *pgmap)
 #define daxfs_pagemap_at(pfn)	get_dev_pagemap(pfn, NULL)
 #endif
 
+/*
+ * 6.8: before, the last user of a dentry that was used before does not see that it is
+ * to be cached no more (d_mark_dontcache), unless told to look.
+ */
+static inline void daxfs_dentry_look_again(struct dentry *dentry)
+{
+	spin_lock(&dentry->d_lock);
+	dentry->d_flags &= ~DCACHE_REFERENCED;
+	spin_unlock(&dentry->d_lock);
+}
+
 /* ---- mounts that map owners ---- */
 
 /* 6.3: before, operations were given a user namespace in its place. */

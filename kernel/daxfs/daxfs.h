@@ -215,8 +215,10 @@ void daxfs_refresh_rights(struct inode *inode, const struct daxfs_stat *st,
 int daxfs_reload(struct inode *inode);
 int daxfs_hold(struct inode *inode);
 void daxfs_unhold(struct inode *inode);
-/* Keep what is about to lose its name for those who have it: till evicted. */
+/* Keep what may lose its name for those who have it: till evicted. */
 int daxfs_keep(struct inode *inode);
+/* If it is kept: evict it with the last of them. Again for each new dentry. */
+void daxfs_cache_less(struct inode *inode);
 /* A file that daxfs_tmpfile() has opened. */
 void daxfs_hold_made(struct inode *inode);
 /*

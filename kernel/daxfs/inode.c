@@ -534,9 +534,18 @@ int daxfs_keep(struct inode *inode)
 	if (ii->kept)
 		return 0;
 	r = daxfs_hold(inode);
-	if (!r && xchg(&ii->kept, 1))
+	if (r)
+		return r;
+	if (xchg(&ii->kept, 1))
 		daxfs_unhold(inode);	/* somebody else was faster */
-	return r;
+	daxfs_cache_less(inode);
+	return 0;
+}
+
+void daxfs_cache_less(struct inode *inode)
+{
+	if (READ_ONCE(daxfs_i(inode)->kept))
+		d_mark_dontcache(inode);
 }
 
 void daxfs_hold_made(struct inode *inode)
@@ -545,6 +554,7 @@ void daxfs_hold_made(struct inode *inode)
 
 	ii->holders = 1;
 	ii->kept = 1;
+	daxfs_cache_less(inode);
 }
 
 void daxfs_become(struct inode *inode, const struct daxfs_stat *st,

@@ -79,22 +79,41 @@ static int revalidate_rcu(struct inode *dir, const struct qstr *name,
 	return daxfs_end(sbi, cx, r) == 1 ? 1 : -ECHILD;
 }
 
+/*
+ * After ESTALE the VFS looks once more, and no third time: what it finds then is kept
+ * for as long as it has it, whoever replaces the name. 0: it is gone already.
+ */
+static int keep_found(struct inode *inode, unsigned int flags)
+{
+	return !inode || S_ISDIR(inode->i_mode) || !(flags & LOOKUP_REVAL) ||
+	       daxfs_keep(inode) != -ESTALE;
+}
+
 static int revalidate(struct inode *dir, const struct qstr *name,
 		      struct dentry *dentry, unsigned int flags)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi(dentry->d_sb);
-	u64 v = daxfs_version(sbi);
+	struct inode *inode;
 	struct daxfs_seen seen;
+	u64 v = daxfs_version(sbi);
 	struct daxfs_cx *cx;
+	int r;
 
-	if ((v && READ_ONCE(dentry->d_time) == v) || IS_ROOT(dentry))
+	if (IS_ROOT(dentry) ||
+	    (v && READ_ONCE(dentry->d_time) == v && !(flags & LOOKUP_REVAL)))
 		return 1;
 	if (flags & LOOKUP_RCU)
 		return revalidate_rcu(dir, name, dentry);
+	inode = d_inode(dentry);
 	seen = daxfs_now(sbi);
 	cx = daxfs_begin(sbi);
-	return (int)daxfs_end(sbi, cx, is_good(cx, dir, name->name, name->len, dentry,
-					       d_inode(dentry), seen));
+	r = is_good(cx, dir, name->name, name->len, dentry, inode, seen);
+	r = (int)daxfs_end(sbi, cx, r);
+	if (r == 1 && (flags & LOOKUP_REVAL)) {
+		r = keep_found(inode, flags);
+		daxfs_dentry_look_again(dentry);
+	}
+	return r;
 }
 DAXFS_D_REVALIDATE(daxfs_revalidate, revalidate)
 
@@ -109,31 +128,51 @@ const struct dentry_operations daxfs_dentry_ops = {
 	.d_revalidate	= daxfs_revalidate,
 };
 
+#define FIND_TRIES	100	/* in a damaged region a name may lead to nothing for ever */
+
+/* What the name leads to now, with a reference; NULL, or an error. */
+static struct inode *find(struct inode *dir, const struct qstr *name,
+			  struct daxfs_seen seen)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+	struct daxfs_stat st;
+	s64 r = daxfs_lookup(cx, dir->i_ino, name->name, name->len, &st);
+
+	r = daxfs_end(sbi, cx, r);
+	if (r)
+		return r == -ENOENT ? NULL : ERR_PTR(r);
+	return daxfs_vfs_inode(dir->i_sb, &st, seen);
+}
+
 struct dentry *daxfs_lookup_op(struct inode *dir, struct dentry *dentry,
 			       unsigned int flags)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(dir);
-	const struct qstr *name = &dentry->d_name;
-	struct daxfs_seen seen = daxfs_now(sbi);
-	struct inode *inode = NULL;
+	struct daxfs_seen seen;
+	struct inode *inode;
 	struct dentry *other;
-	struct daxfs_stat st;
-	struct daxfs_cx *cx;
-	s64 r;
+	int tries = FIND_TRIES;
 
-	if (name->len > DAXFS_NAME_MAX)
+	if (dentry->d_name.len > DAXFS_NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
-	cx = daxfs_begin(sbi);
-	r = daxfs_lookup(cx, dir->i_ino, name->name, name->len, &st);
-	r = daxfs_end(sbi, cx, r);
-	if (r && r != -ENOENT)
-		return ERR_PTR(r);
-	if (!r)
-		inode = daxfs_vfs_inode(dir->i_sb, &st, seen);
+	for (;;) {
+		seen = daxfs_now(sbi);
+		inode = find(dir, &dentry->d_name, seen);
+		if (IS_ERR(inode))
+			return ERR_CAST(inode);
+		if (keep_found(inode, flags))
+			break;
+		iput(inode);
+		if (!--tries)
+			return ERR_PTR(-ESTALE);
+	}
 	WRITE_ONCE(dentry->d_time, (unsigned long)seen.version);
 	other = d_splice_alias(inode, dentry);
 	if (!IS_ERR_OR_NULL(other))	/* of a directory that was renamed elsewhere */
 		WRITE_ONCE(other->d_time, (unsigned long)seen.version);
+	if (inode && !IS_ERR(other))
+		daxfs_cache_less(inode);
 	return other;
 }
 
@@ -300,6 +339,7 @@ static int daxfs_link_op(struct dentry *old, struct inode *dir,
 	daxfs_refresh(inode, &st, seen);
 	ihold(inode);
 	d_instantiate(dentry, inode);
+	daxfs_cache_less(inode);
 	return 0;
 }
 

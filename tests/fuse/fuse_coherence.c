@@ -26,6 +26,7 @@
 #define PAGE 4096
 
 static char path_a[PATH_MAX], path_b[PATH_MAX];
+static int made;
 
 static _Noreturn void fail(const char *fmt, ...)
 {
@@ -497,6 +498,58 @@ static void case_replaced(void)
 		fail("%d of 5000 calls gave ESTALE", stale);
 }
 
+/* B removes it as soon as it is there. Counts what was there to be removed. */
+static void remove_for_ever(volatile int *over, volatile int *removed)
+{
+	while (!*over) {
+		if (!unlink(path_b))
+			++*removed;
+		else
+			check(errno == ENOENT, "unlink");
+	}
+	*removed += !unlink(path_b);
+	_exit(0);
+}
+
+static void make_once(void)
+{
+	int fd = open(path_a, O_CREAT | O_EXCL | O_RDWR, 0640);
+	struct stat st;
+
+	if (fd < 0)
+		check(errno == EEXIST, "open O_CREAT | O_EXCL");
+	if (fd < 0)
+		return;
+	put_number(fd, 8, 44);
+	check(!fstat(fd, &st), "fstat");
+	if (get_number(fd, 8) != 44 || st.st_size != 16 || st.st_nlink > 1)
+		fail("%lld bytes, %lu links", (long long)st.st_size, (long)st.st_nlink);
+	close(fd);
+	made++;
+}
+
+/* What open(2) makes it makes once, and the caller has it, whoever removes the name. */
+static void case_made_removed(void)
+{
+	volatile int *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int i, status;
+	pid_t pid;
+
+	check(shared != MAP_FAILED, "mmap");
+	fflush(stdout);
+	pid = fork();
+	check(pid >= 0, "fork");
+	if (!pid)
+		remove_for_ever(&shared[0], &shared[1]);
+	for (i = 0; i < 5000; i++)
+		make_once();
+	shared[0] = 1;
+	check(waitpid(pid, &status, 0) == pid, "waitpid");
+	if (status || made != shared[1])
+		fail("%d made, %d removed, status %x", made, shared[1], status);
+}
+
 static void case_modes_seen(void)
 {
 	struct stat st;
@@ -531,6 +584,7 @@ static const struct {
 	{ "dirty_pages", case_dirty_pages },
 	{ "unlinked_open", case_unlinked_open },
 	{ "replaced", case_replaced },
+	{ "made_removed", case_made_removed },
 	{ "modes_seen", case_modes_seen },
 };
 

@@ -62,7 +62,7 @@ tree_is_same() {
 
 need "a region" region_with_channel r "$MIB"
 need "a FUSE mount" mount_region r fuse allow_other
-SWAPPED="overwrite sizes wakes attributes extended"
+SWAPPED="overwrite sizes wakes attributes extended rename-over"
 guest g --reserved "$SHM/r" --env "SWAPPED=$SWAPPED" --limit $((600 * SLOW)) < <(
 	mounts_region
 	cat <<'E'
@@ -70,6 +70,7 @@ guest g --reserved "$SHM/r" --env "SWAPPED=$SWAPPED" --limit $((600 * SLOW)) < <
 vm_pair 0 1 /dev/mem "$CHANNEL" /tmp/m
 mkdir /tmp/m/swapped
 vm_pair 1 1 /dev/mem $((CHANNEL + 4096)) /tmp/m/swapped $SWAPPED
+late_unlock mount:/tmp/m /tmp/m && echo "patience is over"
 fsstress -k -R -p 3 -n 300 -s 7 /tmp/m >/tmp/log || cat /tmp/log
 cp -a "$TOP/scripts" /tmp/m/
 listed /tmp/m >"$SHARE/there"
@@ -114,14 +115,15 @@ vm_pair 1 1 "$SHM/r" $((MIB << 20)) "$WORK/fuse" >"$WORK/fuse.out" 2>&1
 vm_pair 0 1 "$SHM/r" $(((MIB << 20) + 4096)) "$WORK/fuse/swapped" \
 	$SWAPPED >"$WORK/swapped.out" 2>&1
 grep -h '^# ' "$WORK/fuse.out"
+t "a lock of no kernel is waited for" guest_says g '^patience is over'
 t "there is a tree" guest_says g '^there is a tree' 300
 t "its tree is the same here" tree_is_same
 touch "$SHARE/go"
 t "the guest ends well" guest_ends g
 t "what it removed is gone here" only "$WORK/fuse" ""
 t "unmounted here" unmount "$WORK/fuse"
-count_cases "beside FUSE" g 28
-count_cases "FUSE first" swapped 5
+count_cases "beside FUSE" g 29
+count_cases "FUSE first" swapped 6
 t "the region is clean" region_is_clean r
 if [ -n "$LONG" ]; then
 	t "the guest with both ends well, clean" guest_ends d

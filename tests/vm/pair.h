@@ -31,6 +31,7 @@ struct pair_case {
 
 extern const struct pair_case pair_name_cases[], pair_data_cases[];
 extern const struct pair_case pair_map_cases[], pair_lock_cases[];
+extern const struct pair_case pair_stale_cases[];
 
 extern int pair_me;		/* 0 or 1 */
 /* Numbers that one side tells the other. */

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 static const struct pair_case *const tables[] = {
-	pair_name_cases, pair_data_cases, pair_map_cases, pair_lock_cases,
+	pair_name_cases, pair_stale_cases, pair_data_cases, pair_map_cases,
+	pair_lock_cases,
 };
 
 static int is_wanted(const struct pair_case *c, int kernels, int argc, char **argv)
