@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -394,6 +395,133 @@ static void test_without_branches(void **state)
 	must(put(e->main, "f", "1"));
 }
 
+/* ---- deep, and many ---- */
+
+#define DEEP	64u
+#define ALIVE	256u
+#define AT_ONCE	32u
+#define WRITES	40u
+
+struct writer {
+	const struct env *e;
+	char name[16];
+	struct daxfs *fs;
+	pthread_t thread;
+	int error;
+};
+
+static void *write_files(void *arg)
+{
+	struct writer *w = arg;
+
+	for (u32 i = 0; i < WRITES && !w->error; i++) {
+		struct daxfs_fd *fd;
+		char path[16];
+
+		snprintf(path, sizeof(path), "w%u", i);
+		w->error = daxfs_fd_open(w->fs, NULL, path, O_WRONLY | O_CREAT | O_EXCL,
+					 0644, &fd);
+		if (w->error)
+			break;
+		if (daxfs_fd_pwrite(fd, w->name, sizeof(w->name), 0) != sizeof(w->name))
+			w->error = -EIO;
+		daxfs_fd_close(fd);
+	}
+	return NULL;
+}
+
+/* A chain of branches, each with a file of its own; the id of the last. */
+static uint64_t make_deep(const struct env *e)
+{
+	uint64_t id = 0;
+
+	for (u32 i = 0; i < DEEP; i++) {
+		char name[16];
+		struct daxfs *fs;
+
+		snprintf(name, sizeof(name), "deep%u", i);
+		must(daxfs_fs_branch_create(e->main, id, name, DAXFS_FS_BRANCH_KEEP,
+					    &id));
+		fs = show(e, name);
+		must(put(fs, name, name));
+		must(daxfs_fs_close(fs));
+	}
+	return id;
+}
+
+static void check_deep(struct daxfs *fs)
+{
+	for (u32 i = 0; i < DEEP; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "deep%u", i);
+		check(fs, name, name);
+	}
+}
+
+static u32 count_alive(const struct env *e)
+{
+	struct daxfs_fs_branch b;
+	unsigned int cursor = 0;
+	u32 nr = 0;
+
+	while (daxfs_fs_branch_next(e->main, &cursor, &b) > 0)
+		nr += b.state != DAXFS_FS_BRANCH_STALE;
+	return nr;
+}
+
+static void check_writer(const struct writer *w, struct daxfs *fs)
+{
+	char path[16], text[sizeof(w->name) + 1];
+
+	for (u32 i = 0; i < WRITES; i++) {
+		snprintf(path, sizeof(path), "w%u", i);
+		memset(text, 0, sizeof(text));
+		must(get(fs, path, text, sizeof(w->name)));
+		assert_string_equal(text, w->name);
+	}
+}
+
+/* 256 branches, of which one lies on 63 others; 32 of them are written to at once. */
+static void test_many(void **state)
+{
+	static struct writer w[AT_ONCE];
+	struct env *e = *state;
+	uint64_t id, deepest = make_deep(e);
+	char buf[16];
+
+	for (u32 i = DEEP; i < ALIVE; i++) {
+		snprintf(buf, sizeof(buf), "wide%u", i);
+		must(daxfs_fs_branch_create(e->main, 0, buf, DAXFS_FS_BRANCH_KEEP, &id));
+	}
+	assert_int_equal(count_alive(e), ALIVE);
+	for (u32 i = 0; i < AT_ONCE; i++) {
+		memset(&w[i], 0, sizeof(w[i]));
+		snprintf(w[i].name, sizeof(w[i].name), i ? "wide%u" : "deep%u",
+			 i ? ALIVE - i : DEEP - 1);
+		w[i].fs = show(e, w[i].name);
+	}
+	for (u32 i = 0; i < AT_ONCE; i++)
+		assert_int_equal(pthread_create(&w[i].thread, NULL, write_files, &w[i]), 0);
+	for (u32 i = 0; i < AT_ONCE; i++)
+		assert_int_equal(pthread_join(w[i].thread, NULL), 0);
+	for (u32 i = 0; i < AT_ONCE; i++) {
+		must(w[i].error);
+		check_writer(&w[i], w[i].fs);
+		if (i)
+			assert_int_equal(get(w[i].fs, "deep0", buf, sizeof(buf)), -ENOENT);
+	}
+	check_deep(w[0].fs);
+	must(daxfs_fs_branch_commit(e->main, deepest, 0));
+	check_deep(e->main);
+	check_writer(&w[0], e->main);
+	for (u32 i = 1; i < AT_ONCE; i++)
+		assert_int_equal(get(w[i].fs, "w0", buf, sizeof(buf)), -ESTALE);
+	for (u32 i = 0; i < AT_ONCE; i++)
+		must(daxfs_fs_close(w[i].fs));
+	assert_int_equal(count_alive(e), 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -408,6 +536,7 @@ int main(void)
 		TEST(test_keep),
 		TEST(test_last_one),
 		TEST(test_killed),
+		TEST(test_many),
 		cmocka_unit_test_setup_teardown(test_without_branches, setup_plain,
 						teardown),
 	};
