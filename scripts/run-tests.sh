@@ -362,7 +362,7 @@ group() {
 		VM_LONG=1 guests vm-6.12 6.12 1800
 		;;
 	vm-debug)
-		guests vm-debug debug 1800
+		guests vm-debug debug 3600
 		;;
 	bench)
 		run bench 180 scripts/bench.sh --quick

@@ -109,14 +109,14 @@ case_of "removed through FUSE" find /tmp/f -mindepth 1 -delete
 umount /tmp/f && umount /tmp/m && rmmod daxfs && fsck.daxfs -n /dev/dax0.0
 E
 fi
-t "the guest has it mounted" guest_says g '^is mounted' 120
+t "the guest has it mounted" guest_says g '^is mounted'
 vm_pair 1 1 "$SHM/r" $((MIB << 20)) "$WORK/fuse" >"$WORK/fuse.out" 2>&1
 # shellcheck disable=SC2086 # a list
 vm_pair 0 1 "$SHM/r" $(((MIB << 20) + 4096)) "$WORK/fuse/swapped" \
 	$SWAPPED >"$WORK/swapped.out" 2>&1
 grep -h '^# ' "$WORK/fuse.out"
 t "a lock of no kernel is waited for" guest_says g '^patience is over'
-t "there is a tree" guest_says g '^there is a tree' 300
+t "there is a tree" guest_says g '^there is a tree'
 t "its tree is the same here" tree_is_same
 touch "$SHARE/go"
 t "the guest ends well" guest_ends g

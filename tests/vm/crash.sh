@@ -55,7 +55,7 @@ locks_are_free() {
 die() { # NUMBER: of a victim
 	local name=a$1 early=$((RANDOM % 2)) ms=$((300 + RANDOM % 4000))
 
-	guest_says "$name" '^is mounted' 120 || return 1
+	guest_says "$name" '^is mounted' || return 1
 	touch "$SHARE/go-$name"
 	guest_says "$name" '^workers' || return 1
 	victim $(($1 + 1))
@@ -87,7 +87,7 @@ worker_guest b 2 "$seed" 3 3
 work work "$seed" 6 2 >"$WORK/fuse.out" 2>&1 &
 fuse=$!
 STARTED+=("$fuse")
-t "the guest that lives begins" guest_says b '^is mounted' 120
+t "the guest that lives begins" guest_says b '^is mounted'
 touch "$SHARE/go-b"
 for ((i = 0; i < kills && FAILED == 0; i++)); do
 	t "kill $((i + 1))" die "$i"

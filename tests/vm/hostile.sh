@@ -139,7 +139,7 @@ done
 rmmod daxfs || echo "FAILED to unload"
 echo end
 E
-	guest_says live mounted 100 || return 1
+	guest_says live mounted || return 1
 	region_flip "$SHM/good" "$1" 3 "$SECONDS_OF_FLIPS"
 	guest_ends live
 }

@@ -19,7 +19,8 @@ export DAXFS_VM_KERNEL=$KERNEL
 VM_LONG=${VM_LONG:-0}
 mkdir "$SHARE"
 
-# What waiting is multiplied by: a kernel that checks itself is slow.
+# What waiting is multiplied by: a kernel that checks itself is slow. Limits are there
+# to end what hangs, and no more: a machine that does much else is slow, too.
 SLOW=1
 [ "$KERNEL" != debug ] || SLOW=4
 
@@ -88,7 +89,7 @@ guest() { # NAME [OPTION...] [-- ARGUMENT...]
 	: >"$WORK/$name.out"
 	"$TOP/scripts/run-vm.sh" --kernel "$KERNEL" --share "$SHARE" \
 		--env "GUEST=$name" \
-		--limit $((120 * SLOW)) --pidfile "$WORK/$name.pid" \
+		--limit $((600 * SLOW)) --pidfile "$WORK/$name.pid" \
 		--console "$WORK/$name.console" ${options[@]+"${options[@]}"} \
 		"$WORK/$name.sh" "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" &
 	GUEST[$name]=$!
@@ -104,7 +105,7 @@ guest_runs() { # NAME
 guest_says() { # NAME REGEX [SECONDS]
 	local i
 
-	for i in $(seq $((${3:-60} * SLOW * 10))); do
+	for i in $(seq $((${3:-300} * SLOW * 10))); do
 		! grep -Eq -- "$2" "$WORK/$1.out" || return 0
 		guest_runs "$1" || break
 		sleep 0.1
