@@ -58,7 +58,7 @@ BASE_FLAGS := -std=gnu11 $(WARN) -fPIC -fno-semantic-interposition \
 INC        := -Iinclude -Icore -Iport/posix -Ilib
 
 pc          = $(shell pkg-config $(1) 2>/dev/null)
-LIBS_PC    := fuse3 json-c libarchive uuid zlib
+LIBS_PC    := fuse3 json-c libarchive uuid yaml-0.1 zlib
 # json-c's own include folder has headers named debug.h and the like: sources
 # say <json-c/json.h>, which needs no flag.
 USER_INC   := $(call pc,--cflags fuse3) -Itools
@@ -89,9 +89,9 @@ TAR_SRC    := $(call sources,tools/tar)
 TAR_A      := $(B)/obj/tar.a
 
 # Folders of programs.
-TOOL_DIRS  := tools
+TOOL_DIRS  := tools famfs
 TEST_DIRS  := tests/unit tests/posix tests/stress tests/fuse tests/scenario \
-	      tests/tools tests/images tests/vm
+	      tests/tools tests/images tests/vm tests/famfs
 BENCH_DIRS := bench
 PROG_DIRS  := $(TOOL_DIRS) $(TEST_DIRS) $(BENCH_DIRS)
 
@@ -140,6 +140,12 @@ demo-branches: deps-demo ## five attempts at a failing test, each in a branch; o
 	@echo "building ..."
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
 	@BUILD='$(abspath $(B))' scripts/demo-branches.sh
+
+.PHONY: demo-famfs
+demo-famfs: deps-demo ## an owner makes files on memory, two clients check them (KEEP=1)
+	@echo "building ..."
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
+	@BUILD='$(abspath $(B))' scripts/demo-famfs.sh
 
 .PHONY: kernel kernel-sparse
 kernel: ## build daxfs.ko (KDIR=HEADERS of another kernel than the running one; KOUT=FOLDER)
@@ -251,6 +257,9 @@ $(call obj,$(TAR_SRC)): DIR_INC := $(USER_INC) -Itools/tar
 $(foreach d,$(PROG_DIRS),$(eval $(call obj,$(call sources,$(d))): \
 	DIR_INC := $(USER_INC) -I$(d)))
 
+# famfs is no part of the library: its tests get it as a folder of their own.
+$(call obj,$(call sources,tests/famfs)): DIR_INC := $(USER_INC) -Itests/famfs -Ifamfs
+
 $(call obj,$(LTO_SRC)): OBJ_FLAGS := $(LTO_FLAGS)
 
 $(LTO_O): $(call obj,$(LTO_SRC))
@@ -282,7 +291,9 @@ $(call prog,$(1)): $(call obj,$(1)) $(2) $(call extra,$(1)) $(CORE_A)
 	$$(LINK) -o $$@ $(call obj,$(1)) $(if $(2),$(WHOLE)$(2)$(NOT_WHOLE)) \
 	$(call extra,$(1)) $(CORE_A) $(3) $$(USER_LIBS)
 endef
-extra       = $(if $(filter tools/mkdaxfs.c,$(1)),$(TAR_A))
+extra       = $(if $(filter tools/mkdaxfs.c,$(1)),$(TAR_A)) \
+	      $(if $(filter tests/famfs/%,$(1)),$(B)/obj/famfs/helpers.a) \
+	      $(if $(filter famfs/% tests/famfs/%,$(1)),$(call obj,tools/common.c))
 # $(1): folder
 helper_src = $(filter-out $(call with_main,$(call sources,$(1))),$(call sources,$(1)))
 helper_a   = $(if $(helper_src),$(B)/obj/$(1)/helpers.a)
@@ -295,8 +306,9 @@ endef
 programs = $(eval $(call helpers,$(1)))$(foreach m,$(call with_main,$(call \
 	sources,$(1))),$(eval $(call program,$(m),$(call helper_a,$(1)),$(2))))
 
-$(foreach d,$(filter-out tests/unit,$(PROG_DIRS)),$(call programs,$(d)))
-$(call programs,tests/unit,$(TEST_LIBS))
+CMOCKA_DIRS := tests/unit tests/famfs
+$(foreach d,$(filter-out $(CMOCKA_DIRS),$(PROG_DIRS)),$(call programs,$(d)))
+$(foreach d,$(CMOCKA_DIRS),$(call programs,$(d),$(TEST_LIBS)))
 
 $(B)/daxfs-fuse: $(call obj,$(FUSE_SRC)) $(CORE_A)
 	$(SAY) LD $@

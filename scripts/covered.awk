@@ -72,11 +72,18 @@ FILENAME ~ /model/ && /fails, as it must/ { add("models: faults found", 1) }
 	add("exercisers: operations on a tree", $3 * $5)
 }
 
-/^seed [0-9]+: [0-9]+ inputs / {
+/^seed [0-9]+: [0-9]+ inputs / && !/of famfs/ {
 	add("fuzzing: inputs", before("inputs"))
 	add("fuzzing: bytes flipped", before("bytes flipped"))
 	add("fuzzing: calls", before("calls"))
 }
+
+/^seed [0-9]+: [0-9]+ inputs of famfs/ {
+	add("famfs: hostile media and texts", before("inputs of famfs"))
+	add("famfs: entries of them played", before("entries played"))
+}
+/^ok [0-9]+ kills of an owner: / { add("famfs: owners killed in an append", $2) }
+/^[0-9]+ steps, [0-9]+ looks$/ { add("famfs: looks of clients", $3) }
 
 /^[0-9]+ caught, [0-9]+ survived$/ {
 	add("mutations: caught", $1)

@@ -28,7 +28,7 @@ link() { # TARGET NAME
 	echo "  $DESTDIR$2 -> $1"
 }
 
-for src in tools/*.c; do
+for src in tools/*.c famfs/*.c; do
 	grep -q '^int main\>' "$src" || continue
 	name=$(basename "$src" .c)
 	case $name in

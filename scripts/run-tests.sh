@@ -12,8 +12,8 @@
 #
 # usage: scripts/run-tests.sh check | GROUP...
 # groups: lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan
-#         install posix fuse scenario stress tsan vm bench demo; and stress-long
-#         sim-long fuzz-long mutations-long unit-tsan programs vm-long vm-6.12
+#         install posix fuse scenario famfs famfs-asan stress tsan vm bench demo;
+#         and stress-long sim-long fuzz-long mutations-long unit-tsan programs vm-long vm-6.12
 #         vm-debug
 # shellcheck disable=SC2046 # lists of test programs, whose names we give
 set -u
@@ -250,6 +250,10 @@ programs() { # FOLDER-OF-SOURCES FOLDER-OF-PROGRAMS
 	done
 }
 
+famfs_scripts() {
+	printf '%s\n' tests/famfs/*.sh | grep -v '/lib\.sh$'
+}
+
 # Tests that boot guests; what waits for a kernel that checks itself gets longer.
 # Left out is what that kernel, or this form, does not have.
 guests() { # GROUP KERNEL SECONDS
@@ -294,11 +298,13 @@ group() {
 		run fuzz/flips 120 "$asan/fuzz/fuzz_region" --flips 6000000 --thread \
 			tests/fuzz/corpus
 		BUILD=$asan each fuzz 120 tests/fuzz/*.sh
+		run fuzz/famfs 120 "$asan/famfs_fuzz" -n 10000
 		;;
 	fuzz-long)
 		run fuzz-long/flips 7200 "$asan/fuzz/fuzz_region" --flips 1000000000 \
 			--jobs "$(nproc)" --thread --seed "${FUZZ_SEED:-1}" \
 			tests/fuzz/corpus
+		run fuzz-long/famfs 3600 "$asan/famfs_fuzz" -n 3000000 -s "${FUZZ_SEED:-1}"
 		;;
 	sim-long)
 		SIM_LONG=1 several sim-long 3600 $(programs tests/sim "$BUILD/sim")
@@ -329,6 +335,14 @@ group() {
 		;;
 	scenario)
 		each scenario 600 tests/scenario/*.sh
+		;;
+	famfs)
+		each famfs 120 $(programs tests/famfs "$BUILD" | grep /test_) \
+			$(famfs_scripts)
+		;;
+	famfs-asan)
+		BUILD=$asan each famfs-asan 200 $(programs tests/famfs "$asan" |
+			grep /test_ | grep -v _kill) $(famfs_scripts)
 		;;
 	programs)
 		each programs 1200 tests/programs/*.sh
@@ -370,6 +384,7 @@ group() {
 	demo)
 		run demo 180 scripts/demo.sh
 		run demo-branches 120 scripts/demo-branches.sh
+		run demo-famfs 120 scripts/demo-famfs.sh
 		;;
 	*)
 		echo "run-tests.sh: '$1' is not a group" >&2
@@ -392,7 +407,7 @@ total() { # the last line, and the exit status
 
 [ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|GROUP..." >&2; exit 2; }
 short="lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan install posix fuse \
-scenario stress tsan vm bench demo"
+scenario famfs famfs-asan stress tsan vm bench demo"
 for arg in "$@"; do
 	case $arg in
 	check)

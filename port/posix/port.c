@@ -104,6 +104,23 @@ void port_drain_for_rmw(void)
 {
 }
 
+/* CLWB may leave the line where it is. */
+static int forget_op(void)
+{
+	return line_op() == LINE_CLWB ? LINE_CLFLUSHOPT : line_op();
+}
+
+static inline void line_forget(const char *p, int op)
+{
+	line_write_back(p, op);
+}
+
+/* Loads, too, have to wait for that. */
+static void forget_drain(void)
+{
+	__asm__ volatile("mfence" ::: "memory");
+}
+
 #elif defined(__aarch64__)
 
 #include <sys/auxv.h>
@@ -134,6 +151,22 @@ void port_drain_for_rmw(void)
 	port_drain();
 }
 
+static int forget_op(void)
+{
+	return 0;
+}
+
+static inline void line_forget(const char *p, int op)
+{
+	(void)op;
+	__asm__ volatile("dc civac, %0" :: "r"(p) : "memory");
+}
+
+static void forget_drain(void)
+{
+	port_drain();
+}
+
 #else
 #error "write-back of cache lines is known for x86-64 and arm64"
 #endif
@@ -146,6 +179,17 @@ void port_write_back(const void *p, size_t len)
 
 	for (; at < end; at += LINE)
 		line_write_back(at, op);
+}
+
+void port_forget(const void *p, size_t len)
+{
+	const char *at = (const char *)((uintptr_t)p & ~(uintptr_t)(LINE - 1));
+	const char *end = (const char *)p + len;
+	int op = forget_op();
+
+	for (; at < end; at += LINE)
+		line_forget(at, op);
+	forget_drain();
 }
 
 static u64 clock_ns(clockid_t id)

@@ -128,6 +128,13 @@ static inline void port_prefetch(const void *p, size_t len)
 		__builtin_prefetch((const u8 *)p + i);
 }
 
+/*
+ * Drop the lines of [p, p+len) from the processor's caches, after writing back
+ * what is dirty in them: loads that follow see memory. For memory that is not
+ * coherent between hosts (famfs/); the core has none of that.
+ */
+void port_forget(const void *p, size_t len);
+
 /* Wall clock in ns since 1970, cheap, a few ms coarse. */
 u64 port_now_ns(void);
 /* Wait about ns, giving the processor away if that is longer than a few us. */

@@ -40,8 +40,8 @@ has() { # MODE FILE...
 		[ "$(stat -c %a "$d$f")" = "$mode" ] || { echo "$f"; return 1; }
 	done
 }
-t "tools are in bin" has 755 /usr/bin/daxfs-{inspect,fuse,branch}
-t "makers and checkers are in sbin" has 755 /usr/sbin/mkdaxfs /usr/sbin/fsck.daxfs
+t "tools are in bin" has 755 /usr/bin/{daxfs-{inspect,fuse,branch},famfs}
+t "makers and checkers are in sbin" has 755 /usr/sbin/{mkdaxfs,fsck.daxfs,mkfs.famfs}
 t "the helper is where mount(8) looks" \
 	test "$(readlink "$d/sbin/mount.fuse.daxfs")" = /usr/bin/daxfs-fuse
 t "so is that of the module" has 755 /sbin/mount.daxfs
@@ -52,7 +52,8 @@ t "library, headers, pkg-config" has 644 /usr/lib/libdaxfs.a \
 t "shared library" has 755 /usr/lib/libdaxfs.so.1
 t "a manual page for each command" has 644 /usr/share/man/man8/{mkdaxfs,daxfs-fuse}.8 \
 	/usr/share/man/man8/{daxfs-inspect,fsck.daxfs,mount.fuse.daxfs,mount.daxfs}.8 \
-	/usr/share/man/man3/libdaxfs.3 /usr/share/man/man1/daxfs-branch.1
+	/usr/share/man/man3/libdaxfs.3 /usr/share/man/man1/daxfs-branch.1 \
+	/usr/share/man/man1/famfs.1 /usr/share/man/man8/mkfs.famfs.8
 t "pkg-config knows the prefix" grep -q '^prefix=/usr$' "$d/usr/lib/pkgconfig/libdaxfs.pc"
 t "a private PREFIX stays private" bash -c "
 	'${MAKE:-make}' -C '$here' install DESTDIR='$top/other' PREFIX=/opt/x &&
