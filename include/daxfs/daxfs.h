@@ -161,7 +161,8 @@ const char *daxfs_fs_error(int err);
  * written to. A branch with children is frozen: whatever would change something in
  * it is -EROFS. One branch is committed: with those above it, it becomes main, and
  * all others end; who shows one that has ended gets -ESTALE of every call. Who
- * shows the one that was committed goes on, and sees main. Branches are of the
+ * shows the one that was committed goes on, and sees main; a file that was open and
+ * had no name any more is not in main, and is gone (-ENOENT) soon. Branches are of the
  * region: a process that ends without daxfs_fs_close() leaves its branch as it is.
  *
  * Branches are known by ids, which are never used again; 0 is main. What besides

@@ -71,7 +71,9 @@ readonly_mount() {
 }
 t "ro,branch=" readonly_mount
 
-t "a branch that has ended" case_of ended
+ended() { case_of ended >"$WORK/ended.out"; }
+t "a branch that has ended" ended
+sed 's/^/# /' "$WORK/ended.out"		# for who wants to know; no limit of a test
 t "a frozen branch" case_of frozen
 t "bad requests" case_of bad
 t "a thousand branches" case_of many
@@ -93,4 +95,72 @@ t "nothing is left of them" bash -c "
 	[ \"\$(daxfs-inspect branches -r '$R' --json | json_get /active)\" = 0 ]"
 t "unmounted" unmount "$WORK/main"
 t "the region is clean" clean_region r
+
+# ---- deep, and many ----
+
+# b1 to b64 lie on one another, each eighth has a file; b65 to b256 lie on main.
+make_many() {
+	local i up=main
+
+	mkdaxfs -q -b -E -r "$SHM/many" -s 128M && mkdir "$WORK/deep" || return 1
+	for ((i = 1; i <= 64; i++)); do
+		daxfs-branch create "b$i" -p "$up" --keep -r "$SHM/many" || return 1
+		up=b$i
+		((i % 8)) && continue
+		daxfs-fuse "$SHM/many" "$WORK/deep" -o "branch=$up" &&
+			echo "$i" >"$WORK/deep/f$i" && unmount "$WORK/deep" || return 1
+	done
+	daxfs-fuse "$SHM/many" "$WORK/deep" && fuse_branch wide "$WORK/deep" &&
+		unmount "$WORK/deep" || return 1
+	same "$(daxfs-inspect branches -r "$SHM/many" --json | json_get /active)" 256
+}
+
+# 32 mounts, each written to by a process at the same time.
+write_many() {
+	local i
+	local -a pid
+
+	for i in 64 {226..256}; do
+		mkdir "$WORK/many$i" &&
+			daxfs-fuse "$SHM/many" "$WORK/many$i" -o "branch=b$i" || return 1
+	done
+	for i in 64 {226..256}; do
+		cp -a "$WORK/load" "$WORK/many$i/load" &
+		pid+=($!)
+	done
+	for i in "${pid[@]}"; do
+		wait "$i" || return 1
+	done
+	for i in 64 {226..256}; do
+		diff -r "$WORK/load" "$WORK/many$i/load" || return 1
+		same "$(find "$WORK/many$i" -maxdepth 1 -name 'f*' | wc -l)" \
+			$((i == 64 ? 8 : 0)) || return 1
+	done
+}
+
+# The deepest becomes main, with all that it lies on; the others have ended.
+commit_many() {
+	local i
+
+	daxfs-branch commit -m "$WORK/many64" &&
+		diff -r "$WORK/load" "$WORK/many64/load" || return 1
+	for ((i = 8; i <= 64; i += 8)); do
+		same "$(cat "$WORK/many64/f$i")" "$i" || return 1
+	done
+	refuses 2 "stale" ls "$WORK/many256" &&
+		same "$(daxfs-inspect branches -r "$SHM/many" --json |
+			json_get /active)" 0 || return 1
+	for i in 64 {226..256}; do
+		unmount "$WORK/many$i" || return 1
+	done
+}
+
+mkdir "$WORK/load"
+for i in {1..30}; do
+	head -c $((i * 700)) /dev/urandom >"$WORK/load/$i"
+done
+t "256 branches, one on 63 others" make_many
+t "32 of them written to at once" write_many
+t "the deepest becomes main" commit_many
+t "that region is clean" clean_region many
 finish

@@ -31,6 +31,7 @@
 
 static char *mnt, *mnt2;
 static sigjmp_buf fault;
+static long ended_ms;		/* when the branch was ended */
 
 #define check(cond, ...) do { \
 	if (!(cond)) { \
@@ -136,6 +137,7 @@ static void dies(volatile char *p, int store)
 	sigaction(SIGBUS, &sa, NULL);
 	if (sigsetjmp(fault, 1)) {
 		signal(SIGBUS, SIG_DFL);
+		printf("SIGBUS within %ld ms\n", now_ms() - ended_ms);
 		return;
 	}
 	while (now_ms() < end) {
@@ -179,6 +181,7 @@ static void case_ended(void)
 	fd2 = open_in(mnt, "f", O_RDONLY);
 	check(*p == 'o', "mapped");
 	w[0] = 'T';
+	ended_ms = now_ms();
 	check(!branch_op(root, DAXFS_IOC_BRANCH_ABORT, ""), "abort");
 	check(pread(fd, &c, 1, 0) < 0 && errno == ESTALE, "pread");
 	check(pwrite(fd, "x", 1, 0) < 0 && errno == ESTALE, "pwrite");
@@ -342,6 +345,19 @@ static void case_many(void)
 	check(ioctl(root, DAXFS_IOC_BRANCH_FIND, &b) && errno == ENOENT, "find");
 }
 
+/* b65 to b256: children of main that stay. */
+static void case_wide(void)
+{
+	int root = root_of(mnt), i;
+
+	for (i = 65; i <= 256; i++) {
+		struct daxfs_ioc_branch b = { .flags = DAXFS_IOC_BR_KEEP };
+
+		snprintf(b.name, sizeof(b.name), "b%d", i);
+		check(!ioctl(root, DAXFS_IOC_BRANCH_CREATE, &b), "create %s", b.name);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -353,6 +369,7 @@ static const struct {
 	{ "rights", case_rights },
 	{ "bad", case_bad },
 	{ "many", case_many },
+	{ "wide", case_wide },
 };
 
 int main(int argc, char **argv)

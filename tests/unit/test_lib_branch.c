@@ -395,6 +395,58 @@ static void test_without_branches(void **state)
 	must(put(e->main, "f", "1"));
 }
 
+/* One more commit to main. */
+static int put_and_commit(const struct env *e, u32 nr)
+{
+	char name[16];
+	uint64_t id;
+	struct daxfs *fs;
+	int r;
+
+	snprintf(name, sizeof(name), "c%u", nr);
+	id = make(e, "main", name);
+	fs = show(e, name);
+	r = put(fs, name, name);
+	if (!r)
+		r = daxfs_fs_branch_commit(fs, id, 0);
+	must(daxfs_fs_close(fs));
+	return r;
+}
+
+/*
+ * What has no name any more when its branch is committed is not in main: who has it
+ * open reads it until its layer is merged, and then it is gone; other bytes he never gets.
+ */
+static void test_unlinked(void **state)
+{
+	struct env *e = *state;
+	uint64_t id = make(e, "main", "b");
+	struct daxfs *fs = show(e, "b");
+	struct daxfs_fd *fd;
+	s64 r = 0;
+
+	must(put(fs, "f", "first"));
+	must(daxfs_fd_open(fs, NULL, "f", O_RDONLY, 0, &fd));
+	must(daxfs_fs_unlink(fs, NULL, "f"));
+	must(daxfs_fs_branch_commit(fs, id, 0));
+	for (u32 i = 0; i < 8; i++) {
+		char buf[8] = "";
+		struct daxfs *other = show(e, NULL);
+
+		r = daxfs_fd_pread(fd, buf, 5, 0);
+		if (r >= 0)
+			assert_string_equal(buf, "first");
+		else
+			assert_int_equal(r, -ENOENT);
+		must(put_and_commit(e, i));
+		must(daxfs_fs_close(other));	/* which merges */
+	}
+	assert_int_equal(r, -ENOENT);
+	daxfs_fd_close(fd);
+	assert_int_equal(get(fs, "f", (char[8]){ 0 }, 8), -ENOENT);
+	must(daxfs_fs_close(fs));
+}
+
 /* ---- deep, and many ---- */
 
 #define DEEP	64u
@@ -536,6 +588,7 @@ int main(void)
 		TEST(test_keep),
 		TEST(test_last_one),
 		TEST(test_killed),
+		TEST(test_unlinked),
 		TEST(test_many),
 		cmocka_unit_test_setup_teardown(test_without_branches, setup_plain,
 						teardown),
