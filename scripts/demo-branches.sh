@@ -12,23 +12,9 @@
 set -u
 
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-BUILD=${BUILD:-$here/build}
-PATH=$BUILD:$PATH
+# shellcheck source=scripts/demo-lib.sh
+. "$here/scripts/demo-lib.sh"
 
-top=
-shm=
-failed=0
-
-say() { printf '\n%s\n' "$*"; }
-ok() { printf '  ok      %s\n' "$*"; }
-bad() {
-	printf '  FAILED  %s\n' "$*"
-	failed=$((failed + 1))
-}
-die() {
-	echo "demo-branches: $*" >&2
-	exit 1
-}
 check() { # WHAT COMMAND...
 	local what=$1
 	shift

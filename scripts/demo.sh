@@ -13,26 +13,11 @@ set -u
 shopt -s nullglob
 
 here=$(cd "$(dirname "$0")/.." && pwd) || exit 1
-BUILD=${BUILD:-$here/build}
-PATH=$BUILD:$PATH
+# shellcheck source=scripts/demo-lib.sh
+. "$here/scripts/demo-lib.sh"
 least=5000			# files that the tree must have
 most_mib=400			# of the trees that we choose ourselves
 overlay_mib=64
-
-top=
-shm=
-failed=0
-
-say() { printf '\n%s\n' "$*"; }
-ok() { printf '  ok      %s\n' "$*"; }
-bad() {
-	printf '  FAILED  %s\n' "$*"
-	failed=$((failed + 1))
-}
-die() {
-	echo "demo: $*" >&2
-	exit 1
-}
 
 # ---- cleaning up ----
 

@@ -72,7 +72,9 @@ readonly_mount() {
 t "ro,branch=" readonly_mount
 
 ended() { case_of ended >"$WORK/ended.out"; }
+elsewhere() { case_of elsewhere "$R" >>"$WORK/ended.out"; }
 t "a branch that has ended" ended
+t "... by somebody else" elsewhere
 sed 's/^/# /' "$WORK/ended.out"		# for who wants to know; no limit of a test
 t "a frozen branch" case_of frozen
 t "bad requests" case_of bad

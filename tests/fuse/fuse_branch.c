@@ -200,6 +200,22 @@ static void case_ended(void)
 	check(!close(fd) && !close(fd2), "close");
 }
 
+/* MNT is ended by a command that knows MNT2, the region: the time includes its start. */
+static void case_elsewhere(void)
+{
+	char command[4096];
+	volatile char *p;
+
+	put(mnt, "f", "one");
+	p = map(mnt, "f", O_RDONLY);
+	check(*p == 'o', "mapped");
+	snprintf(command, sizeof(command), "daxfs-branch abort -r '%s' -b b-elsewhere",
+		 mnt2);
+	ended_ms = now_ms();
+	check(!system(command), "abort");
+	dies(p, 0);
+}
+
 /* MNT is committed: a page of MNT2, which shows main, follows; MNT goes on. */
 static void case_committed(void)
 {
@@ -363,6 +379,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "ended", case_ended },
+	{ "elsewhere", case_elsewhere },
 	{ "committed", case_committed },
 	{ "frozen", case_frozen },
 	{ "rolled_back", case_rolled_back },

@@ -858,24 +858,35 @@ static const struct damage *case_of(const char *what)
 	give_up("no such case: %s", what);
 }
 
-static void die_with_open_file(const char *path)
+/* fn as a host that dies of nothing that it could tidy up behind. */
+static void die_in(const char *path, void (*fn)(void))
 {
-	struct daxfs_file f;
-	const char *last;
-	u64 parent, ino;
 	pid_t pid = fork();
 
 	if (pid < 0)
 		give_up("cannot fork");
 	if (!pid) {
 		join(path, 0);
-		fill("unlinked", 0, 9000);
-		ino = lookup("unlinked", &parent, &last);
-		MUST(daxfs_open(the_cx, ino, 0, &f));
-		unlink_of("unlinked", 0);
+		fn();
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
+}
+
+static void open_and_unlink(const char *name)
+{
+	struct daxfs_file f;
+	const char *last;
+	u64 parent, ino = lookup(name, &parent, &last);
+
+	MUST(daxfs_open(the_cx, ino, 0, &f));
+	unlink_of(name, 0);
+}
+
+static void leave_open_file(void)
+{
+	fill("unlinked", 0, 9000);
+	open_and_unlink("unlinked");
 }
 
 static void run_dead(void)
@@ -884,7 +895,7 @@ static void run_dead(void)
 
 	strcpy(path, at("r"));
 	copy_region(at("e"), path);
-	die_with_open_file(path);
+	die_in(path, leave_open_file);
 	verdict("a dead host with an unlinked open file is found",
 		fsck("-n", path) == 4 && fsck_named(path, "host") ? NULL :
 		"fsck -n does not say so");
@@ -893,38 +904,23 @@ static void run_dead(void)
 	verdict("... and nothing is left of it", fsck("-n", path) ?
 		"fsck -n is not content" : NULL);
 	copy_region(at("e"), path);
-	die_with_open_file(path);
+	die_in(path, leave_open_file);
 	change(case_of("table.next itself"), path);
 	verdict("a dead host in a damaged region is recovered",
 		fsck("-y", path) != 1 || fsck("-n", path) ?
 		"fsck -y does not end with 1, or something is left" : NULL);
 }
 
-/* The child of a host that shows a branch, and has a file open that it removed. */
-static void die_in_branch(const char *path)
+/* It shows a branch, and has files open that it removed, one of them of main. */
+static void leave_open_files_of_branch(void)
 {
-	struct daxfs_file f;
-	const char *last;
-	u64 parent, ino, id;
-	pid_t pid = fork();
+	u64 id;
 
-	if (pid < 0)
-		give_up("cannot fork");
-	if (!pid) {
-		join(path, 0);
-		MUST(daxfs_branch_find(the_cx, "other", &id));
-		MUST(daxfs_branch_mount(the_cx, id));
-		ino = lookup("three", &parent, &last);
-		MUST(daxfs_open(the_cx, ino, 0, &f));
-		unlink_of("three", 0);
-		unlink_of("d/three", 0);
-		fill("unlinked", 0, 9000);
-		ino = lookup("unlinked", &parent, &last);
-		MUST(daxfs_open(the_cx, ino, 0, &f));
-		unlink_of("unlinked", 0);
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
+	MUST(daxfs_branch_find(the_cx, "other", &id));
+	MUST(daxfs_branch_mount(the_cx, id));
+	open_and_unlink("three");
+	unlink_of("d/three", 0);
+	leave_open_file();
 }
 
 static void run_dead_in_branch(void)
@@ -933,7 +929,7 @@ static void run_dead_in_branch(void)
 
 	strcpy(path, at("r"));
 	copy_region(at("l"), path);
-	die_in_branch(path);
+	die_in(path, leave_open_files_of_branch);
 	verdict("a dead host that shows a branch is found",
 		fsck("-n", path) == 4 && fsck_named(path, "host") ? NULL :
 		"fsck -n does not say so");
