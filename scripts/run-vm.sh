@@ -303,7 +303,8 @@ wait
 
 complaints='cut here|WARNING: |BUG: |kernel BUG|Oops|Kernel panic|general protection|'
 complaints+='Call Trace|KASAN|UBSAN|ODEBUG|INFO: (task|possible|suspicious|trying|inconsistent)|'
-complaints+='detected stall|soft lockup|refcount_t|Bad page|Unable to handle|daxfs-vm: '
+complaints+='detected (expedited )?stall|soft lockup|refcount_t|Bad page|bad p[gu4m]d |'
+complaints+='Unable to handle|daxfs-vm: '
 
 complained() {
 	grep -vE -- "${allow:-^$}" "$tmp/console" | grep -E "$complaints"
@@ -331,7 +332,7 @@ fi
 first=$(complained | head -n 1)
 if [ -n "$first" ]; then
 	say "the guest's kernel complained (the script's status was $status)"
-	grep -F -B 3 -A 60 -m 1 -e "$first" "$tmp/console" | shown
+	grep -F -B 12 -A 60 -m 1 -e "$first" "$tmp/console" | shown
 	exit 120
 fi
 exit "$status"

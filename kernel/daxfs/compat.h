@@ -435,6 +435,17 @@ static inline pfn_t daxfs_pfn_special(unsigned long pfn)
 #define daxfs_pfn_special(pfn)	(pfn)
 #endif
 
+/*
+ * 6.5: before, madvise(2) with MADV_COLD or MADV_PAGEOUT takes an entry of 2 MiB of a
+ * device for a damaged one and clears it without a flush. A program could go on seeing
+ * what has left the file, so there such entries are not made.
+ */
+#ifdef DAXFS_HAS_PMD_UNSTABLE
+#define daxfs_huge_is_safe	false
+#else
+#define daxfs_huge_is_safe	true
+#endif
+
 /* 6.8 */
 #ifndef PMD_ORDER
 #define PMD_ORDER	(PMD_SHIFT - PAGE_SHIFT)

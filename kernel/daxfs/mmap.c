@@ -24,10 +24,11 @@
  * Entries are VM_MIXEDMAP. Those of a page are devmap if the memory has a device's
  * struct pages, which get_user_pages() then finds, else special, and it fails; it
  * would look for a devmap page without one for ever. Entries of 2 MiB are for memory
- * with struct pages alone: for others these kernels have no safe form. GUP takes a
- * special one for ordinary memory, /proc/PID/pagemap and clear_refs look at the
- * struct page of a devmap one, and where a driver has some (devdax) GUP takes those,
- * which nobody here would know.
+ * with struct pages alone, and for kernels that know them everywhere
+ * (daxfs_huge_is_safe): for others there is no safe form. GUP takes a special one for
+ * ordinary memory, /proc/PID/pagemap and clear_refs look at the struct page of a devmap
+ * one, and where a driver has some (devdax) GUP takes those, which nobody here would
+ * know.
  *
  * Each first store to a page gives the file a page of its own. The counter rises at
  * that and, as long as such entries are there, at each round, for those who keep
@@ -357,7 +358,7 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	struct found fd;
 	unsigned long pfn;
 
-	if (!sbi->mem.has_pages ||
+	if (!daxfs_huge_is_safe || !sbi->mem.has_pages ||
 	    addr < vmf->vma->vm_start || addr + PMD_SIZE > vmf->vma->vm_end ||
 	    (first & (PTRS_PER_PMD - 1)) || vmf->pgoff < first)
 		return VM_FAULT_FALLBACK;

@@ -129,6 +129,7 @@ guest_ends() { # NAME [STATUS]
 	wait "${GUEST[$1]}" || rc=$?
 	[ "$rc" -ne "$want" ] || return 0
 	echo "guest $1 ended with $rc instead of $want"
+	grep -A 25 'kernel complained' "$WORK/$1.err"
 	tail -n 20 "$WORK/$1.out"
 	tail -n 40 "$WORK/$1.err"
 	return 1

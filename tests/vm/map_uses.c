@@ -29,6 +29,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE		4096u
@@ -101,12 +102,31 @@ static int open_content(enum content c)
 	return fd;
 }
 
+/*
+ * Most of the region is pages that were replaced before. They come back when nobody is
+ * inside an operation for a moment, which on a busy machine has to be waited for.
+ */
+static void put_page(int fd, size_t off)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	ssize_t n;
+
+	for (int i = 0; i < 10000; i++) {
+		n = pwrite(fd, buf, PAGE, (off_t)off);
+		if (n == PAGE)
+			return;
+		if (n >= 0 || errno != ENOSPC)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	err(2, "writing a file in %s", dir);
+}
+
 static void fill(int fd, size_t len)
 {
 	for (size_t off = 0; off < len; off += PAGE) {
 		memset(buf, (int)(off / PAGE % 251 + 1), PAGE);
-		if (pwrite(fd, buf, PAGE, (off_t)off) != PAGE)
-			err(2, "writing a file in %s", dir);
+		put_page(fd, off);
 	}
 }
 
