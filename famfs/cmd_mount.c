@@ -125,7 +125,9 @@ static int make_shadow(struct famfs_server *s, const struct options *o)
 		s->shadow = realpath(o->shadow, NULL);
 		return s->shadow ? 0 : -errno;
 	}
-	snprintf(path, sizeof(path), "%s/famfs-shadow.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!tmp || !*tmp)
+		tmp = access("/dev/shm", W_OK | X_OK) ? "/tmp" : "/dev/shm";
+	snprintf(path, sizeof(path), "%s/famfs-shadow.XXXXXX", tmp);
 	/* Its mode is that of the mount's root. */
 	if (!mkdtemp(path) || chmod(path, 0755)) {
 		famfs_say("%s: %s", path, strerror(errno));

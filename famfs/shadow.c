@@ -170,6 +170,17 @@ static int has_text(int dir, const char *name, const struct famfs_text *text)
 	return same;
 }
 
+/* Of a process that is gone there may be one. */
+static int open_new(int root, const char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(root, name, flags, 0644);
+
+	if (fd < 0 && errno == EEXIST && !unlinkat(root, name, 0))
+		fd = openat(root, name, flags, 0644);
+	return fd < 0 ? -errno : fd;
+}
+
 static int put_text(struct famfs_shadow *s, int dir, const char *name,
 		    const struct famfs_text *text)
 {
@@ -177,11 +188,9 @@ static int put_text(struct famfs_shadow *s, int dir, const char *name,
 	int fd, r = 0;
 
 	snprintf(tmp, sizeof(tmp), FAMFS_SHADOW_TMP "%ld", (long)getpid());
-	unlinkat(s->root, tmp, 0);	/* of a process that is gone */
-	fd = openat(s->root, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0644);
+	fd = open_new(s->root, tmp);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (write(fd, text->at, text->len) != (ssize_t)text->len)
 		r = errno ? -errno : -EIO;
 	close(fd);
