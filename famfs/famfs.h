@@ -177,6 +177,8 @@ void famfs_dev_close(struct famfs_dev *dev);
 void *famfs_dev_at(const struct famfs_dev *dev, u64 off, u64 len);
 /* Wait for the lock of those who write the log; closing ends it. */
 int famfs_dev_lock(struct famfs_dev *dev);
+/* The same, or -EWOULDBLOCK with a message. */
+int famfs_dev_trylock(struct famfs_dev *dev);
 /* Memory for that range, so that no store to it fails later; silent. */
 int famfs_dev_allocate(struct famfs_dev *dev, u64 off, u64 len);
 
