@@ -5,6 +5,7 @@
  * Notes: all paths of one command are in one file system: that of the first.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -151,23 +152,44 @@ struct creat {
 
 struct making {
 	struct famfs_target first;	/* where all of them are */
+	struct famfs_target dir;	/* of the last one */
+	char *dir_name;			/* as it was given */
 	struct famfs_fs *fs;
 	struct famfs_shadow shadow;
 	struct famfs_batch *batch;
 };
 
-static int make_one(struct making *m, const struct creat *c, const char *path, u64 size,
+/* What the server says of a directory holds for all that are named in it. */
+static int find_dir(struct making *m, const struct creat *c, const char *name, size_t len)
+{
+	int r;
+
+	if (m->dir_name && strlen(m->dir_name) == len && !memcmp(m->dir_name, name, len))
+		return 0;
+	famfs_target_free(&m->dir);
+	free(m->dir_name);
+	m->dir_name = strndup(name, len);
+	if (!m->dir_name)
+		return -ENOMEM;
+	r = famfs_target(&m->dir, c->device, len ? m->dir_name : *name == '/' ? "/" :
+			 c->device ? "" : ".");
+	return r ? r : is_same(&m->first, &m->dir, name);
+}
+
+static int make_one(struct making *m, const struct creat *c, const char *name, u64 size,
 		    const u64 *seed)
 {
-	struct famfs_target t;
-	int r = famfs_target(&t, c->device, path);
+	const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+	char path[PATH_MAX], why[FAMFS_WHY];
+	int r = find_dir(m, c, name, slash ? (size_t)(slash - name) : 0);
 
-	if (!r)
-		r = is_same(&m->first, &t, path);
-	if (!r)
-		r = famfs_batch_numbers(m->batch, t.path, size, seed);
-	famfs_target_free(&t);
-	return r;
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "%s%s%s", m->dir.path, *m->dir.path ? "/" : "", last);
+	r = famfs_path_check(path, strlen(path) + 1, why);
+	if (r)
+		famfs_say("%s: %s", name, why);
+	return r ? r : famfs_batch_numbers(m->batch, path, size, seed);
 }
 
 static int make_multi(struct making *m, const struct creat *c, char *text)
@@ -215,7 +237,7 @@ static int find_first(struct making *m, const struct creat *c, const char *path,
 
 static int creat_files(const struct creat *c, const char *path)
 {
-	struct making m = { .fs = NULL };
+	struct making m = { .dir_name = NULL };
 	char line[BUFSIZ] = "";
 	int r, end;
 
@@ -232,6 +254,8 @@ static int creat_files(const struct creat *c, const char *path)
 		famfs_target_close(m.fs, &m.shadow);
 	}
 	famfs_target_free(&m.first);
+	famfs_target_free(&m.dir);
+	free(m.dir_name);
 	return r;
 }
 

@@ -125,7 +125,9 @@ static int make_shadow(struct famfs_server *s, const struct options *o)
 		s->shadow = realpath(o->shadow, NULL);
 		return s->shadow ? 0 : -errno;
 	}
-	snprintf(path, sizeof(path), "%s/famfs-shadow.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	if (!tmp || !*tmp)
+		tmp = access("/dev/shm", W_OK | X_OK) ? "/tmp" : "/dev/shm";
+	snprintf(path, sizeof(path), "%s/famfs-shadow.XXXXXX", tmp);
 	/* Its mode is that of the mount's root. */
 	if (!mkdtemp(path) || chmod(path, 0755)) {
 		famfs_say("%s: %s", path, strerror(errno));
@@ -150,17 +152,30 @@ static int play(struct famfs_server *s)
 	return r;
 }
 
-static int open_fs(struct famfs_server *s, const struct options *o)
+/* Mapped for reading, and again for writing only where somebody may write. */
+static int open_device(struct famfs_server *s, const struct options *o)
 {
 	const char *devmap = *s->devmap ? s->devmap : NULL;
-	int r = famfs_open(&s->fs, s->device, o->ro ? FAMFS_READ : FAMFS_WRITE, devmap);
+	int r = famfs_open(&s->fs, s->device, FAMFS_READ, devmap);
+
+	if (r)
+		return r;
+	s->client = s->fs->role == FAMFS_CLIENT;
+	s->rdonly = o->ro || (s->client && !o->rw);
+	if (s->rdonly)
+		return 0;
+	famfs_close(s->fs);
+	return famfs_open(&s->fs, s->device, FAMFS_WRITE, devmap);
+}
+
+static int open_fs(struct famfs_server *s, const struct options *o)
+{
 	struct famfs_dev *dev;
+	int r = open_device(s, o);
 
 	if (r)
 		return r;
 	dev = famfs_device(s->fs, 0);
-	s->client = s->fs->role == FAMFS_CLIENT;
-	s->rdonly = o->ro || (s->client && !o->rw);
 	s->noncoherent = o->noncoherent || (!dev->regular && !o->coherent);
 	r = play(s);
 	if (r)

@@ -122,6 +122,16 @@ int famfs_dev_lock(struct famfs_dev *dev)
 	return 0;
 }
 
+int famfs_dev_trylock(struct famfs_dev *dev)
+{
+	if (!flock(dev->src.fd, LOCK_EX | LOCK_NB))
+		return 0;
+	famfs_say("%s: cannot lock: %s", dev->path, errno == EWOULDBLOCK ?
+		  "a command of its owner is at work; try again when it is done" :
+		  strerror(errno));
+	return -errno;
+}
+
 int famfs_dev_allocate(struct famfs_dev *dev, u64 off, u64 len)
 {
 	return dev->regular && dev->src.fd >= 0 ?

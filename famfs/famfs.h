@@ -144,6 +144,7 @@ struct famfs_names {
 };
 
 void famfs_names_fini(struct famfs_names *n);
+size_t famfs_hash(const char *path);
 const struct famfs_name *famfs_names_find(const struct famfs_names *n,
 					  const char *path);
 int famfs_names_add(struct famfs_names *n, const char *path, int is_dir, u64 index);
@@ -177,6 +178,8 @@ void famfs_dev_close(struct famfs_dev *dev);
 void *famfs_dev_at(const struct famfs_dev *dev, u64 off, u64 len);
 /* Wait for the lock of those who write the log; closing ends it. */
 int famfs_dev_lock(struct famfs_dev *dev);
+/* The same, or -EWOULDBLOCK with a message. */
+int famfs_dev_trylock(struct famfs_dev *dev);
 /* Memory for that range, so that no store to it fails later; silent. */
 int famfs_dev_allocate(struct famfs_dev *dev, u64 off, u64 len);
 
@@ -340,6 +343,8 @@ struct famfs_shadow {
 	int warned;		/* that owners cannot be set */
 };
 
+/* A descriptor or a negative errno: nothing outside root, through no link. */
+int famfs_open_beneath(int root, const char *path, int flags);
 int famfs_shadow_open(struct famfs_shadow *s, struct famfs_fs *fs, const char *dir);
 void famfs_shadow_close(struct famfs_shadow *s);
 int famfs_shadow_show(void *shadow, const struct famfs_rec *rec);

@@ -75,6 +75,13 @@ static int open_node(struct famfs_server *s, const struct famfs_node *n,
 	return 0;
 }
 
+static void close_handle(struct fuse_file_info *fi)
+{
+	if (handle_of(fi)->fd >= 0)
+		close(handle_of(fi)->fd);
+	free(handle_of(fi));
+}
+
 void famfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct famfs_server *s = famfs_server_of(req);
@@ -92,15 +99,13 @@ void famfs_op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r)
 		fuse_reply_err(req, -r);
 	else if (fuse_reply_open(req, fi) == -ENOENT)
-		free(handle_of(fi));
+		close_handle(fi);	/* interrupted: no release will come */
 }
 
 void famfs_op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	if (handle_of(fi)->fd >= 0)
-		close(handle_of(fi)->fd);
-	free(handle_of(fi));
+	close_handle(fi);
 	fuse_reply_err(req, 0);
 }
 
@@ -249,12 +254,18 @@ void famfs_op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 		fuse_reply_write(req, (size_t)r);
 }
 
-/* Each write has been flushed where that says anything. */
+/* Each write to a device has been flushed; a plain file may be one of a disk. */
 void famfs_op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		    struct fuse_file_info *fi)
 {
+	const struct handle *h = handle_of(fi);
+	int r = 0;
+	u32 i;
+
 	(void)ino;
 	(void)datasync;
-	(void)fi;
-	fuse_reply_err(req, 0);
+	for (i = 0; i < h->f.map.nr && !r; i++)
+		if (h->dev[i] && h->dev[i]->regular && h->dev[i]->writable)
+			r = fdatasync(h->dev[i]->src.fd) ? errno : 0;
+	fuse_reply_err(req, r);
 }

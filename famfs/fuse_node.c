@@ -8,9 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "server.h"
@@ -20,13 +18,7 @@
 
 int famfs_shadow_at(const struct famfs_server *s, const char *path, int flags)
 {
-	struct open_how how = { .flags = (u64)flags | O_CLOEXEC | O_NOFOLLOW,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_MAGICLINKS };
-	int fd = (int)syscall(SYS_openat2, s->shadow_fd, *path ? path : ".", &how,
-			      sizeof(how));
-
-	return fd < 0 ? -errno : fd;
+	return famfs_open_beneath(s->shadow_fd, path, flags);
 }
 
 /* ---- a shadow file ---- */
@@ -119,18 +111,9 @@ static int load(struct famfs_server *s, struct famfs_node *n)
 
 /* ---- nodes ---- */
 
-static size_t bucket_of(const char *path)
-{
-	u64 h = 0xcbf29ce484222325ull;
-
-	for (; *path; path++)
-		h = (h ^ (u8)*path) * 0x100000001b3ull;
-	return (size_t)((h ^ h >> 32) & (BUCKETS - 1));
-}
-
 static struct famfs_node **find(struct famfs_server *s, const char *path)
 {
-	struct famfs_node **n = &s->bucket[bucket_of(path)];
+	struct famfs_node **n = &s->bucket[famfs_hash(path) & (BUCKETS - 1)];
 
 	while (*n && strcmp((*n)->path, path))
 		n = &(*n)->next;

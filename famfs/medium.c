@@ -233,7 +233,6 @@ static int make(struct famfs_dev **dev, const struct famfs_mkfs *how)
 	return r ? r : famfs_sb_write(dev[0], &sb);
 }
 
-/* Twice the same would wait for its own lock. */
 static int is_new(struct famfs_dev **dev, int i)
 {
 	int j;
@@ -243,7 +242,8 @@ static int is_new(struct famfs_dev **dev, int i)
 			famfs_say("%s: named twice", dev[i]->path);
 			return -EINVAL;
 		}
-	return famfs_dev_lock(dev[i]);
+	/* Without waiting: two of us might, each for a device of the other's. */
+	return famfs_dev_trylock(dev[i]);
 }
 
 static int open_all(struct famfs_dev **dev, const struct famfs_mkfs *how)

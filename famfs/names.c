@@ -15,7 +15,7 @@ void famfs_names_fini(struct famfs_names *n)
 	*n = (struct famfs_names){ .name = NULL };
 }
 
-static size_t hash(const char *path)
+size_t famfs_hash(const char *path)
 {
 	u64 h = 0xcbf29ce484222325ull;
 
@@ -27,7 +27,7 @@ static size_t hash(const char *path)
 /* Where path is, or would be. */
 static size_t place(const struct famfs_names *n, const char *path)
 {
-	size_t i = hash(path) & (n->buckets - 1);
+	size_t i = famfs_hash(path) & (n->buckets - 1);
 
 	while (n->bucket[i] && strcmp(n->name[n->bucket[i] - 1].path, path))
 		i = (i + 1) & (n->buckets - 1);

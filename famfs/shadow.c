@@ -39,6 +39,16 @@ int famfs_slot_of_uuid(void *arg, const u8 uuid[FAMFS_UUID_LEN], u64 *device)
 	return -ENODEV;
 }
 
+int famfs_open_beneath(int root, const char *path, int flags)
+{
+	struct open_how how = { .flags = (u64)flags | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+			   RESOLVE_NO_MAGICLINKS };
+	int fd = (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
 int famfs_shadow_open(struct famfs_shadow *s, struct famfs_fs *fs, const char *dir)
 {
 	*s = (struct famfs_shadow){ .root = -1, .dir = -1, .fs = fs };
@@ -65,16 +75,6 @@ void famfs_shadow_close(struct famfs_shadow *s)
 	s->root = -1;
 }
 
-static int open_beneath(int root, const char *path, int flags)
-{
-	struct open_how how = { .flags = (u64)flags | O_CLOEXEC | O_NOFOLLOW,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_MAGICLINKS };
-	int fd = (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
-
-	return fd < 0 ? -errno : fd;
-}
-
 static int say_error(const char *path, int r)
 {
 	famfs_say("%s: cannot be shown in the shadow tree: %s", path, strerror(-r));
@@ -91,7 +91,7 @@ static int parent_of(struct famfs_shadow *s, const char *path)
 		return s->dir;
 	if (s->dir >= 0)
 		close(s->dir);
-	s->dir = open_beneath(s->root, parent, O_RDONLY | O_DIRECTORY);
+	s->dir = famfs_open_beneath(s->root, parent, O_RDONLY | O_DIRECTORY);
 	memcpy(s->dir_path, parent, sizeof(parent));
 	return s->dir;
 }
@@ -147,7 +147,7 @@ static int show_dir(struct famfs_shadow *s, const struct famfs_rec *rec)
 	if (r && r != -EEXIST)
 		return r;
 	s->made += !r;
-	fd = open_beneath(dir, name_of(rec->f.path), O_RDONLY | O_DIRECTORY);
+	fd = famfs_open_beneath(dir, name_of(rec->f.path), O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	r = set_attributes(s, fd, &rec->f);
@@ -160,7 +160,7 @@ static int show_dir(struct famfs_shadow *s, const struct famfs_rec *rec)
 static int has_text(int dir, const char *name, const struct famfs_text *text)
 {
 	char *have = malloc(text->len + 1);
-	int fd = have ? open_beneath(dir, name, O_RDONLY | O_NONBLOCK) : -1;
+	int fd = have ? famfs_open_beneath(dir, name, O_RDONLY | O_NONBLOCK) : -1;
 	ssize_t n = fd >= 0 ? read(fd, have, text->len + 1) : -1;
 	int same = n == (ssize_t)text->len && !memcmp(have, text->at, text->len);
 
@@ -170,6 +170,17 @@ static int has_text(int dir, const char *name, const struct famfs_text *text)
 	return same;
 }
 
+/* Of a process that is gone there may be one. */
+static int open_new(int root, const char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(root, name, flags, 0644);
+
+	if (fd < 0 && errno == EEXIST && !unlinkat(root, name, 0))
+		fd = openat(root, name, flags, 0644);
+	return fd < 0 ? -errno : fd;
+}
+
 static int put_text(struct famfs_shadow *s, int dir, const char *name,
 		    const struct famfs_text *text)
 {
@@ -177,11 +188,9 @@ static int put_text(struct famfs_shadow *s, int dir, const char *name,
 	int fd, r = 0;
 
 	snprintf(tmp, sizeof(tmp), FAMFS_SHADOW_TMP "%ld", (long)getpid());
-	unlinkat(s->root, tmp, 0);	/* of a process that is gone */
-	fd = openat(s->root, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0644);
+	fd = open_new(s->root, tmp);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (write(fd, text->at, text->len) != (ssize_t)text->len)
 		r = errno ? -errno : -EIO;
 	close(fd);

@@ -4,13 +4,16 @@
  *
  * Notes: the server answers extended attributes of each file and directory:
  * where the device is, where the shadow tree, and the path inside. A path that
- * does not exist yet is asked for by its nearest directory that does. The
- * answers are those of a server that somebody mounted: what they name is
- * opened with the rights of who asks.
+ * does not exist yet is asked for by its nearest directory that does. What the
+ * answers name is opened and written to with the rights of who asks. So they are
+ * believed only of mounts of root's or one's own: anybody may mount a server that
+ * answers what he likes.
  */
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "famfs.h"
 
@@ -65,6 +68,44 @@ static int set_path(struct famfs_target *t, const char *dir, const char *rest,
 	return r;
 }
 
+/* Who mounted a device: the kernel's word, not the server's. */
+static int is_mount_of(const char *line, dev_t dev, const char *path, int *trusted)
+{
+	const char *type = strstr(line, " - fuse.famfs "), *id;
+	unsigned int ma, mi;
+	long user;
+
+	if (!type || sscanf(line, "%*u %*u %u:%u", &ma, &mi) != 2 ||
+	    dev != makedev(ma, mi))
+		return 0;
+	id = strstr(type, "user_id=");
+	user = id ? strtol(id + strlen("user_id="), NULL, 10) : -1;
+	*trusted = !user || user == (long)geteuid();
+	if (!*trusted)
+		famfs_say("%s: a mount of the user %ld, who may let it say anything: "
+			  "work there as that user", path, user);
+	return 1;
+}
+
+static int check_mount(const char *path, const char *shown)
+{
+	char line[4 * PATH_MAX];
+	int found = 0, trusted = 0;
+	struct stat st;
+	FILE *f;
+
+	if (stat(path, &st))
+		return cannot(shown, errno);
+	f = fopen("/proc/self/mountinfo", "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = is_mount_of(line, st.st_dev, shown, &trusted);
+	if (f)
+		fclose(f);
+	if (!found)
+		return cannot(shown, ENODATA);
+	return trusted ? 0 : -EPERM;
+}
+
 static int ask(struct famfs_target *t, const char *path, const char *rest,
 	       const char *shown)
 {
@@ -89,17 +130,20 @@ static int ask(struct famfs_target *t, const char *path, const char *rest,
 static int find(struct famfs_target *t, char *copy, const char *shown)
 {
 	char rest[PATH_MAX] = "";
+	const char *here;
+	int r;
 
 	for (;;) {
-		const char *here = *copy ? copy : *shown == '/' ? "/" : ".";
-
+		here = *copy ? copy : *shown == '/' ? "/" : ".";
 		t->device = get(here, FAMFS_XATTR "device");
 		if (t->device)
-			return ask(t, here, rest, shown);
+			break;
 		if (errno != ENOENT || !*copy)
 			return cannot(shown, errno);
 		move_last(copy, rest);
 	}
+	r = check_mount(here, shown);
+	return r ? r : ask(t, here, rest, shown);
 }
 
 int famfs_target(struct famfs_target *t, const char *device, const char *path)

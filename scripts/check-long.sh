@@ -60,7 +60,7 @@ once() {
 
 	heading "once each" 240
 	for g in lint arm64 unit unit-asan unit-tsan tools tools-asan install \
-		fuzz posix fuse scenario bench demo mutations-long; do
+		fuzz posix fuse scenario famfs famfs-asan bench demo mutations-long; do
 		group "$g"
 	done
 }

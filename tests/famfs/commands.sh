@@ -141,6 +141,8 @@ play() {
 	famfs logplay "$@" --shadow tree1 --daxdev "$D"
 }
 t "logplay" play
+[ "$(id -u)" -eq 0 ] ||
+	t "without root owners are not set, and that is said" refuses 0 "by root alone" play
 state() {
 	(cd tree1 && find . -printf '%p %m %U %G %s %i %T@\n' | sort)
 }
@@ -149,7 +151,9 @@ twice() {
 		grep -q "; 0 new or changed" said
 }
 t "twice gives the same tree, and touches nothing" twice
-t "directories have their attributes" test "$(stat -c '%a %u %g' tree1/dir)" = "1777 1000 100"
+owner="1000 100"
+[ "$(id -u)" -eq 0 ] || owner="$(id -u) $(id -g)"	# said, see below
+t "directories have their attributes" test "$(stat -c '%a %u %g' tree1/dir)" = "1777 $owner"
 t "files are YAML" grep -qx "  mode: 0600" tree1/tree/sub/unit
 t "dry run" grep -q "log entries" <(famfs logplay -n -d "$D")
 t "each shadow file read back" famfs logplay -s -n -d "$D"

@@ -141,8 +141,8 @@ by_hand() {
 	cat >keep/dir/reference <<-E
 	file:
 	  path: /dir/reference
-	  owner: 0
-	  group: 0
+	  owner: $(id -u)
+	  group: $(id -g)
 	  permissions: '0640'
 	  extents:
 	    - device_uuid: '$(dd if="$D" bs=1 skip=64 count=16 2>/dev/null | od -An -tx1 |
@@ -177,7 +177,7 @@ t "unmounted" unmounted "$WORK/n"
 t "a file that all hosts may write" famfs creat -d "$D" -s 1M -S 1 -W dir/all
 t "a client mounts it to write" mounted one w "$D" -o rw
 t "that file it may write" dd if="$tree/design.md" of=w/dir/all bs=4K count=1 conv=notrunc
-t "others not" refuses 1 "Read-only" \
+t "others not" refuses 1 "Read-only|Permission" \
 	dd if=/dev/zero of=w/dir/i3 bs=1 count=1 conv=notrunc
 t "it is on the device" cmp -n 4096 w/dir/all "$tree/design.md"
 t "unmounted" unmounted "$WORK/w"
@@ -215,6 +215,27 @@ t "an unknown option" refuses 1 "unknown option|not mounted" famfs mount -o nosu
 t "not a mount" refuses 1 "not in a mount of famfs" famfs mkdir z/x
 t "a path that is nowhere" refuses 1 "not in a mount of famfs" famfs creat -s 1 z/x/y
 t "logplay of no mount" refuses 1 "not in a mount" famfs logplay z
+
+# ---- mounts of others ----
+
+# He could have it name any device and any folder of root's. What /etc/fuse.conf may
+# forbid to users is done with the rights to mount, and to open /dev/fuse.
+of_another() {
+	fresh u 64M && chmod 666 "$SHM/u" && mkdir -p "$WORK/user" && chmod 777 "$WORK/user" &&
+		mkdir "$WORK/user/m" && chown 65534:65534 "$WORK/user/m" || return
+	FAMFS_SYSTEM_UUID=$WORK/user/uuid TMPDIR=$WORK/user setpriv --reuid 65534 \
+		--regid 65534 --clear-groups --inh-caps +sys_admin,+dac_override \
+		--ambient-caps +sys_admin,+dac_override \
+		famfs mount -o allow_other "$SHM/u" "$WORK/user/m" || return
+	refuses 1 "a mount of the user 65534" famfs logplay "$WORK/user/m" &&
+		refuses 1 "a mount of the user 65534" famfs mkdir "$WORK/user/m/x"
+}
+if [ "$(id -u)" -ne 0 ]; then
+	skip "a mount of another user" "needs root"
+else
+	t "a mount of another user is not believed" of_another
+	t "unmounted" unmounted "$WORK/user/m"
+fi
 
 # ---- SIGKILL of commands ----
 

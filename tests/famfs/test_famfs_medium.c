@@ -277,6 +277,9 @@ static void goes_on_after_a_cut(void **state)
 	famfs_close(fs);
 	assert_int_equal(d[IMAGE_LOG + 32], 2);
 	assert_int_equal(d[IMAGE_LOG + 40], 2);
+	fs = replayed(file, FAMFS_READ);
+	assert_int_equal(seen_nr, 2);
+	famfs_close(fs);
 	image_u64(d, IMAGE_LOG + 32, 9);
 	assert_int_not_equal(famfs_open(&fs, file, FAMFS_LOG, NULL), 0);
 	assert_int_equal(famfs_open(&fs, file, FAMFS_READ, NULL), 0);
