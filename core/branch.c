@@ -884,6 +884,17 @@ int daxfs_branch_mount(struct daxfs_cx *cx, u64 id)
 	return 0;
 }
 
+static int writable_fn(struct daxfs_cx *cx, void *p)
+{
+	(void)p;
+	return daxfs_view_writable(cx);
+}
+
+int daxfs_writable(struct daxfs_cx *cx)
+{
+	return cx->sh ? daxfs_section(cx, writable_fn, NULL) : -EROFS;
+}
+
 /* The parent has one child less; without any it can be written to again. */
 static int add_thaw(struct daxfs_cx *cx, struct branch_arg *a)
 {

@@ -685,6 +685,8 @@ u64 daxfs_branch_diff_scratch(void);
 int daxfs_branch_diff(struct daxfs_cx *cx, u64 from, u64 to,
 		      int (*emit)(void *arg, const struct daxfs_diff *d), void *arg,
 		      void *scratch);
+/* May this host change what it shows? 0, -EROFS: main, or it has children. */
+int daxfs_writable(struct daxfs_cx *cx);
 /*
  * This host shows that branch from now on, in all its contexts: no other one is
  * in a call. Leave: it shows main again, and the branch ends if nobody else

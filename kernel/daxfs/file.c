@@ -265,6 +265,8 @@ static int daxfs_fsync_op(struct file *file, loff_t start, loff_t end, int datas
 	struct daxfs_cx *cx;
 	int r = daxfs_mapped_stored(inode);
 
+	if (!r)
+		r = daxfs_check(sbi);
 	if (r)
 		return r;
 	cx = daxfs_begin(sbi);
@@ -373,7 +375,9 @@ static int daxfs_file_open(struct inode *inode, struct file *file)
 	if (r)
 		return r;
 	file->f_mode |= FMODE_CAN_ODIRECT;	/* nothing else is done anyway */
-	r = daxfs_hold(inode);
+	r = daxfs_check_open(file);
+	if (!r)
+		r = daxfs_hold(inode);
 	if (r == -ESTALE && (file->f_mode & FMODE_CREATED))
 		r = daxfs_hold_lost(file);
 	return r;

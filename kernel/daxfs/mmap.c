@@ -19,7 +19,14 @@
  *
  * Only an inode with a copy in the overlay has a bit that says that it is mapped
  * (daxfs_map_begin). A file that is in the base image alone gets it before the
- * first page of the overlay is entered; pages of the base never leave.
+ * first page of the overlay is entered; pages of the base never leave. Where there
+ * are branches it may get another copy, in a layer above, and that gets the bit in
+ * the same way.
+ *
+ * Where there are branches the keeper looks whether main has moved, too, or the branch
+ * has another top: then all is zapped. Memory of a layer that has ended is retired after
+ * that, so the same epoch tells when it may be reused. Of a branch that has ended each file
+ * says ESTALE: it is zapped, and whoever touches it gets SIGBUS.
  *
  * Entries are VM_MIXEDMAP. Those of a page are devmap if the memory has a device's
  * struct pages, which get_user_pages() then finds, else special, and it fails; it
@@ -47,7 +54,7 @@ struct daxfs_mapped {		/* an inode that is mapped; in sbi->mapped */
 	struct list_head list;
 	struct inode *inode;	/* held by the mappings, or by a reference of ours */
 	u32 nr;			/* mappings; 0: it lingers; sbi->map_lock */
-	bool marked;		/* its bit in the region is set */
+	u64 marked;		/* inode_off of what its bit in the region is set in */
 	bool stored;		/* there are entries to store through */
 	u64 seen;		/* change counter at the keeper's last look */
 };
@@ -85,8 +92,33 @@ static int mark(struct daxfs_mapped *m, struct daxfs_cx *cx, u64 *epoch)
 	struct daxfs_file *f = daxfs_file_of(m->inode);
 	int r = daxfs_map_begin(cx, f, epoch);
 
-	if (!r && a64_load_relaxed(&f->inode_off))
-		WRITE_ONCE(m->marked, true);
+	if (!r)
+		WRITE_ONCE(m->marked, a64_load_relaxed(&f->inode_off));
+	return r;
+}
+
+/*
+ * All that there is to know of a file to be mapped. Of a branch that has ended
+ * nothing is: each touch of a mapping will say so.
+ */
+static s64 begin(struct daxfs_sbi *sbi, struct daxfs_mapped *m, struct daxfs_cx *cx,
+		 u64 *epoch)
+{
+	struct daxfs_host_info info = { .epoch = 0 };
+	struct daxfs_stat st = { .change = 0 };
+	int r = mark(m, cx, epoch);
+
+	if (!r && list_empty(&sbi->mapped))
+		show_epoch(sbi, *epoch);
+	if (!r)
+		r = daxfs_fgetattr(cx, daxfs_file_of(m->inode), &st);
+	if (r == -ESTALE && sbi->branching &&
+	    !daxfs_host_info(&sbi->rg, sbi->rg.host, &info)) {
+		if (list_empty(&sbi->mapped))
+			show_epoch(sbi, info.epoch);
+		r = daxfs_host_check(&sbi->rg);
+	}
+	m->seen = st.change;
 	return r;
 }
 
@@ -94,7 +126,6 @@ static int mark(struct daxfs_mapped *m, struct daxfs_cx *cx, u64 *epoch)
 static int map_first(struct daxfs_sbi *sbi, struct inode *inode)
 {
 	struct daxfs_mapped *m = kzalloc(sizeof(*m), GFP_KERNEL);
-	struct daxfs_stat st;
 	struct daxfs_cx *cx;
 	u64 epoch;
 	s64 r;
@@ -104,17 +135,13 @@ static int map_first(struct daxfs_sbi *sbi, struct inode *inode)
 	m->inode = inode;
 	m->nr = 1;
 	cx = daxfs_begin(sbi);
-	r = mark(m, cx, &epoch);
-	if (!r && list_empty(&sbi->mapped))
-		show_epoch(sbi, epoch);
-	if (!r)
-		r = daxfs_fgetattr(cx, daxfs_file_of(inode), &st);
-	r = daxfs_end(sbi, cx, r);
+	r = daxfs_end(sbi, cx, begin(sbi, m, cx, &epoch));
 	if (r) {
+		if (list_empty(&sbi->mapped))
+			show_epoch(sbi, 0);
 		kfree(m);
 		return (int)r;
 	}
-	m->seen = st.change;
 	list_add(&m->list, &sbi->mapped);
 	daxfs_i(inode)->mapped = m;
 	wake_up_process(sbi->keeper);
@@ -251,7 +278,7 @@ static int find(struct inode *inode, u64 off, u64 len, bool own, struct found *f
 		if (!r)
 			r = look(sbi, cx, f, off, PAGE_SIZE, fd);
 	}
-	if (!r && fd->own && !READ_ONCE(m->marked)) {
+	if (!r && fd->own && READ_ONCE(m->marked) != a64_load_relaxed(&f->inode_off)) {
 		r = mark(m, cx, &epoch);
 		if (!r)
 			r = look(sbi, cx, f, off, own ? PAGE_SIZE : len, fd);
@@ -464,8 +491,15 @@ int daxfs_mmap(struct file *file, struct vm_area_struct *vma)
 	struct inode *inode = file_inode(file);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_cx *cx;
-	int r = map_get(inode);
+	int r;
 
+	/* Whoever freezes a layer could not take the entries of others away. */
+	if (sbi->branching && (vma->vm_flags & VM_SHARED)) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EOPNOTSUPP;
+		vm_flags_clear(vma, VM_MAYWRITE);
+	}
+	r = map_get(inode);
 	if (r)
 		return r;
 	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
@@ -509,7 +543,7 @@ void daxfs_zap_all(struct daxfs_sbi *sbi)
  * A look at one file: 1: it was zapped. What our own mappings store is told by
  * raising the counter, and is no reason to zap.
  */
-static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
+static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m, bool moved)
 {
 	struct daxfs_file *f = daxfs_file_of(m->inode);
 	struct daxfs_cx *cx;
@@ -524,7 +558,7 @@ static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 	if (!r && m->stored && !daxfs_stored(cx, f, 0, &before) && before == st.change)
 		st.change++;
 	r = daxfs_end(sbi, cx, r);
-	if (r || st.change != m->seen) {
+	if (r || moved || st.change != m->seen) {
 		unmap_mapping_range(m->inode->i_mapping, 0, 0, 0);
 		zapped = 1;
 	}
@@ -534,17 +568,39 @@ static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 	return zapped;
 }
 
+/*
+ * Has main moved, or this branch, since the last look? Files may be others then, with
+ * the same counters.
+ */
+static bool view_moved(struct daxfs_sbi *sbi)
+{
+	u64 before = sbi->map_head;
+	struct daxfs_stat st;
+	struct daxfs_cx *cx;
+
+	if (!sbi->branching)
+		return false;
+	cx = daxfs_begin(sbi);
+	/* Of a branch that has ended each file says so. */
+	daxfs_getattr(cx, DAXFS_ROOT_INO, &st);
+	sbi->map_head = cx->view.head;
+	daxfs_end(sbi, cx, 0);
+	return sbi->map_head != before;
+}
+
 void daxfs_zap_changed(struct daxfs_sbi *sbi)
 {
 	struct daxfs_host_info info;
 	struct daxfs_mapped *m;
+	bool moved;
 
 	if (!READ_ONCE(sbi->map_shown) || sbi->dead ||
 	    daxfs_host_info(&sbi->rg, sbi->rg.host, &info))
 		return;
 	mutex_lock(&sbi->map_lock);
+	moved = view_moved(sbi);
 	list_for_each_entry(m, &sbi->mapped, list)
-		look_at(sbi, m);
+		look_at(sbi, m, moved);
 	/* No zap takes a page away from who has it for a transfer. */
 	if (!is_pinned(sbi)) {
 		show_epoch(sbi, info.epoch - 1);
