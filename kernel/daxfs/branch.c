@@ -98,26 +98,45 @@ static int may(const struct daxfs_sbi *sbi, unsigned int cmd)
 	return sb_rdonly(sbi->sb) && !sbi->only_main ? -EROFS : 0;
 }
 
-/* What was looked up before it, or while it goes on, is not used again. */
 static s64 answer(struct daxfs_sbi *sbi, struct request *rq)
 {
-	bool looks = only_looks(rq->cmd);
-	struct daxfs_cx *cx;
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+
+	return daxfs_end(sbi, cx, daxfs_branch_ioc(cx, rq->cmd, &rq->b));
+}
+
+/* Does it end stores to what this mount shows? */
+static bool freezes(const struct daxfs_sbi *sbi, const struct request *rq)
+{
+	u64 id = rq->cmd == DAXFS_IOC_BRANCH_CREATE ? rq->b.parent : rq->op.id;
+
+	return rq->cmd != DAXFS_IOC_BRANCH_ABORT &&
+	       (id == DAXFS_IOC_BRANCH_SELF || id == a64_load_relaxed(&sbi->rg.view));
+}
+
+/*
+ * What was looked up before it, or while it goes on, is not used again. What is
+ * stored through mappings before it is part of what is frozen, and faults that want
+ * to store more wait until that is done.
+ */
+static s64 do_it(struct daxfs_sbi *sbi, struct request *rq)
+{
+	bool holds = freezes(sbi, rq);
 	s64 r;
 
-	if (!looks) {
-		atomic_inc(&sbi->turning);
-		/* Who sees the new number sees that it goes on. Pairs with the
-		 * fence in daxfs_version(). */
-		smp_mb__after_atomic();
-		atomic64_inc(&sbi->turns);
+	atomic_inc(&sbi->turning);
+	/* Who sees the new number sees that it goes on: daxfs_version(). */
+	smp_mb__after_atomic();
+	atomic64_inc(&sbi->turns);
+	if (holds) {
+		atomic_inc(&sbi->no_stores);
+		daxfs_stores_stop(sbi);
 	}
-	cx = daxfs_begin(sbi);
-	r = daxfs_end(sbi, cx, daxfs_branch_ioc(cx, rq->cmd, &rq->b));
-	if (!looks) {
-		smp_mb__before_atomic();
-		atomic_dec(&sbi->turning);
-	}
+	r = answer(sbi, rq);
+	if (holds)
+		atomic_dec(&sbi->no_stores);
+	smp_mb__before_atomic();
+	atomic_dec(&sbi->turning);
 	return r;
 }
 
@@ -136,7 +155,7 @@ long daxfs_branch_ioctl(struct super_block *sb, unsigned int cmd, void __user *a
 		return (long)r;
 	if (copy_from_user(&rq.b, arg, _IOC_SIZE(cmd)))
 		return -EFAULT;
-	r = answer(sbi, &rq);
+	r = only_looks(cmd) ? answer(sbi, &rq) : do_it(sbi, &rq);
 	if (!r && (_IOC_DIR(cmd) & _IOC_READ) &&
 	    copy_to_user(arg, &rq.b, sizeof(rq.b)))
 		r = -EFAULT;

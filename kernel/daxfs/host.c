@@ -18,6 +18,7 @@
 
 #define BEAT		HZ		/* of the heart */
 #define LOOK		(HZ / 20 + 1)	/* at mapped files, if there are any */
+#define LISTEN		(HZ / 100 + 1)	/* for who freezes what is stored to */
 #define TIDY_STEPS	256u		/* of what branches leave, for a beat */
 #define TIDY_MS		50u
 
@@ -209,7 +210,7 @@ u64 daxfs_version(struct daxfs_sbi *sbi)
 	u64 turns = (u64)atomic64_read(&sbi->turns), v = 0;
 	struct daxfs_watchers *w;
 
-	/* The number first: see answer() in branch.c. */
+	/* The number first: see do_it() in branch.c. */
 	smp_rmb();
 	if (atomic_read(&sbi->turning))
 		return 0;
@@ -311,10 +312,18 @@ static void beat(struct daxfs_sbi *sbi)
 	daxfs_end(sbi, cx, 0);
 }
 
+/* To sleep, until there may be something to do. */
+static long rest(const struct daxfs_sbi *sbi)
+{
+	if (READ_ONCE(sbi->stores))
+		return LISTEN;
+	return READ_ONCE(sbi->map_shown) ? LOOK : BEAT;
+}
+
 static int keep(void *arg)
 {
 	struct daxfs_sbi *sbi = arg;
-	unsigned long next = jiffies;
+	unsigned long next = jiffies, look = jiffies;
 
 	while (!kthread_should_stop()) {
 		if (time_after_eq(jiffies, next)) {
@@ -322,10 +331,15 @@ static int keep(void *arg)
 			next = jiffies + BEAT;
 		}
 		list_watchers(sbi);
-		daxfs_zap_changed(sbi);
+		if (READ_ONCE(sbi->stores) && daxfs_stores_unwanted(&sbi->rg))
+			daxfs_stores_stop(sbi);
+		if (time_after_eq(jiffies, look)) {
+			daxfs_zap_changed(sbi);
+			look = jiffies + LOOK;
+		}
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!kthread_should_stop())
-			schedule_timeout(READ_ONCE(sbi->map_shown) ? LOOK : BEAT);
+			schedule_timeout(rest(sbi));
 		__set_current_state(TASK_RUNNING);
 	}
 	return 0;

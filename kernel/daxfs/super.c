@@ -263,6 +263,8 @@ static void sbi_init(struct daxfs_sbi *sbi, struct super_block *sb)
 	for (i = 0; i < DAXFS_HOLD_LOCKS; i++)
 		mutex_init(&sbi->hold_lock[i]);
 	mutex_init(&sbi->map_lock);
+	init_rwsem(&sbi->store_sem);
+	mutex_init(&sbi->store_lock);
 	INIT_LIST_HEAD(&sbi->mapped);
 	sbi->lock_secret = get_random_u64();
 }
