@@ -20,7 +20,8 @@
  * Linearization: the status of the record. Progress: obstruction-free, each wait
  * bounded (record.c). If the caller stops before, others abort it; an entry or a
  * layer that it had taken is given back by recovery. Behind it all is done: what is
- * left over is found by daxfs_tidy() (reap.c).
+ * left over is found by daxfs_tidy() (reap.c). While hosts store to the layer through
+ * mappings the record is given up, they are asked, and it is tried again (stores.c).
  *
  * `set` is the version of the set of branches, so that a name is given once.
  * Head moves with all that may change what a mount shows (view.c).
@@ -30,6 +31,7 @@
 #include "epoch.h"
 #include "pool.h"
 #include "record.h"
+#include "stores.h"
 #include "view.h"
 #include "watch.h"
 #include "word.h"
@@ -52,6 +54,7 @@ struct branch_arg {
 	u64 layer_word;
 	u32 entry;		/* taken for it, + 1 */
 	u64 entry_word;
+	u32 stores;		/* -EINPROGRESS: layer that somebody stores to */
 };
 
 static struct daxfs_a64 *head_word(struct daxfs_cx *cx)
@@ -419,6 +422,7 @@ static void fill_layer(struct daxfs_cx *cx, u32 nr, u32 below, const char *name)
 	a64_store_relaxed(&l->root_off, 0);
 	a64_store_relaxed(&l->dirmove, 0);
 	a64_store_relaxed(&l->drop_epoch, 0);
+	a64_store_relaxed(&l->freeze, 0);
 	a64_store_relaxed(&l->reap_cursor, 0);
 	a64_store_relaxed(&l->commit_nr, 0);
 	name_put(l->name, name);
@@ -449,19 +453,31 @@ static int is_shown(const struct daxfs_branch *b)
 	return !!a64_load_acquire(&b->mounts);
 }
 
+/* 0: what goes on in the layer is ended, and nobody stores to it by mappings. */
+static int freeze_layer(struct daxfs_cx *cx, struct branch_arg *a, u32 layer)
+{
+	daxfs_op_freeze(cx, layer);
+	if (!daxfs_stores_to(cx, layer))
+		return 0;
+	a->stores = layer;
+	return -EINPROGRESS;
+}
+
 /*
  * The record that was filled: its first entry is claimed, then what goes on in the
  * layer to freeze (0: none) is ended, then the rest is claimed. ends: a branch that
- * nobody may show; NULL: none.
+ * nobody may show; NULL: none. -EINPROGRESS: hosts have to be asked, outside of the
+ * section, to store no more.
  */
-static int run_record(struct daxfs_cx *cx, u32 freeze, const struct daxfs_branch *ends)
+static int run_record(struct daxfs_cx *cx, struct branch_arg *a, u32 freeze,
+		      const struct daxfs_branch *ends)
 {
 	int r = daxfs_op_activate_free(cx);
 
 	if (!r)
 		r = daxfs_op_claim(cx, 0, 1);
 	if (!r && freeze)
-		daxfs_op_freeze(cx, freeze);
+		r = freeze_layer(cx, a, freeze);
 	if (!r && ends && is_shown(ends))
 		r = -EAGAIN;
 	if (!r)
@@ -516,20 +532,34 @@ static int call_fn(struct daxfs_cx *cx, void *p)
 	return r == -EAGAIN ? -EBUSY : r;	/* others are always faster */
 }
 
+static int call_tidily(struct daxfs_cx *cx, struct branch_call *c)
+{
+	int r = daxfs_section_any(cx, call_fn, c);
+
+	/* What has ended may be in the way of something new. */
+	for (u32 i = 0; i < TIDY_ROUNDS && (r == -ENOSPC || r == -EMLINK) &&
+	     daxfs_tidy(cx) > 0; i++)
+		r = daxfs_section_any(cx, call_fn, c);
+	return r;
+}
+
 static int call(struct daxfs_cx *cx, branch_fn *fn, struct branch_arg *a)
 {
 	struct branch_call c = { fn, a };
+	struct daxfs_ask ask = { .layer = 0 };
 	int r;
 
 	if (!cx->sh)
 		return -EROFS;
 	if (!daxfs_is_branching(cx->rg))
 		return -EOPNOTSUPP;
-	r = daxfs_section_any(cx, call_fn, &c);
-	/* What has ended may be in the way of something new. */
-	for (u32 i = 0; i < TIDY_ROUNDS && (r == -ENOSPC || r == -EMLINK) &&
-	     daxfs_tidy(cx) > 0; i++)
-		r = daxfs_section_any(cx, call_fn, &c);
+	do {
+		r = call_tidily(cx, &c);
+		if (r != -EINPROGRESS)
+			break;
+		r = daxfs_stores_ask(cx, a->stores, &ask);
+	} while (!r);
+	daxfs_stores_unask(cx, &ask);
 	return r;
 }
 
@@ -629,7 +659,7 @@ static int create_once(struct daxfs_cx *cx, struct branch_arg *a)
 		daxfs_op_end(cx);
 		return r;
 	}
-	r = run_record(cx, freeze, NULL);
+	r = run_record(cx, a, freeze, NULL);
 	if (r)
 		return r;
 	a->result = branch_id_make(a->entry - 1, branch_generation(born));
@@ -682,7 +712,7 @@ static int commit_once(struct daxfs_cx *cx, struct branch_arg *a)
 	if (r)
 		daxfs_op_end(cx);
 	else
-		r = run_record(cx, freeze, NULL);
+		r = run_record(cx, a, freeze, NULL);
 	if (!r)
 		daxfs_tidy_hint(cx);
 	return r;
@@ -732,7 +762,7 @@ static int abort_once(struct daxfs_cx *cx, struct branch_arg *a)
 	if (r)
 		daxfs_op_end(cx);
 	else
-		r = run_record(cx, 0, NULL);
+		r = run_record(cx, a, 0, NULL);
 	if (!r)
 		daxfs_tidy_hint(cx);
 	return r;
@@ -802,7 +832,7 @@ static int new_top(struct daxfs_cx *cx, struct branch_arg *a, u32 on, u64 state)
 	if (r)
 		daxfs_op_end(cx);
 	else
-		r = run_record(cx, top, NULL);
+		r = run_record(cx, a, top, NULL);
 	if (!r)
 		a->layer = 0;
 	return r;
@@ -884,6 +914,17 @@ int daxfs_branch_mount(struct daxfs_cx *cx, u64 id)
 	return 0;
 }
 
+static int writable_fn(struct daxfs_cx *cx, void *p)
+{
+	(void)p;
+	return daxfs_view_writable(cx);
+}
+
+int daxfs_writable(struct daxfs_cx *cx)
+{
+	return cx->sh ? daxfs_section(cx, writable_fn, NULL) : -EROFS;
+}
+
 /* The parent has one child less; without any it can be written to again. */
 static int add_thaw(struct daxfs_cx *cx, struct branch_arg *a)
 {
@@ -927,7 +968,7 @@ static int leave_once(struct daxfs_cx *cx, struct branch_arg *a)
 	if (r)
 		daxfs_op_end(cx);
 	else
-		r = run_record(cx, 0, a->br.b);
+		r = run_record(cx, a, 0, a->br.b);
 	if (!r)
 		daxfs_tidy_hint(cx);
 	return r;

@@ -148,6 +148,7 @@ static void check_free(struct daxfs_ck *p, u32 slot, struct daxfs_host *h)
 	host_zero(p, slot, &h->boot_id[1], "is free and has a machine");
 	host_zero(p, slot, &h->start_time, "is free and has a process");
 	host_zero(p, slot, &h->map_epoch, "is free and has mappings");
+	host_zero(p, slot, &h->stores, "is free and stores to a layer");
 }
 
 /* All hosts that are dead are recovered as far as that goes: the rest is ours. */

@@ -198,6 +198,7 @@ struct daxfs_host_info {	/* one row of the host table */
 	u64 epoch;		/* of the region, loaded before the next */
 	u64 oldest_epoch;	/* lowest epoch of a context in a section, or 0 */
 	u64 map_epoch;		/* of the oldest pin or mapping; 0: none */
+	u64 stores;		/* layer that it may store to through mappings; 0: none */
 	u32 recoverer;		/* while it is being recovered: by whom */
 };
 
@@ -625,7 +626,8 @@ struct daxfs_branch_info {
  * main, which is read-only. Each is one record: whoever dies in it leaves the
  * state before or behind. Names: 1 to DAXFS_BRANCH_NAME_MAX bytes without '/',
  * spaces and control characters, not "main". What besides is returned: -ESTALE:
- * there is no such branch any more, or another one won; -EBUSY.
+ * there is no such branch any more, or another one won; -EBUSY: also
+ * if a host stores to the branch through mappings, and does not stop within 100 ms.
  */
 
 /* -ENOENT: none of that name that is valid. "main" is 0. */
@@ -685,6 +687,23 @@ u64 daxfs_branch_diff_scratch(void);
 int daxfs_branch_diff(struct daxfs_cx *cx, u64 from, u64 to,
 		      int (*emit)(void *arg, const struct daxfs_diff *d), void *arg,
 		      void *scratch);
+/* May this host change what it shows? 0, -EROFS: main, or it has children. */
+int daxfs_writable(struct daxfs_cx *cx);
+/*
+ * Who lets programs store through a mapping says so before the first store can come,
+ * and each time that another page is to be stored to, which is then one of the file's
+ * own in the branch (daxfs_fallocate()). What is frozen is frozen behind the end of it.
+ * begin: 0: until daxfs_stores_end() pages may be stored to. 1: make it impossible
+ * to store, call daxfs_stores_end(), and try again a little later. *request: who asks
+ * for that; 0: nobody does; who has waited for the same one long enough passes it in.
+ * -EROFS, -ESTALE. Calls of one host are one after the other, end included.
+ * end: nobody can store any more.
+ * unwanted: what was begun is to be ended soon: somebody waits, for 100 ms at most. To be
+ * asked about every 10 ms; a few loads.
+ */
+int daxfs_stores_begin(struct daxfs_cx *cx, u64 *request);
+void daxfs_stores_end(struct daxfs_region *rg);
+int daxfs_stores_unwanted(const struct daxfs_region *rg);
 /*
  * This host shows that branch from now on, in all its contexts: no other one is
  * in a call. Leave: it shows main again, and the branch ends if nobody else

@@ -42,6 +42,7 @@ void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id)
 	a64_store_relaxed(&h->machine_id[0], id->machine_id[0]);
 	a64_store_relaxed(&h->machine_id[1], id->machine_id[1]);
 	a64_store_volatile(&h->map_epoch, 0);
+	a64_store_volatile(&h->stores, 0);
 	a64_store_relaxed(&h->view, 0);
 	a64_store_volatile(&h->joined_ns, port_now_ns());
 	a64_store_volatile(&h->heartbeat_ns, port_now_ns());
@@ -197,6 +198,7 @@ int daxfs_host_info(const struct daxfs_region *rg, u32 slot,
 	info->heartbeat_ns = a64_load_relaxed(&h->heartbeat_ns);
 	info->joined_ns = a64_load_relaxed(&h->joined_ns);
 	info->map_epoch = a64_load_relaxed(&h->map_epoch);
+	info->stores = a64_load_relaxed(&h->stores);
 	info->recoverer = host_recoverer(v);
 	/* Whoever shows less than this has been inside since it was less.
 	 * Pairs with [EPO] in daxfs_epoch_advance(). */

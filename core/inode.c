@@ -745,15 +745,21 @@ static void touch_asked(struct daxfs_cx *cx, struct daxfs_inode *in)
 	daxfs_op_touch(cx, in, what);
 }
 
-/* Times alone: a record of no words, which a freeze forestalls all the same. */
-static int times_record(struct daxfs_cx *cx, struct daxfs_inode *in)
+/*
+ * Times alone: a record of no words, which a freeze forestalls all the same. what: as
+ * DAXFS_TCH_* says; 0: those that are asked for.
+ */
+int daxfs_times_record(struct daxfs_cx *cx, struct daxfs_inode *in, u64 what)
 {
 	int r = -EAGAIN;
 
 	daxfs_patience_reset(cx);
 	for (u32 i = 0; i < 100000 && r == -EAGAIN; i++) {
 		daxfs_op_begin(cx);
-		touch_asked(cx, in);
+		if (what)
+			daxfs_op_touch(cx, in, what);
+		else
+			touch_asked(cx, in);
 		r = daxfs_op_run(cx);
 		if (!r)
 			daxfs_op_end(cx);
@@ -946,7 +952,7 @@ static int setattr_fn(struct daxfs_cx *cx, void *p)
 	if (!r && (a->sa->set & DAXFS_SET_RECORD))
 		r = daxfs_attr_set(cx, &ref, a->sa);
 	else if (!r && !cx->view.flat)
-		r = times_record(cx, ref.in);
+		r = daxfs_times_record(cx, ref.in, 0);
 	cx->asked = NULL;
 	if (!r)
 		r = daxfs_still_host(cx);

@@ -56,6 +56,8 @@ int daxfs_ref_stat(struct daxfs_cx *cx, const struct daxfs_iref *ref,
 /* All of that in one record, put in place by one CAS; times stay. */
 int daxfs_attr_set(struct daxfs_cx *cx, struct daxfs_iref *ref,
 		   const struct daxfs_setattr *sa);
+/* Times alone, where layers freeze; what: DAXFS_TCH_*; 0: those of cx->asked. */
+int daxfs_times_record(struct daxfs_cx *cx, struct daxfs_inode *in, u64 what);
 /* The mode after somebody wrote who may not keep set-id bits. */
 u32 daxfs_without_ids(u32 mode);
 

@@ -402,6 +402,10 @@ static int fold_words(struct daxfs_cx *cx, struct daxfs_iref *low,
 
 	raise_word(&in->change, &up->change);
 	raise_word(&in->slot_hwm, &up->slot_hwm);
+	/* The lower inode is there before the bits are looked at: whoever maps what
+	 * lies in the upper one sees the lower one, or is seen. Pairs with [MAP] in
+	 * map_begin_fn(). */
+	full_fence();
 	a64_or(&in->opens, a64_load_relaxed(&up->opens));
 	a64_or(&in->mapped, a64_load_relaxed(&up->mapped));
 	daxfs_op_begin(cx);

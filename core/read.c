@@ -457,11 +457,17 @@ static int map_begin_fn(struct daxfs_cx *cx, void *p)
 	r = daxfs_still_host(cx);
 	if (r)
 		return r;
-	if (ref.in)
+	/* Those below, too: their pages show through, and a merge hands them over. */
+	while (!r && ref.in && !daxfs_still_host(cx)) {
 		a64_or(&ref.in->mapped, 1ull << (cx->id / DAXFS_CTXS));
+		full_fence_after_rmw();	/* [MAP] in fold_words() of merge.c */
+		if (cx->view.flat)
+			break;
+		r = daxfs_lower(cx, &ref, &ref);
+	}
 	full_fence();	/* the bit before the slots; pairs with [MAP] in
 			 * daxfs_inode_mapped() */
-	return 0;
+	return r == -ENOENT ? 0 : r;
 }
 
 int daxfs_map_begin(struct daxfs_cx *cx, struct daxfs_file *f, u64 *epoch)

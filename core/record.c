@@ -416,8 +416,7 @@ static void apply_touches(const struct daxfs_region *rg, struct daxfs_shared_ctx
 
 /* ---- layers that are frozen ---- */
 
-/* 0, -EROFS: the layer of this record is frozen, -ESTALE: it is gone. */
-static int layer_is_live(struct daxfs_cx *cx)
+int daxfs_layer_is_live(struct daxfs_cx *cx)
 {
 	u64 v;
 	int r = daxfs_word_settle(cx, &daxfs_top_layer(cx)->word, &v);
@@ -509,7 +508,7 @@ int daxfs_op_activate(struct daxfs_cx *cx)
 	/* The status before the layer: who freezes it sees one or shows the
 	 * other. Pairs with [FRZ] in daxfs_op_freeze(). */
 	full_fence();
-	return layer_is_live(cx);
+	return daxfs_layer_is_live(cx);
 }
 
 u64 daxfs_op_ref(const struct daxfs_cx *cx)

@@ -92,6 +92,11 @@ void daxfs_patience_reset(struct daxfs_cx *cx);
 struct daxfs_entry *daxfs_entry(const struct daxfs_region *rg,
 				struct daxfs_shared_ctx *sh, u64 i);
 /*
+ * The top layer of our view, once nobody claims its word: 0, -EROFS: it is frozen,
+ * -ESTALE: it is gone.
+ */
+int daxfs_layer_is_live(struct daxfs_cx *cx);
+/*
  * Whatever goes on in that layer, whose word is claimed by us: it is aborted, or
  * was decided, and its times are set. Waits for each record as be_patient().
  */

@@ -647,6 +647,7 @@ static void release_contexts(struct daxfs_cx *cx, u32 host)
 			a64_store_release(&sh->epoch, 0);	/* [EPO] */
 	}
 	a64_store_release(&daxfs_host(cx->rg, host)->map_epoch, 0);	/* [MAP] */
+	a64_store_release(&daxfs_host(cx->rg, host)->stores, 0);	/* [STO] */
 }
 
 static void release_chunks(struct daxfs_cx *cx, u32 host)

@@ -110,6 +110,14 @@ static int stored_fn(struct daxfs_cx *cx, void *p)
 
 	if (r || !ref.in)	/* nobody stores to the base image */
 		return r;
+	if (!cx->view.flat && a->touch) {
+		r = daxfs_copy_up(cx, &ref);
+		if (!r)
+			r = daxfs_times_record(cx, ref.in, DAXFS_TCH_MTIME |
+					       DAXFS_TCH_CTIME);
+		if (r)
+			return r;
+	}
 	a->before = a64_load_relaxed(&ref.in->change);
 	daxfs_touch(cx, ref.in, a->touch ? DAXFS_TOUCH_MTIME | DAXFS_TOUCH_CONTENT :
 		    DAXFS_TOUCH_COUNTER);

@@ -181,6 +181,26 @@ static inline u64 parent_ino(u64 v)
 	return v >> 3;
 }
 
+/* ---- requests to let a layer be frozen ---- */
+
+#define ASK_COUNT_MASK	((1ull << 22) - 1)
+
+static inline u64 ask_make(u32 host, u64 count, u32 incarnation)
+{
+	return 1 | (u64)host << 3 | (count & ASK_COUNT_MASK) << 11 |
+	       (u64)incarnation << 33;
+}
+
+static inline u32 ask_host(u64 w)
+{
+	return (u32)(w >> 3 & 0xff);
+}
+
+static inline u32 ask_incarnation(u64 w)
+{
+	return (u32)(w >> 33);
+}
+
 static inline u64 layer_make(u64 state, u64 children, u64 version)
 {
 	return state << 3 | children << 5 | version << 25;

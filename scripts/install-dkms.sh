@@ -25,6 +25,9 @@ for d in core port port/linux include/daxfs kernel/daxfs; do
 		[ ! -f "$f" ] || $INSTALL -m 644 "$f" "$dir/$d/"
 	done
 done
+# What the module has of the library.
+mkdir -p "$dir/lib"
+$INSTALL -m 644 lib/branch_ioc.[ch] "$dir/lib/"
 mkdir -p "$dir/LICENSES"
 $INSTALL -m 644 LICENSES/* "$dir/LICENSES/"
 sed "s|@VERSION@|$RELEASE|g" packaging/dkms.conf.in >"$dir/dkms.conf"

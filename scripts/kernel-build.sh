@@ -41,7 +41,7 @@ mkdir -p "$kout/src/kernel"
 kout=$(cd "$kout" && pwd)
 src=$kout/src/kernel/daxfs
 
-for d in core port include; do
+for d in core port include lib; do
 	ln -sfn "$PWD/$d" "$kout/src/$d"
 done
 # Links alone: objects of before stay. What is gone from the sources goes.

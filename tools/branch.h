@@ -26,7 +26,7 @@ struct branch {
 	const char *branch;	/* -b */
 	const char *parent;
 	const char *mountpoint;	/* of create -m */
-	const char *option;	/* -o, for daxfs-fuse */
+	const char *option;	/* -o, of the mount */
 	u64 if_head;
 	int keep, json, commit;
 	char **cmd;		/* exec */
@@ -51,8 +51,17 @@ int branch_failed(const struct branch_access *a, const char *verb, const char *n
 /* The branch of that name (NULL: what the mount shows); its number in b->id. */
 int branch_find(const struct branch_access *a, const char *verb, const char *name,
 		struct daxfs_ioc_branch *b);
-/* The region's name, for daxfs-fuse; allocated, NULL with a message. */
+/* The region's name, for branch_mount(); allocated, NULL with a message. */
 char *branch_region(const struct branch *br);
+
+/* ---- branch_mount.c ---- */
+
+/*
+ * Mount a branch at dir: by the module if the region is that of a mount of its,
+ * else by daxfs-fuse. option: more for -o, or NULL. 0 or -1, with a message.
+ */
+int branch_mount(const char *region, const char *dir, const char *branch,
+		 const char *option);
 
 /* ---- branch_make.c ---- */
 

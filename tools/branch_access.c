@@ -88,8 +88,9 @@ static const char *reason(int err)
 		return "not possible: a name has 1 to 63 bytes without '/' and "
 		       "blanks, and is not main, which can be a parent only";
 	case EBUSY:
-		return "it has children, or others change too much; see "
-		       "daxfs-branch list, and try again";
+		return "it has children, or others change too much, or a host "
+		       "that does not answer has files of it mapped for writing; "
+		       "see daxfs-branch list and daxfs-inspect hosts, and try again";
 	case ENOSPC:
 		return "no room for another one; commit or abort some";
 	case EMLINK:

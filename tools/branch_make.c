@@ -83,8 +83,8 @@ static int mount_new(const struct branch *br, const struct branch_access *a,
 
 	if (status)
 		return status;
-	if (br->mountpoint && fuse_mount_branch(region, br->mountpoint, br->name,
-						br->option)) {
+	if (br->mountpoint && branch_mount(region, br->mountpoint, br->name,
+					   br->option)) {
 		if (check_lost(a, b.id) == -ESTALE)
 			return branch_failed(a, "mount", br->name, -ESTALE);
 		if (!br->keep)
@@ -233,7 +233,7 @@ static int exec_in(const struct branch *br, const struct branch_access *a,
 	status = branch_make(a, br, br->name ? br->name : name, &b);
 	if (status)
 		return status;
-	if (fuse_mount_branch(region, dir, b.name, br->option)) {
+	if (branch_mount(region, dir, b.name, br->option)) {
 		if (check_lost(a, b.id) == -ESTALE)
 			return branch_failed(a, "mount", b.name, -ESTALE);
 		give_up(region, b.name);

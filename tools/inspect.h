@@ -37,6 +37,11 @@ struct inspect {
  */
 char *inspect_region_of_mount(const char *mnt);
 /*
+ * Options of the file system that is mounted right there, as mountinfo writes them;
+ * allocated, NULL with a message.
+ */
+char *inspect_mount_options(const char *point);
+/*
  * "alive", "stopped", "suspect", "dead", "gone", "joining" or "recovering": see
  * daxfs-inspect(8).
  */

@@ -117,6 +117,7 @@ static void json_epochs(struct json_object *o, const struct row *r)
 	json_object_object_add(o, "pins",
 			       json_object_new_boolean(!!r->info.map_epoch));
 	add_u64(o, "pin_epoch", r->info.map_epoch);
+	add_u64(o, "stores_to_layer", r->info.stores);
 }
 
 static struct json_object *json_host(const struct rows *rs, const struct row *r)

@@ -44,9 +44,10 @@ struct mount_line {
 	char *point;
 	char *type;
 	char *source;
+	char *options;		/* of the file system; NULL: none */
 };
 
-/* "id parent major:minor root POINT options fields... - TYPE SOURCE super" */
+/* "id parent major:minor root POINT options fields... - TYPE SOURCE OPTIONS" */
 static int split_line(char *line, struct mount_line *ml)
 {
 	char *save = NULL, *word = strtok_r(line, " \n", &save);
@@ -61,6 +62,7 @@ static int split_line(char *line, struct mount_line *ml)
 	ml->source = ml->type ? strtok_r(NULL, " \n", &save) : NULL;
 	if (!ml->source)
 		return -EINVAL;
+	ml->options = strtok_r(NULL, " \n", &save);
 	unescape(ml->point);
 	unescape(ml->source);
 	return 0;
@@ -112,6 +114,28 @@ static int search_mounts(FILE *f, const char *path, char **region)
 	}
 	free(line);
 	return r;
+}
+
+char *inspect_mount_options(const char *point)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *options = NULL;
+	struct mount_line ml;
+	size_t size = 0;
+
+	while (f && getline(&line, &size, f) > 0) {
+		if (split_line(line, &ml) || strcmp(ml.point, point) || !ml.options)
+			continue;
+		free(options);		/* the last one lies on top */
+		options = strdup(ml.options);
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	if (!options)
+		daxfs_tool_error("%s: cannot find out how it is mounted: %s", point,
+				 strerror(errno));
+	return options;
 }
 
 char *inspect_region_of_mount(const char *mnt)

@@ -2,7 +2,7 @@
 /*
  * Mount a region by the kernel module.
  *
- * Notes: for mount.daxfs and mkdaxfs. Functions print their own message, with
+ * Notes: for mount.daxfs, mkdaxfs and daxfs-branch. Functions print their own message, with
  * what the kernel says of the reason, and return 0 or an exit status as
  * mount(8) has them.
  */
@@ -32,6 +32,8 @@ void kmount_source_fini(struct kmount_source *s);
  * opened, to see that it may be done, and locked until kmount_source_fini().
  */
 int kmount_source_set(struct kmount_source *s, const char *region, int rdonly);
+/* The memory of what the module has mounted at point already. */
+int kmount_source_same(struct kmount_source *s, const char *point);
 
 /* ---- kmount.c ---- */
 

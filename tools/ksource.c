@@ -18,11 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <daxfs/ioctl.h>
+
 #include "common.h"
+#include "inspect.h"
 #include "kmount.h"
 #include "mount.h"
 
@@ -243,4 +247,47 @@ int kmount_source_set(struct kmount_source *s, const char *region, int rdonly)
 	if (!r)
 		r = set_name(s, region);
 	return r ? r : lock_device(s, region, rdonly);
+}
+
+/* ---- of a mount ---- */
+
+static void take_option(struct kmount_source *s, char *option)
+{
+	char *value = strchr(option, '=');
+
+	if (!value)
+		return;
+	*value++ = 0;
+	if (!strcmp(option, "phys"))
+		snprintf(s->phys, sizeof(s->phys), "%s", value);
+	else if (!strcmp(option, "size"))
+		snprintf(s->size, sizeof(s->size), "%s", value);
+}
+
+/* A block device is mounted once, and of a dma-buf no option says which: ask it. */
+static int export(struct kmount_source *s, const char *point)
+{
+	int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	s->size[0] = 0;
+	s->dmabuf = fd < 0 ? -1 : ioctl(fd, DAXFS_IOC_GET_DMABUF);
+	if (fd >= 0)
+		close(fd);
+	if (s->dmabuf >= 0)
+		return set_name(s, "dma-buf");
+	daxfs_tool_error("%s: cannot get at its memory: %s; only root may", point,
+			 strerror(errno));
+	return KMOUNT_FAILED;
+}
+
+int kmount_source_same(struct kmount_source *s, const char *point)
+{
+	char *options = inspect_mount_options(point), *rest = options, *option;
+
+	if (!options)
+		return KMOUNT_FAILED;
+	while ((option = strsep(&rest, ",")))
+		take_option(s, option);
+	free(options);
+	return s->phys[0] ? set_name(s, "none") : export(s, point);
 }

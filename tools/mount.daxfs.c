@@ -33,6 +33,7 @@ static const char usage_text[] =
 "     dev=DEVICE           /dev/daxX.Y or /dev/pmemN\n"
 "     dmabuf=FD            a dma-buf that the caller has open\n"
 "     ro                   change nothing\n"
+"     branch=NAME          show this branch, not main (regions of mkdaxfs -b)\n"
 "     validate             check the whole base image first\n"
 "     pages                struct pages for the memory (direct I/O, RDMA into it)\n"
 "     remount              change ro, rw and attributes of what is mounted\n"

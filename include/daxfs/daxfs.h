@@ -168,8 +168,9 @@ const char *daxfs_fs_error(int err);
  * Branches are known by ids, which are never used again; 0 is main. What besides
  * is said, functions that take an id return -ESTALE: there is no such branch any
  * more, because it was aborted or another one was committed; -EINVAL: main cannot
- * do that; -EBUSY: others change too much, try again; -EOPNOTSUPP: a region
- * without branches; -EROFS: opened with DAXFS_FS_RDONLY.
+ * do that; -EBUSY: others change too much, or a kernel that has files of the branch
+ * mapped for writing did not let go within 100 ms: nothing has changed, try again;
+ * -EOPNOTSUPP: a region without branches; -EROFS: opened with DAXFS_FS_RDONLY.
  */
 
 #define DAXFS_FS_BRANCH_KEEP	(1u << 0)	/* it stays when its last user closes */

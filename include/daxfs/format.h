@@ -365,7 +365,9 @@ struct daxfs_host {
 	struct daxfs_a64 pcache_evictions;
 	struct daxfs_a64 pcache_read;	/* bytes of backing files */
 	struct daxfs_a64 machine_id[2];	/* of its installation; 0: not told */
-	struct daxfs_a64 spare[40];
+	struct daxfs_a64 stores;	/* layer that it may store to through
+					 * mappings; 0: none */
+	struct daxfs_a64 spare[39];
 };
 
 struct daxfs_host_slot {
@@ -384,7 +386,7 @@ struct daxfs_layer {
 	struct daxfs_a64 dirmove;	/* version of directory moves */
 	struct daxfs_a64 drop_epoch;	/* c: [63:3] who came in before has left two
 					 * epochs later; of one dropped, or merged */
-	struct daxfs_a64 spare;
+	struct daxfs_a64 freeze;	/* a request to let it be frozen; 0: none */
 	struct daxfs_a64 reap_cursor;	/* c: [55:3] buckets that were merged, or
 					 * taken apart; [63:56] pass of a merge */
 	struct daxfs_a64 commit_nr;	/* commits that lead to it, once it is main */
@@ -602,6 +604,7 @@ DAXFS_SIZE(daxfs_host, 512);
 DAXFS_AT(daxfs_host, boot_id, 64);
 DAXFS_AT(daxfs_host, name, 80);
 DAXFS_AT(daxfs_host, machine_id, 176);
+DAXFS_AT(daxfs_host, stores, 192);
 DAXFS_SIZE(daxfs_host_slot, 512 + 512 * DAXFS_CTXS);
 DAXFS_SIZE(daxfs_layer, 128);
 DAXFS_SIZE(daxfs_branch, 256);

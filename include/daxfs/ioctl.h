@@ -2,9 +2,9 @@
 /*
  * ioctl requests on files and directories of a daxfs mount.
  *
- * Notes: a request that a mount does not know is ENOTTY. Kernel mounts know the
- * first two, FUSE mounts those about branches. Structures grow at their end only,
- * by fields that are zero.
+ * Notes: a request that a mount does not know is ENOTTY. Kernel mounts know all of
+ * them, FUSE mounts those about branches. Structures grow at their end only, by
+ * fields that are zero.
  */
 #ifndef DAXFS_IOCTL_H
 #define DAXFS_IOCTL_H
@@ -49,7 +49,7 @@ struct daxfs_ioc_branch {
 	__u32 children;
 	__u32 layers;		/* of its own: 1, and one for each checkpoint */
 	__u32 index;		/* of LIST: where to look; behind it then */
-	__u32 pid;		/* of the server of the mount that was asked */
+	__u32 pid;		/* of the server of the mount that was asked; 0: a kernel */
 	char name[64];		/* NUL-terminated */
 };
 

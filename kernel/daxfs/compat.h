@@ -446,6 +446,20 @@ static inline pfn_t daxfs_pfn_special(unsigned long pfn)
 #define daxfs_huge_is_safe	true
 #endif
 
+/* 6.7: before, without a mapping, whose shadow stacks we have none of. */
+#ifdef DAXFS_HAS_MKWRITE_NOVMA
+#define daxfs_pte_mkwrite(pte)	pte_mkwrite_novma(pte)
+#else
+#define daxfs_pte_mkwrite(pte)	pte_mkwrite(pte)
+#endif
+
+/* 6.6 */
+#ifdef DAXFS_HAS_PTEP_GET
+#define daxfs_ptep_get(pte)	ptep_get(pte)
+#else
+#define daxfs_ptep_get(pte)	READ_ONCE(*(pte))
+#endif
+
 /* 6.8 */
 #ifndef PMD_ORDER
 #define PMD_ORDER	(PMD_SHIFT - PAGE_SHIFT)

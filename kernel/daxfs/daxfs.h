@@ -10,7 +10,8 @@
  * sizes) is a hint; it is compared with the region at each use.
  *
  * Locks, outer ones first: VFS inode and rename locks; mmap_lock; sbi->map_lock;
- * mapping->invalidate_lock; sbi->hold_lock[]; a context; inode->i_lock.
+ * mapping->invalidate_lock; sbi->store_sem; sbi->store_lock; sbi->hold_lock[]; a
+ * context; inode->i_lock.
  */
 #ifndef DAXFS_KERNEL_H
 #define DAXFS_KERNEL_H
@@ -19,6 +20,7 @@
 #include <linux/hash.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/rwsem.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -83,7 +85,11 @@ struct daxfs_sbi {
 	struct daxfs_mem mem;
 	bool constant;		/* no overlay: nothing ever changes */
 	bool dead;		/* declared dead by another host: all is over */
+	bool branching;		/* writing happens in branches, main is read-only */
+	bool only_main;		/* read-only because it shows main */
 	bool validate;		/* mount options, for show_options() */
+	char *branch;		/* ours; NULL: main */
+	kuid_t mounter;
 	struct daxfs_mem_opts opts;	/* its dev is ours */
 	/* host.c */
 	struct daxfs_cx_slot slot[DAXFS_CTXS];
@@ -94,6 +100,9 @@ struct daxfs_sbi {
 	struct daxfs_watchers __rcu *watchers;
 	u32 watchers_nr;	/* that there have been; the keeper's */
 	atomic64_t ticket;
+	/* branch.c */
+	atomic_t turning;	/* requests about branches that go on */
+	atomic64_t turns;	/* that there were */
 	struct daxfs_host_id id;	/* what it joined as */
 	/* inode.c */
 	struct mutex hold_lock[DAXFS_HOLD_LOCKS];
@@ -102,6 +111,13 @@ struct daxfs_sbi {
 	struct list_head mapped;	/* struct daxfs_mapped */
 	bool map_shown;			/* an epoch of mappings is in the region */
 	ktime_t pin_look;		/* time of the next look for pinned pages */
+	u64 map_head;			/* the view that what is mapped is of */
+	struct rw_semaphore store_sem;	/* shared: to make an entry to store through */
+	struct mutex store_lock;	/* beginning stores */
+	bool stores;			/* they have begun */
+	atomic_t no_stores;		/* requests of this mount that freeze */
+	u64 asked;			/* who asks for an end of stores */
+	unsigned long asked_since;	/* jiffies */
 	/* lock.c */
 	wait_queue_head_t lock_wait;	/* tasks that wait for a lock */
 	u64 lock_secret;		/* owners are told mixed with it */
@@ -277,10 +293,35 @@ void daxfs_zap_changed(struct daxfs_sbi *sbi);
 void daxfs_zap(struct inode *inode, u64 off, u64 len, bool cows);
 /* Everything of every file: this host was declared dead. */
 void daxfs_zap_all(struct daxfs_sbi *sbi);
+/*
+ * Where there are branches: nothing is stored through mappings to what they show
+ * until others may store again (it may fail: then the keeper tries again).
+ */
+void daxfs_stores_stop(struct daxfs_sbi *sbi);
+/*
+ * The same for a range of one file (len 0: to its end), whose pages are about to be
+ * replaced by copies with other content: no fault comes in between.
+ */
+void daxfs_hold_faults(struct inode *inode, u64 off, u64 len);
+void daxfs_let_faults(struct inode *inode);
 /* Before inodes are evicted by umount: waits till no page of them is in use. */
 void daxfs_map_stop(struct daxfs_sbi *sbi);
 /* Stores through mappings so far: others are to notice them, and they are kept. */
 int daxfs_mapped_stored(struct inode *inode);
+
+/* branch.c; all that has to do with branches is nothing where there are none */
+
+/*
+ * Show the branch of the mount options. Last, so that who cannot mount has not been
+ * there. 0, or an error that fc tells.
+ */
+int daxfs_show(struct daxfs_sbi *sbi, struct fs_context *fc);
+/* Is what is shown still there? For calls that look at nothing else. 0, -ESTALE. */
+int daxfs_check(struct daxfs_sbi *sbi);
+/* The same; and -EROFS if it cannot be written to, for who opens it for that. */
+int daxfs_check_open(const struct file *file);
+bool daxfs_is_branch_ioctl(unsigned int cmd);
+long daxfs_branch_ioctl(struct super_block *sb, unsigned int cmd, void __user *arg);
 
 /* lock.c */
 int daxfs_flock_op(struct file *file, int cmd, struct file_lock *fl);

@@ -126,7 +126,14 @@ static int daxfs_iterate(struct file *file, struct dir_context *ctx)
 
 static int daxfs_dir_open(struct inode *inode, struct file *file)
 {
-	return daxfs_hold(inode);
+	int r = daxfs_check_open(file);
+
+	return r ? r : daxfs_hold(inode);
+}
+
+static int daxfs_dir_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	return daxfs_check(daxfs_sbi_of(file_inode(file)));
 }
 
 static int daxfs_dir_release(struct inode *inode, struct file *file)
@@ -148,7 +155,7 @@ const struct file_operations daxfs_dir_fops = {
 	.llseek		= daxfs_dir_llseek,
 	.read		= generic_read_dir,
 	.iterate_shared	= daxfs_iterate,
-	.fsync		= noop_fsync,
+	.fsync		= daxfs_dir_fsync,
 	.flock		= daxfs_flock_op,
 	.unlocked_ioctl	= daxfs_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,

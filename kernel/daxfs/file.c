@@ -22,6 +22,7 @@
 #define RUNS		8u
 #define COPY_MAX	(256u << 10)	/* bytes in a section */
 #define FAULT_TRIES	16		/* without a byte between them */
+#define COPY_TRIES	4		/* the same, till what is written is copied */
 
 void daxfs_note_access(struct daxfs_cx *cx, struct file *file)
 {
@@ -156,15 +157,19 @@ static s64 write_some(struct inode *inode, struct iov_iter *from, loff_t *pos,
 	struct from_iter src = { { copy_from_user_iter }, from };
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_file *f = daxfs_file_of(inode);
-	struct daxfs_cx *cx = daxfs_begin(sbi);
 	u64 at = (u64)*pos;
+	struct daxfs_cx *cx;
 	s64 r;
 
+	/* What is stored beside it is in what is copied. */
+	daxfs_hold_faults(inode, append ? 0 : at, append ? 0 : len);
+	cx = daxfs_begin(sbi);
 	if (append)
 		r = daxfs_append_from(cx, f, &src.from, len, &at);
 	else
 		r = daxfs_write_from(cx, f, at, &src.from, len);
 	r = daxfs_end(sbi, cx, r);
+	daxfs_let_faults(inode);
 	if (r > 0) {
 		iov_iter_advance(from, (size_t)r);
 		*pos = (loff_t)at + r;
@@ -184,6 +189,28 @@ static size_t fault_in_from(const struct iov_iter *from, size_t len, bool append
 	return append && left ? 0 : len - left;
 }
 
+/*
+ * By memory of ours: the caller's shows the file itself, and each try takes its
+ * entries away.
+ */
+static s64 write_copied(struct inode *inode, struct iov_iter *from, loff_t *pos,
+			size_t len, bool append)
+{
+	struct kvec vec = { .iov_base = kvmalloc(len, GFP_KERNEL) };
+	struct iov_iter it;
+	s64 r = -EFAULT;
+
+	if (!vec.iov_base)
+		return -ENOMEM;
+	vec.iov_len = copy_from_iter(vec.iov_base, len, from);
+	iov_iter_kvec(&it, WRITE, &vec, 1, vec.iov_len);
+	if (vec.iov_len == len || (vec.iov_len && !append))
+		r = write_some(inode, &it, pos, vec.iov_len, append);
+	iov_iter_revert(from, vec.iov_len - (size_t)max_t(s64, r, 0));
+	kvfree(vec.iov_base);
+	return r;
+}
+
 static ssize_t write_all(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -199,7 +226,10 @@ static ssize_t write_all(struct kiocb *iocb, struct iov_iter *from)
 			len = fault_in_from(from, len, append);
 		if (!len)
 			break;		/* r is -EFAULT */
-		r = write_some(inode, from, &iocb->ki_pos, len, append);
+		if (stuck < COPY_TRIES)
+			r = write_some(inode, from, &iocb->ki_pos, len, append);
+		else
+			r = write_copied(inode, from, &iocb->ki_pos, len, append);
 		stuck = r == -EFAULT ? stuck + 1 : 0;
 		if (stuck)
 			continue;
@@ -265,6 +295,8 @@ static int daxfs_fsync_op(struct file *file, loff_t start, loff_t end, int datas
 	struct daxfs_cx *cx;
 	int r = daxfs_mapped_stored(inode);
 
+	if (!r)
+		r = daxfs_check(sbi);
 	if (r)
 		return r;
 	cx = daxfs_begin(sbi);
@@ -348,12 +380,14 @@ static ssize_t daxfs_copy_op(struct file *in, loff_t off, struct file *out,
 	inode_lock(to);
 	r = before_change(to);
 	if (!r) {
+		daxfs_hold_faults(to, (u64)to_off, len);
 		cx = daxfs_begin(sbi);
 		r = daxfs_copy_range(cx, daxfs_file_of(from), (u64)off,
 				     daxfs_file_of(to), (u64)to_off, len);
 		if (r > 0)
 			daxfs_note_access(cx, in);
 		r = daxfs_end(sbi, cx, r);
+		daxfs_let_faults(to);
 	}
 	if (r > 0) {
 		daxfs_zap(to, (u64)to_off, (u64)r, false);
@@ -373,7 +407,9 @@ static int daxfs_file_open(struct inode *inode, struct file *file)
 	if (r)
 		return r;
 	file->f_mode |= FMODE_CAN_ODIRECT;	/* nothing else is done anyway */
-	r = daxfs_hold(inode);
+	r = daxfs_check_open(file);
+	if (!r)
+		r = daxfs_hold(inode);
 	if (r == -ESTALE && (file->f_mode & FMODE_CREATED))
 		r = daxfs_hold_lost(file);
 	return r;

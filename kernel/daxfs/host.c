@@ -18,6 +18,9 @@
 
 #define BEAT		HZ		/* of the heart */
 #define LOOK		(HZ / 20 + 1)	/* at mapped files, if there are any */
+#define LISTEN		(HZ / 100 + 1)	/* for who freezes what is stored to */
+#define TIDY_STEPS	256u		/* of what branches leave, for a beat */
+#define TIDY_MS		50u
 
 /* ---- contexts ---- */
 
@@ -204,9 +207,13 @@ struct daxfs_watchers {
 
 u64 daxfs_version(struct daxfs_sbi *sbi)
 {
+	u64 turns = (u64)atomic64_read(&sbi->turns), v = 0;
 	struct daxfs_watchers *w;
-	u64 v = 0;
 
+	/* The number first: see do_it() in branch.c. */
+	smp_rmb();
+	if (atomic_read(&sbi->turning))
+		return 0;
 	rcu_read_lock();
 	w = rcu_dereference(sbi->watchers);
 	if (w && !READ_ONCE(sbi->dead))
@@ -214,7 +221,7 @@ u64 daxfs_version(struct daxfs_sbi *sbi)
 	if (!v && w && daxfs_watch_is_old(&sbi->rg, &w->list))
 		wake_up_process(sbi->keeper);	/* it makes another list */
 	rcu_read_unlock();
-	return v;
+	return v ? v + turns : 0;
 }
 
 /* Without a list each use of a copy looks into the region: slow, and right. */
@@ -276,6 +283,19 @@ static void die(struct daxfs_sbi *sbi)
 	wake_up_all(&sbi->lock_wait);
 }
 
+/* What ended branches leave, some of it. */
+static void tidy(struct daxfs_sbi *sbi, struct daxfs_cx *cx)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(TIDY_MS);
+	u32 i;
+
+	for (i = 0; i < TIDY_STEPS && daxfs_tidy(cx) > 0; i++) {
+		if (time_after(jiffies, end))
+			break;
+		cond_resched();
+	}
+}
+
 static void beat(struct daxfs_sbi *sbi)
 {
 	struct daxfs_cx *cx;
@@ -287,13 +307,23 @@ static void beat(struct daxfs_sbi *sbi)
 	daxfs_host_beat(&sbi->rg);
 	cx = daxfs_begin(sbi);
 	reap(sbi, cx);
+	if (sbi->branching)
+		tidy(sbi, cx);
 	daxfs_end(sbi, cx, 0);
+}
+
+/* To sleep, until there may be something to do. */
+static long rest(const struct daxfs_sbi *sbi)
+{
+	if (READ_ONCE(sbi->stores))
+		return LISTEN;
+	return READ_ONCE(sbi->map_shown) ? LOOK : BEAT;
 }
 
 static int keep(void *arg)
 {
 	struct daxfs_sbi *sbi = arg;
-	unsigned long next = jiffies;
+	unsigned long next = jiffies, look = jiffies;
 
 	while (!kthread_should_stop()) {
 		if (time_after_eq(jiffies, next)) {
@@ -301,10 +331,15 @@ static int keep(void *arg)
 			next = jiffies + BEAT;
 		}
 		list_watchers(sbi);
-		daxfs_zap_changed(sbi);
+		if (READ_ONCE(sbi->stores) && daxfs_stores_unwanted(&sbi->rg))
+			daxfs_stores_stop(sbi);
+		if (time_after_eq(jiffies, look)) {
+			daxfs_zap_changed(sbi);
+			look = jiffies + LOOK;
+		}
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (!kthread_should_stop())
-			schedule_timeout(READ_ONCE(sbi->map_shown) ? LOOK : BEAT);
+			schedule_timeout(rest(sbi));
 		__set_current_state(TASK_RUNNING);
 	}
 	return 0;
@@ -338,6 +373,8 @@ void daxfs_host_stop(struct daxfs_sbi *sbi)
 	RCU_INIT_POINTER(sbi->watchers, NULL);
 	if (sbi->rg.joined && !daxfs_host_check(&sbi->rg)) {
 		cx = daxfs_begin(sbi);
+		if (sbi->branching)
+			daxfs_branch_leave(cx);
 		daxfs_host_leave(cx);
 		daxfs_end(sbi, cx, 0);
 	}

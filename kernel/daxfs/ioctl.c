@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ioctl(2) on files and directories: status, export of the memory, flags.
+ * ioctl(2) on files and directories: status, export of the memory, flags; requests
+ * about branches are branch.c's.
  *
  * Notes: flags of inodes (chattr) are not stored, so there are none and none
  * can be set.
@@ -41,6 +42,8 @@ long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -EPERM;
 		return daxfs_get_dmabuf(sb, O_CLOEXEC);
 	default:
+		if (daxfs_is_branch_ioctl(cmd))
+			return daxfs_branch_ioctl(sb, cmd, (void __user *)arg);
 		return -ENOTTY;
 	}
 }
@@ -48,7 +51,7 @@ long daxfs_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 int daxfs_fileattr_get_op(struct dentry *dentry, struct file_kattr *fa)
 {
 	fileattr_fill_flags(fa, 0);
-	return 0;
+	return daxfs_check(daxfs_sbi(dentry->d_sb));
 }
 
 int daxfs_fileattr_set_op(struct mnt_idmap *idmap, struct dentry *dentry,

@@ -264,8 +264,14 @@ static bool is_local(const struct inode *inode, const struct file_lock *fl)
 
 static int change(struct file *file, int cmd, struct file_lock *fl)
 {
-	if (is_local(file_inode(file), fl))
-		return locks_lock_file_wait(file, fl);
+	struct inode *inode = file_inode(file);
+	int r;
+
+	if (is_local(inode, fl)) {
+		r = daxfs_flc(fl, type) == F_UNLCK ? 0 :
+		    daxfs_check(daxfs_sbi_of(inode));
+		return r ? r : locks_lock_file_wait(file, fl);
+	}
 	if (daxfs_flc(fl, type) == F_UNLCK)
 		return give(file, fl);
 	return cmd == F_SETLKW ? take_waiting(file, fl) : take_at_once(file, fl);

@@ -19,7 +19,14 @@
  *
  * Only an inode with a copy in the overlay has a bit that says that it is mapped
  * (daxfs_map_begin). A file that is in the base image alone gets it before the
- * first page of the overlay is entered; pages of the base never leave.
+ * first page of the overlay is entered; pages of the base never leave. Where there
+ * are branches it may get another copy, in a layer above, and that gets the bit in
+ * the same way.
+ *
+ * Where there are branches the keeper looks whether main has moved, too, or the branch
+ * has another top: then all is zapped. Memory of a layer that has ended is retired after
+ * that, so the same epoch tells when it may be reused. Of a branch that has ended each file
+ * says ESTALE: it is zapped, and whoever touches it gets SIGBUS.
  *
  * Entries are VM_MIXEDMAP. Those of a page are devmap if the memory has a device's
  * struct pages, which get_user_pages() then finds, else special, and it fails; it
@@ -29,6 +36,15 @@
  * ordinary memory, /proc/PID/pagemap and clear_refs look at the struct page of a devmap
  * one, and where a driver has some (devdax) GUP takes those, which nobody here would
  * know.
+ *
+ * Where there are branches a page is stored to only if it is one of the branch's own
+ * layer, and that must not freeze meanwhile: so the mount says to the region that it
+ * has entries to store through (core/stores.c) before it makes one, and makes it
+ * itself, under store_sem: what the kernel made behind daxfs_pfn_mkwrite() might come
+ * after an end of stores. Such an end takes all of them away; the keeper
+ * makes one when somebody wants to freeze, and a request of this mount before it does.
+ * (Whether the kernel takes an entry for the one that it knew, an end and a look
+ * at the page in between, cannot be told by the entry.)
  *
  * Each first store to a page gives the file a page of its own. The counter rises at
  * that and, as long as such entries are there, at each round, for those who keep
@@ -42,13 +58,14 @@
 #include "daxfs.h"
 
 #define AROUND		512u	/* entries that one fault makes, at most */
+#define ASKED_LONG	(HZ / 5)	/* who asks for longer may have stopped */
 #define UNUSED_MS	20u	/* between looks whether pages are in use */
 
 struct daxfs_mapped {		/* an inode that is mapped; in sbi->mapped */
 	struct list_head list;
 	struct inode *inode;	/* held by the mappings, or by a reference of ours */
 	u32 nr;			/* mappings; 0: it lingers; sbi->map_lock */
-	bool marked;		/* its bit in the region is set */
+	u64 marked;		/* inode_off of what its bit in the region is set in */
 	bool stored;		/* there are entries to store through */
 	u64 seen;		/* change counter at the keeper's last look */
 };
@@ -86,8 +103,33 @@ static int mark(struct daxfs_mapped *m, struct daxfs_cx *cx, u64 *epoch)
 	struct daxfs_file *f = daxfs_file_of(m->inode);
 	int r = daxfs_map_begin(cx, f, epoch);
 
-	if (!r && a64_load_relaxed(&f->inode_off))
-		WRITE_ONCE(m->marked, true);
+	if (!r)
+		WRITE_ONCE(m->marked, a64_load_relaxed(&f->inode_off));
+	return r;
+}
+
+/*
+ * All that there is to know of a file to be mapped. Of a branch that has ended
+ * nothing is: each touch of a mapping will say so.
+ */
+static s64 begin(struct daxfs_sbi *sbi, struct daxfs_mapped *m, struct daxfs_cx *cx,
+		 u64 *epoch)
+{
+	struct daxfs_host_info info = { .epoch = 0 };
+	struct daxfs_stat st = { .change = 0 };
+	int r = mark(m, cx, epoch);
+
+	if (!r && list_empty(&sbi->mapped))
+		show_epoch(sbi, *epoch);
+	if (!r)
+		r = daxfs_fgetattr(cx, daxfs_file_of(m->inode), &st);
+	if (r == -ESTALE && sbi->branching &&
+	    !daxfs_host_info(&sbi->rg, sbi->rg.host, &info)) {
+		if (list_empty(&sbi->mapped))
+			show_epoch(sbi, info.epoch);
+		r = daxfs_host_check(&sbi->rg);
+	}
+	m->seen = st.change;
 	return r;
 }
 
@@ -95,7 +137,6 @@ static int mark(struct daxfs_mapped *m, struct daxfs_cx *cx, u64 *epoch)
 static int map_first(struct daxfs_sbi *sbi, struct inode *inode)
 {
 	struct daxfs_mapped *m = kzalloc(sizeof(*m), GFP_KERNEL);
-	struct daxfs_stat st;
 	struct daxfs_cx *cx;
 	u64 epoch;
 	s64 r;
@@ -105,17 +146,13 @@ static int map_first(struct daxfs_sbi *sbi, struct inode *inode)
 	m->inode = inode;
 	m->nr = 1;
 	cx = daxfs_begin(sbi);
-	r = mark(m, cx, &epoch);
-	if (!r && list_empty(&sbi->mapped))
-		show_epoch(sbi, epoch);
-	if (!r)
-		r = daxfs_fgetattr(cx, daxfs_file_of(inode), &st);
-	r = daxfs_end(sbi, cx, r);
+	r = daxfs_end(sbi, cx, begin(sbi, m, cx, &epoch));
 	if (r) {
+		if (list_empty(&sbi->mapped))
+			show_epoch(sbi, 0);
 		kfree(m);
 		return (int)r;
 	}
-	m->seen = st.change;
 	list_add(&m->list, &sbi->mapped);
 	daxfs_i(inode)->mapped = m;
 	wake_up_process(sbi->keeper);
@@ -145,6 +182,8 @@ static int map_get(struct inode *inode)
 	return r;
 }
 
+static void stop_stores(struct daxfs_sbi *sbi);
+
 /* Nobody has the inode mapped, or a page of it. Caller has map_lock. */
 static void forget(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 {
@@ -157,8 +196,11 @@ static void forget(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 	daxfs_end(sbi, cx, 0);
 	daxfs_i(inode)->mapped = NULL;
 	list_del(&m->list);
-	if (list_empty(&sbi->mapped))
+	if (list_empty(&sbi->mapped)) {
+		if (sbi->stores)
+			stop_stores(sbi);
 		show_epoch(sbi, 0);
+	}
 	kfree(m);
 }
 
@@ -242,17 +284,19 @@ static int find(struct inode *inode, u64 off, u64 len, bool own, struct found *f
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_file *f = daxfs_file_of(inode);
 	struct daxfs_cx *cx = daxfs_begin(sbi);
-	u64 epoch;
+	u64 epoch, before;
 	int r = look(sbi, cx, f, off, len, fd);
 
 	fd->replaced = false;
-	if (!r && own && !fd->own) {
+	before = fd->run.off;
+	/* In branches a page of the overlay may be that of a lower layer. */
+	if (!r && own && (!fd->own || sbi->branching)) {
 		r = daxfs_fallocate(cx, f, DAXFS_KEEP_SIZE, off, PAGE_SIZE);
-		fd->replaced = true;
 		if (!r)
 			r = look(sbi, cx, f, off, PAGE_SIZE, fd);
+		fd->replaced = fd->run.off != before;
 	}
-	if (!r && fd->own && !READ_ONCE(m->marked)) {
+	if (!r && fd->own && READ_ONCE(m->marked) != a64_load_relaxed(&f->inode_off)) {
 		r = mark(m, cx, &epoch);
 		if (!r)
 			r = look(sbi, cx, f, off, own ? PAGE_SIZE : len, fd);
@@ -315,6 +359,18 @@ static void insert_around(struct vm_fault *vmf, const struct daxfs_sbi *sbi,
 		if (insert(vmf, addr + at, sbi, run->off ? run->off + at : 0) !=
 		    VM_FAULT_NOPAGE)
 			break;
+}
+
+/* Under the lock of the page table, for that page alone. */
+static int open_entry(pte_t *pte, unsigned long addr, void *arg)
+{
+	struct vm_fault *vmf = arg;
+	pte_t now = daxfs_ptep_get(pte);
+
+	if (pte_same(now, vmf->orig_pte))
+		set_pte_at(vmf->vma->vm_mm, addr, pte,
+			   pte_mkyoung(pte_mkdirty(daxfs_pte_mkwrite(now))));
+	return 0;
 }
 
 /*
@@ -385,6 +441,12 @@ static vm_fault_t fault(struct vm_fault *vmf, unsigned int order)
 		return VM_FAULT_FALLBACK;
 	if (order && (vmf->flags & FAULT_FLAG_WRITE) && !store)
 		return VM_FAULT_FALLBACK;
+	/* In branches a store comes again, by daxfs_pfn_mkwrite(). */
+	if (daxfs_sbi_of(inode)->branching && store) {
+		if (order)
+			return VM_FAULT_FALLBACK;
+		store = false;
+	}
 	if (store)
 		sb_start_pagefault(inode->i_sb);
 	filemap_invalidate_lock_shared(inode->i_mapping);
@@ -402,34 +464,106 @@ static vm_fault_t daxfs_fault(struct vm_fault *vmf)
 
 DAXFS_HUGE_FAULT(daxfs_huge_fault, fault)
 
-/*
- * A store through an entry that is there for reading. It may lead to a page of
- * the base image, or to one that has left the file meanwhile.
- */
+/* ---- stores through entries that are there for reading ---- */
+
+/* Caller has store_sem. 1: not now, for somebody freezes the branch. */
+static int begin_stores(struct daxfs_sbi *sbi)
+{
+	struct daxfs_cx *cx;
+	u64 request = 0;
+	s64 r;
+
+	if (atomic_read(&sbi->no_stores))
+		return 1;
+	mutex_lock(&sbi->store_lock);
+	if (time_after(jiffies, sbi->asked_since + ASKED_LONG))
+		request = sbi->asked;
+	cx = daxfs_begin(sbi);
+	r = daxfs_end(sbi, cx, daxfs_stores_begin(cx, &request));
+	if (r == 1 && request != sbi->asked) {
+		sbi->asked = request;
+		sbi->asked_since = jiffies;
+	}
+	if (!r)
+		WRITE_ONCE(sbi->stores, true);
+	mutex_unlock(&sbi->store_lock);
+	return (int)r;
+}
+
+/* In a branch. Caller has store_sem, and stores have begun. */
+static int store_in_branch(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
+	struct found fd;
+	int r = find(inode, off, PAGE_SIZE, true, &fd);
+
+	if (!r)
+		r = note_store(inode);
+	if (r)
+		return r;
+	*ret = VM_FAULT_NOPAGE;
+	if (fd.replaced || pte_pfn(vmf->orig_pte) != daxfs_mem_pfn(&sbi->mem, fd.run.off)) {
+		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
+		return 0;		/* it faults again, and finds it */
+	}
+	/* If the entry is not as it was, that comes again, too. */
+	return apply_to_existing_page_range(vmf->vma->vm_mm, vmf->address & PAGE_MASK,
+					    PAGE_SIZE, open_entry, vmf);
+}
+
+static int try_store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	int r;
+
+	down_read(&sbi->store_sem);
+	r = begin_stores(sbi);
+	if (!r)
+		r = store_in_branch(vmf, inode, ret);
+	up_read(&sbi->store_sem);
+	return r;
+}
+
+/* It may lead to a page of the base image, or to one that has left the file. */
+static int store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
+	struct found fd;
+	int r = find(inode, off, PAGE_SIZE, true, &fd);
+
+	if (!r)
+		r = note_store(inode);
+	if (r)
+		return r;
+	*ret = 0;		/* the kernel makes it one to store through */
+	if (!fd.replaced &&
+	    pte_pfn(vmf->orig_pte) == daxfs_mem_pfn(&sbi->mem, fd.run.off))
+		return 0;
+	unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
+	*ret = VM_FAULT_NOPAGE;		/* it faults again, and finds it */
+	return 0;
+}
+
 static vm_fault_t daxfs_pfn_mkwrite(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
-	vm_fault_t ret = 0;
-	struct found fd;
+	vm_fault_t ret;
 	int r;
 
 	sb_start_pagefault(inode->i_sb);
 	filemap_invalidate_lock_shared(inode->i_mapping);
-	r = find(inode, off, PAGE_SIZE, true, &fd);
-	if (!r)
-		r = note_store(inode);
-	if (r)
-		ret = fault_of(r);
-	else if (fd.replaced ||
-		 pte_pfn(vmf->orig_pte) != daxfs_mem_pfn(&sbi->mem, fd.run.off)) {
-		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
-		ret = VM_FAULT_NOPAGE;		/* it faults again, and finds it */
-	}
+	r = sbi->branching ? try_store(vmf, inode, &ret) : store(vmf, inode, &ret);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	sb_end_pagefault(inode->i_sb);
-	return ret;
+	if (r == 1) {
+		wake_up_process(sbi->keeper);	/* to end what has begun */
+		usleep_range(1000, 2000);
+		return VM_FAULT_NOPAGE;		/* and again */
+	}
+	return r ? fault_of(r) : ret;
 }
 
 /* ---- mappings ---- */
@@ -510,7 +644,7 @@ void daxfs_zap_all(struct daxfs_sbi *sbi)
  * A look at one file: 1: it was zapped. What our own mappings store is told by
  * raising the counter, and is no reason to zap.
  */
-static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
+static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m, bool moved)
 {
 	struct daxfs_file *f = daxfs_file_of(m->inode);
 	struct daxfs_cx *cx;
@@ -525,7 +659,7 @@ static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 	if (!r && m->stored && !daxfs_stored(cx, f, 0, &before) && before == st.change)
 		st.change++;
 	r = daxfs_end(sbi, cx, r);
-	if (r || st.change != m->seen) {
+	if (r || moved || st.change != m->seen) {
 		unmap_mapping_range(m->inode->i_mapping, 0, 0, 0);
 		zapped = 1;
 	}
@@ -535,17 +669,39 @@ static int look_at(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 	return zapped;
 }
 
+/*
+ * Has main moved, or this branch, since the last look? Files may be others then, with
+ * the same counters.
+ */
+static bool view_moved(struct daxfs_sbi *sbi)
+{
+	u64 before = sbi->map_head;
+	struct daxfs_stat st;
+	struct daxfs_cx *cx;
+
+	if (!sbi->branching)
+		return false;
+	cx = daxfs_begin(sbi);
+	/* Of a branch that has ended each file says so. */
+	daxfs_getattr(cx, DAXFS_ROOT_INO, &st);
+	sbi->map_head = cx->view.head;
+	daxfs_end(sbi, cx, 0);
+	return sbi->map_head != before;
+}
+
 void daxfs_zap_changed(struct daxfs_sbi *sbi)
 {
 	struct daxfs_host_info info;
 	struct daxfs_mapped *m;
+	bool moved;
 
 	if (!READ_ONCE(sbi->map_shown) || sbi->dead ||
 	    daxfs_host_info(&sbi->rg, sbi->rg.host, &info))
 		return;
 	mutex_lock(&sbi->map_lock);
+	moved = view_moved(sbi);
 	list_for_each_entry(m, &sbi->mapped, list)
-		look_at(sbi, m);
+		look_at(sbi, m, moved);
 	/* No zap takes a page away from who has it for a transfer. */
 	if (!is_pinned(sbi)) {
 		show_epoch(sbi, info.epoch - 1);
@@ -577,25 +733,77 @@ static s64 keep_content(struct daxfs_sbi *sbi, struct daxfs_cx *cx,
 	return nr;
 }
 
+/* The counter rises, for those who keep pages: all that was stored so far. */
+static s64 tell_stored(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
+{
+	struct daxfs_file *f = daxfs_file_of(m->inode);
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+	s64 r = keep_content(sbi, cx, f);
+
+	if (!r)
+		r = daxfs_stored(cx, f, 0, NULL);
+	return daxfs_end(sbi, cx, r);
+}
+
 int daxfs_mapped_stored(struct inode *inode)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	struct daxfs_file *f = daxfs_file_of(inode);
 	struct daxfs_mapped *m;
-	struct daxfs_cx *cx;
 	s64 r = 0;
 
 	if (sbi->constant)
 		return 0;
 	mutex_lock(&sbi->map_lock);
 	m = daxfs_i(inode)->mapped;
-	if (m && m->stored) {
-		cx = daxfs_begin(sbi);
-		r = keep_content(sbi, cx, f);
-		if (!r)
-			r = daxfs_stored(cx, f, 0, NULL);
-		r = daxfs_end(sbi, cx, r);
-	}
+	if (m && m->stored)
+		r = tell_stored(sbi, m);
 	mutex_unlock(&sbi->map_lock);
 	return (int)r;
+}
+
+/*
+ * Entries to store through go, and then this is told to who freezes; unless
+ * somebody has a page for a transfer, which no zap ends. Caller has map_lock.
+ */
+static void stop_stores(struct daxfs_sbi *sbi)
+{
+	struct daxfs_mapped *m;
+
+	down_write(&sbi->store_sem);
+	list_for_each_entry(m, &sbi->mapped, list)
+		if (m->stored)
+			unmap_mapping_range(m->inode->i_mapping, 0, 0, 0);
+	if (sbi->stores && !daxfs_mem_pinned(&sbi->mem)) {
+		list_for_each_entry(m, &sbi->mapped, list) {
+			if (m->stored)
+				tell_stored(sbi, m);
+			m->stored = false;
+		}
+		daxfs_stores_end(&sbi->rg);
+		WRITE_ONCE(sbi->stores, false);
+	}
+	up_write(&sbi->store_sem);
+}
+
+void daxfs_stores_stop(struct daxfs_sbi *sbi)
+{
+	mutex_lock(&sbi->map_lock);
+	if (sbi->stores)
+		stop_stores(sbi);
+	mutex_unlock(&sbi->map_lock);
+}
+
+void daxfs_hold_faults(struct inode *inode, u64 off, u64 len)
+{
+	if (!daxfs_sbi_of(inode)->branching)
+		return;
+	filemap_invalidate_lock(inode->i_mapping);
+	if (mapping_mapped(inode->i_mapping))
+		unmap_mapping_range(inode->i_mapping, (loff_t)off, (loff_t)len, 0);
+}
+
+void daxfs_let_faults(struct inode *inode)
+{
+	if (daxfs_sbi_of(inode)->branching)
+		filemap_invalidate_unlock(inode->i_mapping);
 }

@@ -40,6 +40,7 @@ static const struct fs_parameter_spec daxfs_params[] = {
 
 struct daxfs_fc {		/* what the options have said so far */
 	struct daxfs_mem_opts mem;
+	char *branch;
 	bool validate;
 };
 
@@ -94,8 +95,12 @@ static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	case OPT_VALIDATE:
 		ctx->validate = true;
 		return 0;
-	case OPT_BACKING:
 	case OPT_BRANCH:
+		kfree(ctx->branch);
+		ctx->branch = param->string;
+		param->string = NULL;
+		return 0;
+	case OPT_BACKING:
 		return invalf(fc, "daxfs: %s= is not in this release", param->key);
 	default:
 		return opt;
@@ -111,6 +116,8 @@ static int daxfs_statfs_op(struct dentry *dentry, struct kstatfs *buf)
 	struct daxfs_statfs st;
 	s64 r = daxfs_end(sbi, cx, daxfs_statfs(cx, &st));
 
+	if (!r)
+		r = daxfs_check(sbi);
 	if (r)
 		return (int)r;
 	buf->f_type = DAXFS_SUPER_MAGIC;
@@ -139,6 +146,8 @@ static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 		seq_printf(m, ",size=%llu", sbi->opts.size);
 	if (sbi->opts.pages)
 		seq_puts(m, ",pages");
+	if (sbi->branch)
+		seq_show_option(m, "branch", sbi->branch);
 	if (sbi->validate)
 		seq_puts(m, ",validate");
 	return 0;
@@ -165,12 +174,8 @@ static int open_region(struct daxfs_sbi *sbi, struct fs_context *fc)
 		errorf(fc, "daxfs: %s (error %d)", why, r);
 		return r;
 	}
-	/* What is mapped would not follow a commit, and nobody would write protect it. */
-	if (daxfs_is_branching(&sbi->rg)) {
-		errorf(fc, "daxfs: a region with branches, which need daxfs-fuse");
-		return -EOPNOTSUPP;
-	}
 	sbi->constant = !daxfs_has_overlay(&sbi->rg);
+	sbi->branching = daxfs_is_branching(&sbi->rg);
 	return 0;
 }
 
@@ -219,6 +224,22 @@ static int make_root(struct daxfs_sbi *sbi, struct super_block *sb)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
+/* What cannot be written to is not pretended to be. */
+static void set_rdonly(struct daxfs_sbi *sbi, struct super_block *sb,
+		       struct fs_context *fc)
+{
+	bool main = sbi->branching && (!sbi->branch || !strcmp(sbi->branch, "main"));
+
+	if ((sb->s_flags & SB_RDONLY) || !(sbi->constant || main))
+		return;
+	if (main)
+		infof(fc, "daxfs: main of a region with branches: mounted read-only");
+	else
+		infof(fc, "daxfs: an image without an overlay: mounted read-only");
+	sbi->only_main = main;
+	sb->s_flags |= SB_RDONLY;
+}
+
 static void sb_init(struct super_block *sb)
 {
 	sb->s_magic = DAXFS_SUPER_MAGIC;
@@ -242,6 +263,8 @@ static void sbi_init(struct daxfs_sbi *sbi, struct super_block *sb)
 	for (i = 0; i < DAXFS_HOLD_LOCKS; i++)
 		mutex_init(&sbi->hold_lock[i]);
 	mutex_init(&sbi->map_lock);
+	init_rwsem(&sbi->store_sem);
+	mutex_init(&sbi->store_lock);
 	INIT_LIST_HEAD(&sbi->mapped);
 	sbi->lock_secret = get_random_u64();
 }
@@ -258,13 +281,13 @@ static int daxfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sbi_init(sbi, sb);
 	sb_init(sb);
 	sbi->validate = ctx->validate;
+	swap(sbi->branch, ctx->branch);
+	sbi->mounter = fc->cred->euid;
 	r = daxfs_mem_open(&sbi->mem, &ctx->mem, fc);
 	if (!r)
 		r = open_region(sbi, fc);
-	if (!r && sbi->constant && !(sb->s_flags & SB_RDONLY)) {
-		infof(fc, "daxfs: an image without an overlay: mounted read-only");
-		sb->s_flags |= SB_RDONLY;
-	}
+	if (!r)
+		set_rdonly(sbi, sb, fc);
 	if (!r && !sbi->constant)
 		daxfs_set_dentry_ops(sb, &daxfs_dentry_ops);
 	if (!r && ctx->validate)
@@ -275,6 +298,8 @@ static int daxfs_fill_super(struct super_block *sb, struct fs_context *fc)
 			errorf(fc, "daxfs: all slots for hosts are taken: see daxfs-inspect hosts");
 		if (!r)
 			r = make_root(sbi, sb);
+		if (!r)
+			r = daxfs_show(sbi, fc);
 	}
 	if (r)
 		return r;
@@ -292,9 +317,13 @@ static int daxfs_get_tree(struct fs_context *fc)
 static int daxfs_reconfigure(struct fs_context *fc)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi(fc->root->d_sb);
+	struct daxfs_fc *ctx = fc->fs_private;
 
-	if (sbi->constant && !(fc->sb_flags & SB_RDONLY)) {
-		errorf(fc, "daxfs: an image without an overlay cannot be written to");
+	if (ctx->branch && strcmp(ctx->branch, sbi->branch ?: "main"))
+		return invalf(fc, "daxfs: a mount shows one branch, to its end: unmount it");
+	if ((sbi->constant || sbi->only_main) && !(fc->sb_flags & SB_RDONLY)) {
+		errorf(fc, "daxfs: %s cannot be written to", sbi->constant ?
+		       "an image without an overlay" : "main of a region with branches");
 		return -EROFS;
 	}
 	return 0;
@@ -309,6 +338,7 @@ static void daxfs_free_fc(struct fs_context *fc)
 	if (ctx->mem.dmabuf)
 		dma_buf_put(ctx->mem.dmabuf);
 	kfree(ctx->mem.dev);
+	kfree(ctx->branch);
 	kfree(ctx);
 }
 
@@ -334,6 +364,7 @@ void daxfs_sbi_put(struct daxfs_sbi *sbi)
 		return;
 	daxfs_mem_close(&sbi->mem);
 	kfree(sbi->opts.dev);
+	kfree(sbi->branch);
 	kvfree(sbi);
 }
 

@@ -91,6 +91,12 @@ bug lock    -DCRASH -DALONE -DBUG4
 bug lock    -DTWICE -DBUG5
 bug lock    -DTWICE -DBUG6
 bug lock    -DCRASH -DALONE -DBUG7
+ok  stores  -DCRASH
+bug stores  -DBUG1
+bug stores  -DBUG2
+bug stores  -DBUG3
+bug stores  -DCRASH -DBUG4
+bug stores  -DCRASH -DBUG5
 '
 slow='
 big lock    -DCRASH
