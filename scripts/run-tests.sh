@@ -278,18 +278,22 @@ group() {
 		run lint/form 60 scripts/lint.sh
 		run lint/core 60 scripts/lint-core.sh "$BUILD/freestanding"
 		run lint/atomics 60 scripts/lint-atomics.sh
+		run lint/mxfs 60 scripts/lint-mxfs.sh "$BUILD/obj/mxfsd"
 		;;
 	arm64)
 		run arm64 300 "$make" --no-print-directory arm64
 		;;
 	unit)
 		each unit 120 $(programs tests/unit "$BUILD")
+		each unit 120 "$BUILD"/test_{dlm,wire}
 		;;
 	unit-asan)
 		BUILD=$asan each unit-asan 300 $(programs tests/unit "$asan")
+		each unit-asan 300 "$asan"/test_{dlm,wire}
 		;;
 	sim)
-		several sim 600 $(programs tests/sim "$BUILD/sim")
+		several sim 600 $(programs tests/sim "$BUILD/sim") "$BUILD/sim_dlm"
+		run sim/dlm-asan 300 "$asan/sim_dlm" --runs 200
 		run sim/noise-asan 300 "$asan/sim/test_noise" "some noise"
 		;;
 	fuzz)
@@ -308,6 +312,7 @@ group() {
 		;;
 	sim-long)
 		SIM_LONG=1 several sim-long 3600 $(programs tests/sim "$BUILD/sim")
+		run sim-long/dlm 14400 "$BUILD/sim_dlm" --runs 1000000 --jobs "$(nproc)"
 		;;
 	model)
 		each model 500 tests/model/run.sh
