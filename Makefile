@@ -420,9 +420,25 @@ $(LIBFUZZER)/fuzz_region: $(LF_OBJ)
 	$(SAY) LD $@
 	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^ -lz -pthread
 
+# The lock manager's target.
+LF_MXFS    := $(patsubst %.c,$(LIBFUZZER)/mxfs/%.o,$(MXFS_SRC) tests/mxfs/fuzz_target.c)
+$(LIBFUZZER)/mxfs/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (libFuzzer)"
+	$(Q)$(FUZZ_CC) -std=gnu11 $(LF_FLAGS) -fsanitize=fuzzer-no-link -Imxfsd/wire \
+	-Imxfsd/dlm -Itests/mxfs -MMD -MP -c $< -o $@
+$(LIBFUZZER)/fuzz_mxfs: $(LF_MXFS)
+	$(SAY) LD $@
+	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^
+
 deps-fuzz:
 	@scripts/deps.sh build fuzz
-.PHONY: fuzz deps-fuzz
+.PHONY: fuzz fuzz-mxfs deps-fuzz
+fuzz-mxfs: deps-fuzz ## feed hostile messages to the lock manager, likewise
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LIBFUZZER)/fuzz_mxfs
+	@mkdir -p $(LIBFUZZER)/corpus-mxfs
+	$(LIBFUZZER)/fuzz_mxfs -max_total_time=$(FUZZ_SECONDS) -timeout=30 \
+	-max_len=4096 -artifact_prefix=$(LIBFUZZER)/ $(LIBFUZZER)/corpus-mxfs
 fuzz: deps-fuzz ## feed hostile regions to the core for FUZZ_SECONDS (60), by libFuzzer
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LIBFUZZER)/fuzz_region
 	@mkdir -p $(LIBFUZZER)/corpus

@@ -303,12 +303,15 @@ group() {
 			tests/fuzz/corpus
 		BUILD=$asan each fuzz 120 tests/fuzz/*.sh
 		run fuzz/famfs 120 "$asan/famfs_fuzz" -n 10000
+		run fuzz/mxfs 120 "$asan/fuzz_mxfs" --inputs 20000
 		;;
 	fuzz-long)
 		run fuzz-long/flips 7200 "$asan/fuzz/fuzz_region" --flips 1000000000 \
 			--jobs "$(nproc)" --thread --seed "${FUZZ_SEED:-1}" \
 			tests/fuzz/corpus
 		run fuzz-long/famfs 3600 "$asan/famfs_fuzz" -n 3000000 -s "${FUZZ_SEED:-1}"
+		run fuzz-long/mxfs 7200 "$asan/fuzz_mxfs" --inputs 5000000 \
+			--seed "${FUZZ_SEED:-1}"
 		;;
 	sim-long)
 		SIM_LONG=1 several sim-long 3600 $(programs tests/sim "$BUILD/sim")
