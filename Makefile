@@ -100,6 +100,11 @@ FUSE_PROGS := $(if $(FUSE_SRC),$(B)/daxfs-fuse $(B)/mount.fuse.daxfs)
 TOOLS      := $(call programs_in,$(TOOL_DIRS)) $(FUSE_PROGS)
 TESTS      := $(call programs_in,$(TEST_DIRS))
 BENCHES    := $(call programs_in,$(BENCH_DIRS))
+# The lock manager: a library of its own, and its tests, which need no region.
+MXFS_SRC   := $(call sources,mxfsd/wire mxfsd/dlm)
+MXFS_A     := $(B)/obj/mxfsd.a
+MXFS_MAINS := $(call with_main,$(call sources,tests/mxfs))
+TESTS      += $(call prog,$(MXFS_MAINS))
 LIBRARY    := $(if $(wildcard lib/libdaxfs.map),$(B)/libdaxfs.a \
 	      $(B)/libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.pc)
 
@@ -219,10 +224,11 @@ check-mutations: have-deps ## put deliberate faults into copies of the tree: eac
 	@MAKE='$(MAKE)' scripts/check-mutations.sh
 
 .PHONY: lint
-lint: freestanding ## the rules of the house: freestanding core, one resolver, form
+lint: freestanding $(MXFS_A) ## the rules of the house: freestanding core, one resolver, form
 	@scripts/lint.sh
 	@scripts/lint-core.sh $(ALL)/freestanding
 	@scripts/lint-atomics.sh
+	@scripts/lint-mxfs.sh $(ALL)/obj/mxfsd
 
 .PHONY: arm64
 arm64: ## compile core, port and library for arm64, without a warning
@@ -318,6 +324,22 @@ $(B)/daxfs-fuse: $(call obj,$(FUSE_SRC)) $(CORE_A)
 $(B)/mount.fuse.daxfs: $(B)/daxfs-fuse
 	$(Q)ln -sf daxfs-fuse $@
 
+# ---- the lock manager ----
+
+MXFS_HELP  := $(filter-out $(MXFS_MAINS),$(call sources,tests/mxfs))
+MXFS_OBJ   := $(call obj,$(MXFS_SRC) $(MXFS_HELP) $(MXFS_MAINS))
+$(MXFS_OBJ): DIR_INC := -Imxfsd/wire -Imxfsd/dlm -Itests/mxfs
+
+$(MXFS_A): $(call obj,$(MXFS_SRC))
+	$(SAY) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(call prog,$(MXFS_MAINS)): $(B)/%: $(B)/obj/tests/mxfs/%.o $(call obj,$(MXFS_HELP)) \
+		$(MXFS_A)
+	$(SAY) LD $@
+	$(LINK) -o $@ $^ -Wl,--as-needed $(TEST_LIBS)
+
 # ---- libdaxfs ----
 
 $(B)/libdaxfs.so.$(SOVERSION): $(LIB_OBJ) lib/libdaxfs.map
@@ -398,9 +420,25 @@ $(LIBFUZZER)/fuzz_region: $(LF_OBJ)
 	$(SAY) LD $@
 	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^ -lz -pthread
 
+# The lock manager's target.
+LF_MXFS    := $(patsubst %.c,$(LIBFUZZER)/mxfs/%.o,$(MXFS_SRC) tests/mxfs/fuzz_target.c)
+$(LIBFUZZER)/mxfs/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(SAY) CC "$< (libFuzzer)"
+	$(Q)$(FUZZ_CC) -std=gnu11 $(LF_FLAGS) -fsanitize=fuzzer-no-link -Imxfsd/wire \
+	-Imxfsd/dlm -Itests/mxfs -MMD -MP -c $< -o $@
+$(LIBFUZZER)/fuzz_mxfs: $(LF_MXFS)
+	$(SAY) LD $@
+	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^
+
 deps-fuzz:
 	@scripts/deps.sh build fuzz
-.PHONY: fuzz deps-fuzz
+.PHONY: fuzz fuzz-mxfs deps-fuzz
+fuzz-mxfs: deps-fuzz ## feed hostile messages to the lock manager, likewise
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LIBFUZZER)/fuzz_mxfs
+	@mkdir -p $(LIBFUZZER)/corpus-mxfs
+	$(LIBFUZZER)/fuzz_mxfs -max_total_time=$(FUZZ_SECONDS) -timeout=30 \
+	-max_len=4096 -artifact_prefix=$(LIBFUZZER)/ $(LIBFUZZER)/corpus-mxfs
 fuzz: deps-fuzz ## feed hostile regions to the core for FUZZ_SECONDS (60), by libFuzzer
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LIBFUZZER)/fuzz_region
 	@mkdir -p $(LIBFUZZER)/corpus

@@ -85,7 +85,7 @@ simulator() { # SECONDS
 	local program list=()
 
 	heading "simulator" "$1"
-	mapfile -t list < <(programs tests/sim "$BUILD/sim")
+	mapfile -t list < <(programs tests/sim "$BUILD/sim"; echo "$BUILD/sim_dlm")
 	[ ${#list[@]} -gt 0 ] || missing sim "no test found"
 	for program in "${list[@]}"; do
 		simulate $(($1 / ${#list[@]})) "$program"

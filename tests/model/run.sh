@@ -91,14 +91,44 @@ bug lock    -DCRASH -DALONE -DBUG4
 bug lock    -DTWICE -DBUG5
 bug lock    -DTWICE -DBUG6
 bug lock    -DCRASH -DALONE -DBUG7
+<<<<<<< HEAD
 ok  stores  -DCRASH
 bug stores  -DBUG1
 bug stores  -DBUG2
 bug stores  -DBUG3
 bug stores  -DCRASH -DBUG4
 bug stores  -DCRASH -DBUG5
+=======
+ok  convert
+bug convert -DBUG1
+bug convert -DBUG2
+bug convert -DBUG3
+bug convert -DBUG4
+bug convert -DBUG5
+big barrier -DLAST=2
+bug barrier -DBUG1
+bug barrier -DBUG2
+bug barrier -DBUG3
+bug barrier -DBUG4
+ok  vote
+bug vote    -DBUG1
+bug vote    -DBUG2
+bug vote    -DBUG3
+bug vote    -DBUG4
+bug vote    -DBUG5
+ok  tiebreak
+bug tiebreak -DBUG1
+bug tiebreak -DBUG2
+bug tiebreak -DBUG3
+bug tiebreak -DBUG4
+bug tiebreak -DBUG5
+ok  fence
+bug fence   -DBUG1
+bug fence   -DBUG2
+>>>>>>> 8ba43806451c2100796c3e57c5a4cf166715d58e
 '
 slow='
+big barrier
 big lock    -DCRASH
 bug change  -DBUG1
 bug change  -DBUG3

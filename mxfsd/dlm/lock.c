@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Locks of the clients of this node.
+ *
+ * Notes: this node is the authority for what it holds: the master's queues are
+ * rebuilt from what is said here. So `gr` grows only when the grant has come,
+ * and shrinks at once, when something is asked for, to what the old and the new
+ * mode have in common, whether the master has heard of it or not: from then on
+ * it may let others in at any time. A request under way is sent again, with the same number,
+ * behind the assertions of each new epoch; whatever the former master did about
+ * it was either heard in the former epoch, and has ended the request, or is
+ * void.
+ */
+#include <string.h>
+
+#include "priv.h"
+
+static int may_send(const struct mxfsd_dlm *d)
+{
+	return d->view.epoch && d->asserted;
+}
+
+struct lock *mxfsd_lock_find(const struct mxfsd_dlm *d, uint64_t lkid)
+{
+	struct mxfsd_chain *c = mxfsd_table_first(&d->locks, lkid);
+
+	for (; c; c = c->next)
+		if (c->hash == lkid)
+			return mxfsd_of(c, struct lock, by_id);
+	return NULL;
+}
+
+static void lock_free(struct mxfsd_dlm *d, struct lock *l)
+{
+	mxfsd_table_del(&d->locks, &l->by_id);
+	mxfsd_list_del(&l->all);
+	mxfsd_list_del(&l->timed);
+	free(l);
+}
+
+/* ---- what is sent ---- */
+
+static const uint16_t type_of[] = {
+	[OP_LOCK] = MXFS_LOCK,
+	[OP_CONVERT] = MXFS_CONVERT,
+	[OP_UNLOCK] = MXFS_UNLOCK,
+};
+
+static void send_record(struct mxfsd_dlm *d, const struct lock *l, uint16_t type,
+			uint32_t master)
+{
+	struct mxfs_msg m = mxfsd_msg(d, type, master);
+
+	m.req = l->req;
+	m.rec.lkid = l->lkid;
+	m.rec.owner = l->owner;
+	m.rec.req = l->req;
+	m.rec.gr = l->gr;
+	m.rec.rq = l->rq;
+	m.rec.flags = l->op ? l->flags : 0;
+	m.rec.name = l->name;
+	if (m.rec.flags & MXFS_R_WRITE || type == MXFS_ASSERT_LOCKS)
+		m.rec.lvb = l->lvb;
+	mxfsd_send(d, &m);
+}
+
+static void send_request(struct mxfsd_dlm *d, const struct lock *l)
+{
+	uint32_t master = mxfsd_dlm_master(d, &l->name);
+
+	send_record(d, l, type_of[l->op], master);
+	if (l->cancelled)
+		send_record(d, l, MXFS_CANCEL, master);
+}
+
+void mxfsd_lock_assert(struct mxfsd_dlm *d)
+{
+	struct mxfsd_list *at;
+
+	mxfsd_for_each(at, &d->lock_list) {
+		struct lock *l = mxfsd_of(at, struct lock, all);
+		uint32_t master = mxfsd_dlm_master(d, &l->name);
+
+		if (l->gr == MXFS_NONE)
+			continue;
+		send_record(d, l, MXFS_ASSERT_LOCKS, master);
+		d->sent[master - 1]++;
+	}
+}
+
+void mxfsd_lock_resend(struct mxfsd_dlm *d)
+{
+	struct mxfsd_list *at;
+
+	mxfsd_for_each(at, &d->lock_list) {
+		struct lock *l = mxfsd_of(at, struct lock, all);
+
+		if (l->op)
+			send_request(d, l);
+	}
+}
+
+/* ---- requests ---- */
+
+static uint64_t after(const struct mxfsd_dlm *d, uint64_t ns)
+{
+	return ns ? d->now + ns : NEVER;
+}
+
+static void ask(struct mxfsd_dlm *d, struct lock *l, enum op op, uint8_t mode,
+		uint64_t tag, uint64_t timeout_ns)
+{
+	l->op = op;
+	l->rq = mode;
+	l->tag = tag;
+	l->req = ++d->next_req;
+	l->cancelled = 0;
+	l->deadline = after(d, timeout_ns);
+	l->probe_at = after(d, d->cfg.probe_ns);
+	mxfsd_list_del(&l->timed);
+	if (op != OP_UNLOCK) {
+		mxfsd_list_add_tail(&l->timed, &d->waits);
+		d->next_wait = l->deadline < d->next_wait ? l->deadline :
+			d->next_wait;
+		d->next_wait = l->probe_at < d->next_wait ? l->probe_at :
+			d->next_wait;
+	}
+	if (may_send(d))
+		send_request(d, l);
+}
+
+uint64_t mxfsd_dlm_lock(struct mxfsd_dlm *d, const struct mxfsd_request *r,
+			uint64_t now)
+{
+	struct lock *l;
+	uint64_t lkid;
+
+	mxfsd_begin(d, now);
+	l = r->mode < MXFS_MODES && r->name.len && r->name.len <= MXFS_NAME_MAX ?
+		calloc(1, sizeof(*l)) : NULL;
+	if (!l)
+		return 0;
+	l->name = r->name;
+	l->owner = r->owner;
+	l->flags = r->flags & (MXFS_R_NOQUEUE | MXFS_R_EXPEDITE);
+	l->gr = MXFS_NONE;
+	lkid = l->lkid = ++d->next_lkid;
+	mxfsd_table_add(&d->locks, &l->by_id, l->lkid);
+	mxfsd_list_add_tail(&l->all, &d->lock_list);
+	mxfsd_list_init(&l->timed);
+	ask(d, l, OP_LOCK, r->mode, r->tag, r->timeout_ns);
+	mxfsd_finish(d);
+	return lkid;
+}
+
+/* Who may write the value block, sets it with the release. */
+static void set_lvb(struct lock *l, const uint8_t *value)
+{
+	l->lvb.version++;
+	l->lvb.state = MXFS_LVB_VALID;
+	memcpy(l->lvb.byte, value, MXFS_LVB);
+	l->flags |= MXFS_R_WRITE;
+}
+
+int mxfsd_dlm_convert(struct mxfsd_dlm *d, uint64_t lkid,
+		      const struct mxfsd_request *r, uint64_t now)
+{
+	struct lock *l;
+
+	mxfsd_begin(d, now);
+	l = mxfsd_lock_find(d, lkid);
+	if (!l || l->op || r->mode >= MXFS_MODES)
+		return -1;
+	l->flags = r->flags & (MXFS_R_NOQUEUE | MXFS_R_QUECVT);
+	if (r->flags & MXFS_R_WRITE && mxfs_mode_is_writer(l->gr) &&
+	    mxfs_mode_is_release(l->gr, r->mode))
+		set_lvb(l, r->lvb);
+	l->gr = mxfs_mode_meet(l->gr, r->mode);
+	ask(d, l, OP_CONVERT, r->mode, r->tag, r->timeout_ns);
+	mxfsd_finish(d);
+	return 0;
+}
+
+static void ast(struct mxfsd_dlm *d, const struct lock *l, int status, uint64_t seq)
+{
+	struct mxfsd_action a = {
+		.kind = MXFSD_AST, .lkid = l->lkid, .tag = l->tag,
+		.status = status, .mode = l->gr, .lvb = l->lvb, .nr = seq,
+		.mask = d->view.epoch,
+	};
+
+	mxfsd_do(d, &a);
+}
+
+int mxfsd_dlm_unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
+		     const uint8_t *lvb, uint64_t now)
+{
+	struct lock *l;
+
+	mxfsd_begin(d, now);
+	l = mxfsd_lock_find(d, lkid);
+	if (!l || l->op == OP_UNLOCK)
+		return -1;
+	if (l->op)
+		ast(d, l, MXFS_S_CANCELLED, 0);
+	/* What a release under way has written is still to be written. */
+	l->flags = l->op == OP_CONVERT ? l->flags & MXFS_R_WRITE : 0;
+	if (lvb && mxfs_mode_is_writer(l->gr))
+		set_lvb(l, lvb);
+	if (l->gr != MXFS_NONE)
+		l->gr = MXFS_NL;
+	ask(d, l, OP_UNLOCK, MXFS_NONE, tag, 0);
+	mxfsd_finish(d);
+	return 0;
+}
+
+void mxfsd_lock_deny(struct mxfsd_dlm *d, struct lock *l, int status)
+{
+	if ((l->op != OP_LOCK && l->op != OP_CONVERT) || l->cancelled)
+		return;
+	if (l->gr == l->rq)
+		return;		/* a release: it is done already */
+	l->cancelled = status;
+	if (may_send(d))
+		send_record(d, l, MXFS_CANCEL, mxfsd_dlm_master(d, &l->name));
+}
+
+int mxfsd_dlm_cancel(struct mxfsd_dlm *d, uint64_t lkid, uint64_t now)
+{
+	struct lock *l;
+	int r;
+
+	mxfsd_begin(d, now);
+	l = mxfsd_lock_find(d, lkid);
+	r = l && (l->op == OP_LOCK || l->op == OP_CONVERT) ? 0 : -1;
+	if (!r)
+		mxfsd_lock_deny(d, l, MXFS_S_CANCELLED);
+	mxfsd_finish(d);
+	return r;
+}
+
+/* ---- answers ---- */
+
+static void done(struct lock *l)
+{
+	l->op = OP_NONE;
+	l->rq = MXFS_NONE;
+	l->flags = 0;
+	mxfsd_list_del(&l->timed);
+}
+
+static void granted(struct mxfsd_dlm *d, struct lock *l,
+		    const struct mxfs_record *rec)
+{
+	l->gr = l->rq;
+	l->lvb = rec->lvb;
+	done(l);
+	ast(d, l, MXFS_S_OK, rec->seq);
+}
+
+static void denied(struct mxfsd_dlm *d, struct lock *l, int status,
+		   const struct mxfs_record *rec)
+{
+	int gone = l->op == OP_LOCK;
+
+	l->gr = rec->gr;	/* what the master has kept for it */
+	if (status == MXFS_S_CANCELLED && l->cancelled)
+		status = l->cancelled;
+	done(l);
+	ast(d, l, status, 0);
+	if (gone)
+		lock_free(d, l);
+}
+
+static void blocking(struct mxfsd_dlm *d, const struct lock *l, uint8_t wanted)
+{
+	struct mxfsd_action a = { .kind = MXFSD_BAST, .lkid = l->lkid,
+				  .mode = wanted };
+
+	if (l->gr == MXFS_NONE || l->op == OP_UNLOCK ||
+	    mxfs_mode_compatible(l->gr, wanted))
+		return;		/* it is being given back already */
+	mxfsd_do(d, &a);
+}
+
+void mxfsd_lock_message(struct mxfsd_dlm *d, const struct mxfs_msg *m)
+{
+	struct lock *l = mxfsd_lock_find(d, m->rec.lkid);
+
+	if (!l)
+		return;
+	if (m->type == MXFS_BAST) {
+		blocking(d, l, m->rec.rq);
+		return;
+	}
+	/* The answer to a request that unlock has overtaken. */
+	if (m->rec.req != l->req || !l->op)
+		return;
+	if (m->type == MXFS_UNLOCK) {
+		ast(d, l, MXFS_S_OK, 0);
+		lock_free(d, l);
+	} else if (m->type == MXFS_GRANT) {
+		granted(d, l, &m->rec);
+	} else {
+		denied(d, l, m->status, &m->rec);
+	}
+}
+
+/* ---- time ---- */
+
+static void earliest(struct mxfsd_dlm *d, const struct lock *l)
+{
+	if (!l->cancelled && l->deadline < d->next_wait)
+		d->next_wait = l->deadline;
+	if (l->probe_at < d->next_wait)
+		d->next_wait = l->probe_at;
+}
+
+void mxfsd_lock_tick(struct mxfsd_dlm *d)
+{
+	struct mxfsd_list *at;
+
+	if (d->now < d->next_wait)
+		return;
+	d->next_wait = NEVER;
+	mxfsd_for_each(at, &d->waits) {
+		struct lock *l = mxfsd_of(at, struct lock, timed);
+
+		if (d->now >= l->deadline)
+			mxfsd_lock_deny(d, l, MXFS_S_TIMEOUT);
+		if (d->now >= l->probe_at) {
+			l->probe_at = after(d, d->cfg.probe_ns);
+			if (d->resumed)
+				mxfsd_probe_begin(d, l);
+		}
+		earliest(d, l);
+	}
+}
+
+uint64_t mxfsd_lock_deadline(const struct mxfsd_dlm *d)
+{
+	return d->next_wait;
+}
+
+void mxfsd_lock_drop_all(struct mxfsd_dlm *d)
+{
+	struct mxfsd_list *at, *n;
+
+	mxfsd_for_each_safe(at, n, &d->lock_list) {
+		struct lock *l = mxfsd_of(at, struct lock, all);
+		struct mxfsd_action a = { .kind = MXFSD_LOST, .lkid = l->lkid };
+
+		l->gr = MXFS_NONE;
+		if (l->op)
+			ast(d, l, MXFS_S_LOST, 0);
+		else
+			mxfsd_do(d, &a);
+		lock_free(d, l);
+	}
+	d->next_wait = NEVER;
+}
