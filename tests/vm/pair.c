@@ -30,6 +30,7 @@ struct channel {
 };
 
 int pair_me;
+int pair_apart;
 volatile uint64_t *pair_value;
 
 static struct channel *ch;
@@ -198,7 +199,7 @@ static void reset(void)
 
 static void in_its_directory(const struct pair_case *c)
 {
-	if (pair_on(0))
+	if (pair_on(0) || pair_apart)
 		CHECK(!mkdir(c->name, 0777) && !chmod(c->name, 0777));
 	pair_meet();
 	CHECK(!chdir(c->name));

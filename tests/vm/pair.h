@@ -34,6 +34,7 @@ extern const struct pair_case pair_map_cases[], pair_lock_cases[];
 extern const struct pair_case pair_stale_cases[];
 
 extern int pair_me;		/* 0 or 1 */
+extern int pair_apart;		/* each side has a working directory of its own */
 /* Numbers that one side tells the other. */
 extern volatile uint64_t *pair_value;
 
