@@ -228,10 +228,13 @@ static int run(struct famfs_server *s, struct options *o, const char *mountpoint
 		r = open_fs(s, o);
 	if (!r)
 		r = mount_it(s, o, mountpoint);
-	if (!r)
+	if (r) {
+		famfs_say("%s: not mounted: %s", mountpoint, strerror(-r));
+	} else {
 		r = daxfs_session_serve(&s->session);
-	if (r)
-		famfs_say("%s: not mounted, or ended: %s", mountpoint, strerror(-r));
+		if (r)
+			famfs_say("%s: %s", mountpoint, strerror(-r));
+	}
 	daxfs_session_close(&s->session);
 	famfs_nodes_fini(s);
 	if (s->shadow_fd >= 0)

@@ -71,15 +71,18 @@ static int set_path(struct famfs_target *t, const char *dir, const char *rest,
 /* Who mounted a device: the kernel's word, not the server's. */
 static int is_mount_of(const char *line, dev_t dev, const char *path, int *trusted)
 {
-	const char *type = strstr(line, " - fuse.famfs "), *id;
+	static const char type[] = " - fuse.famfs ";
+	const char *source = strstr(line, type), *options, *id;
 	unsigned int ma, mi;
 	long user;
 
-	if (!type || sscanf(line, "%*u %*u %u:%u", &ma, &mi) != 2 ||
+	if (!source || sscanf(line, "%*u %*u %u:%u", &ma, &mi) != 2 ||
 	    dev != makedev(ma, mi))
 		return 0;
-	id = strstr(type, "user_id=");
-	user = id ? strtol(id + strlen("user_id="), NULL, 10) : -1;
+	/* The name of the source is his, the options behind it are the kernel's. */
+	options = strchr(source + strlen(type), ' ');
+	id = options ? strstr(options, ",user_id=") : NULL;
+	user = id ? strtol(id + strlen(",user_id="), NULL, 10) : -1;
 	*trusted = !user || user == (long)geteuid();
 	if (!*trusted)
 		famfs_say("%s: a mount of the user %ld, who may let it say anything: "

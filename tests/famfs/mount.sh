@@ -221,12 +221,14 @@ t "logplay of no mount" refuses 1 "not in a mount" famfs logplay z
 # He could have it name any device and any folder of root's. What /etc/fuse.conf may
 # forbid to users is done with the rights to mount, and to open /dev/fuse.
 of_another() {
-	fresh u 64M && chmod 666 "$SHM/u" && mkdir -p "$WORK/user" && chmod 777 "$WORK/user" &&
-		mkdir "$WORK/user/m" && chown 65534:65534 "$WORK/user/m" || return
+	local name='u,user_id=0,'	# which the kernel does not say of it
+
+	fresh "$name" 64M && chmod 666 "$SHM/$name" && mkdir -p "$WORK/user/m" &&
+		chmod 777 "$WORK/user" && chown 65534:65534 "$WORK/user/m" || return
 	FAMFS_SYSTEM_UUID=$WORK/user/uuid TMPDIR=$WORK/user setpriv --reuid 65534 \
 		--regid 65534 --clear-groups --inh-caps +sys_admin,+dac_override \
 		--ambient-caps +sys_admin,+dac_override \
-		famfs mount -o allow_other "$SHM/u" "$WORK/user/m" || return
+		famfs mount -o allow_other "$SHM/$name" "$WORK/user/m" || return
 	refuses 1 "a mount of the user 65534" famfs logplay "$WORK/user/m" &&
 		refuses 1 "a mount of the user 65534" famfs mkdir "$WORK/user/m/x"
 }
