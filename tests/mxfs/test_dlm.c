@@ -577,6 +577,29 @@ static void voter_has_promised(void **state)
 	mxfsd_dlm_free(d);
 }
 
+/* Nobody votes for it: it is alone with its clients. */
+static void no_quorum(void **state)
+{
+	struct one o = { .now = 100 * SECOND };
+	uint64_t inc, a, b;
+	struct mxfsd_request r = { .name = { 1, "a" }, .mode = MXFS_EX,
+				   .timeout_ns = 2 * SECOND };
+
+	(void)state;
+	o.d = voter(&inc, o.now);
+	a = mxfsd_dlm_lock(o.d, &r, o.now);
+	r.timeout_ns = 0;
+	b = mxfsd_dlm_lock(o.d, &r, o.now);
+	sleep_for(&o, SECOND);
+	assert_int_equal(o.asts, 0);
+	sleep_for(&o, 2 * SECOND);
+	answered(&o, a, MXFS_S_TIMEOUT, MXFS_NONE);
+	assert_int_equal(mxfsd_dlm_cancel(o.d, b, o.now), 0);
+	drain(&o);
+	answered(&o, b, MXFS_S_CANCELLED, MXFS_NONE);
+	mxfsd_dlm_free(o.d);
+}
+
 #define OF_ONE(f)	cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -592,6 +615,7 @@ int main(void)
 		OF_ONE(overtaken), OF_ONE(bad_requests),
 		cmocka_unit_test(voter_has_started),
 		cmocka_unit_test(voter_has_promised),
+		cmocka_unit_test(no_quorum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
