@@ -274,6 +274,23 @@ static void new_ones_in_order(void **state)
 	answered(o, pr2, MXFS_S_OK, MXFS_PR);
 }
 
+/* Readers that come and come do not keep a writer out. */
+static void nobody_passes(void **state)
+{
+	struct one *o = *state;
+	uint64_t pr = lock(o, MXFS_PR, 0), ex = lock(o, MXFS_EX, 0), pr2, nl;
+
+	pr2 = lock(o, MXFS_PR, 0);
+	nl = lock(o, MXFS_NL, 0);	/* without EXPEDITE */
+	assert_int_equal(o->asts, 1);
+	unlock(o, pr);
+	answered(o, ex, MXFS_S_OK, MXFS_EX);
+	unlock(o, ex);
+	assert_int_equal(o->asts, 6);
+	answered(o, nl, MXFS_S_OK, MXFS_NL);
+	unlock(o, pr2);
+}
+
 static void converters_come_first(void **state)
 {
 	struct one *o = *state;
@@ -608,6 +625,7 @@ int main(void)
 		cmocka_unit_test(tables), cmocka_unit_test(meets),
 		cmocka_unit_test(hash_is_siphash), cmocka_unit_test(placing),
 		OF_ONE(pairs), OF_ONE(conversions), OF_ONE(new_ones_in_order),
+		OF_ONE(nobody_passes),
 		OF_ONE(converters_come_first), OF_ONE(behind_other_converters),
 		OF_ONE(queued_conversion), OF_ONE(deadlock), OF_ONE(in_the_way),
 		OF_ONE(cancels_and_timeouts), OF_ONE(no_queue),
