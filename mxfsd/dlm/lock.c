@@ -214,31 +214,6 @@ int mxfsd_dlm_unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
 	return 0;
 }
 
-void mxfsd_lock_deny(struct mxfsd_dlm *d, struct lock *l, int status)
-{
-	if ((l->op != OP_LOCK && l->op != OP_CONVERT) || l->cancelled)
-		return;
-	if (l->gr == l->rq)
-		return;		/* a release: it is done already */
-	l->cancelled = status;
-	if (may_send(d))
-		send_record(d, l, MXFS_CANCEL, mxfsd_dlm_master(d, &l->name));
-}
-
-int mxfsd_dlm_cancel(struct mxfsd_dlm *d, uint64_t lkid, uint64_t now)
-{
-	struct lock *l;
-	int r;
-
-	mxfsd_begin(d, now);
-	l = mxfsd_lock_find(d, lkid);
-	r = l && (l->op == OP_LOCK || l->op == OP_CONVERT) ? 0 : -1;
-	if (!r)
-		mxfsd_lock_deny(d, l, MXFS_S_CANCELLED);
-	mxfsd_finish(d);
-	return r;
-}
-
 /* ---- answers ---- */
 
 static void done(struct lock *l)
@@ -258,12 +233,12 @@ static void granted(struct mxfsd_dlm *d, struct lock *l,
 	ast(d, l, MXFS_S_OK, rec->seq);
 }
 
-static void denied(struct mxfsd_dlm *d, struct lock *l, int status,
-		   const struct mxfs_record *rec)
+/* kept: what it holds now. */
+static void denied(struct mxfsd_dlm *d, struct lock *l, int status, uint8_t kept)
 {
 	int gone = l->op == OP_LOCK;
 
-	l->gr = rec->gr;	/* what the master has kept for it */
+	l->gr = kept;
 	if (status == MXFS_S_CANCELLED && l->cancelled)
 		status = l->cancelled;
 	done(l);
@@ -302,8 +277,44 @@ void mxfsd_lock_message(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 	} else if (m->type == MXFS_GRANT) {
 		granted(d, l, &m->rec);
 	} else {
-		denied(d, l, m->status, &m->rec);
+		denied(d, l, m->status, m->rec.gr);
 	}
+}
+
+/* ---- an end before the answer ---- */
+
+/*
+ * Before this node has asserted, no master of this epoch knows of the request,
+ * and what those of an earlier one have answered is void: it ends here and now,
+ * also when there is no quorum.
+ */
+int mxfsd_lock_deny(struct mxfsd_dlm *d, struct lock *l, int status)
+{
+	if ((l->op != OP_LOCK && l->op != OP_CONVERT) || l->cancelled)
+		return 0;
+	if (l->gr == l->rq)
+		return 0;	/* a release: it is done already */
+	if (!may_send(d)) {
+		denied(d, l, status, l->gr);
+		return 1;
+	}
+	l->cancelled = status;
+	send_record(d, l, MXFS_CANCEL, mxfsd_dlm_master(d, &l->name));
+	return 0;
+}
+
+int mxfsd_dlm_cancel(struct mxfsd_dlm *d, uint64_t lkid, uint64_t now)
+{
+	struct lock *l;
+	int r;
+
+	mxfsd_begin(d, now);
+	l = mxfsd_lock_find(d, lkid);
+	r = l && (l->op == OP_LOCK || l->op == OP_CONVERT) ? 0 : -1;
+	if (!r)
+		mxfsd_lock_deny(d, l, MXFS_S_CANCELLED);
+	mxfsd_finish(d);
+	return r;
 }
 
 /* ---- time ---- */
@@ -318,16 +329,17 @@ static void earliest(struct mxfsd_dlm *d, const struct lock *l)
 
 void mxfsd_lock_tick(struct mxfsd_dlm *d)
 {
-	struct mxfsd_list *at;
+	struct mxfsd_list *at, *n;
 
 	if (d->now < d->next_wait)
 		return;
 	d->next_wait = NEVER;
-	mxfsd_for_each(at, &d->waits) {
+	mxfsd_for_each_safe(at, n, &d->waits) {
 		struct lock *l = mxfsd_of(at, struct lock, timed);
 
-		if (d->now >= l->deadline)
-			mxfsd_lock_deny(d, l, MXFS_S_TIMEOUT);
+		if (d->now >= l->deadline &&
+		    mxfsd_lock_deny(d, l, MXFS_S_TIMEOUT))
+			continue;
 		if (d->now >= l->probe_at) {
 			l->probe_at = after(d, d->cfg.probe_ns);
 			if (d->resumed)

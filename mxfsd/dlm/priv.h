@@ -180,8 +180,11 @@ void mxfsd_lock_drop_all(struct mxfsd_dlm *d);
 void mxfsd_lock_assert(struct mxfsd_dlm *d);
 void mxfsd_lock_resend(struct mxfsd_dlm *d);
 struct lock *mxfsd_lock_find(const struct mxfsd_dlm *d, uint64_t lkid);
-/* The request of this lock is to be denied with that status. */
-void mxfsd_lock_deny(struct mxfsd_dlm *d, struct lock *l, int status);
+/*
+ * The request of this lock is to be denied with that status. 1: it has been, and
+ * a new lock is gone; 0: its master decides.
+ */
+int mxfsd_lock_deny(struct mxfsd_dlm *d, struct lock *l, int status);
 
 /* ---- res.c ---- */
 

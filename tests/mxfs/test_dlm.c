@@ -274,6 +274,23 @@ static void new_ones_in_order(void **state)
 	answered(o, pr2, MXFS_S_OK, MXFS_PR);
 }
 
+/* Readers that come and come do not keep a writer out. */
+static void nobody_passes(void **state)
+{
+	struct one *o = *state;
+	uint64_t pr = lock(o, MXFS_PR, 0), ex = lock(o, MXFS_EX, 0), pr2, nl;
+
+	pr2 = lock(o, MXFS_PR, 0);
+	nl = lock(o, MXFS_NL, 0);	/* without EXPEDITE */
+	assert_int_equal(o->asts, 1);
+	unlock(o, pr);
+	answered(o, ex, MXFS_S_OK, MXFS_EX);
+	unlock(o, ex);
+	assert_int_equal(o->asts, 6);
+	answered(o, nl, MXFS_S_OK, MXFS_NL);
+	unlock(o, pr2);
+}
+
 static void converters_come_first(void **state)
 {
 	struct one *o = *state;
@@ -577,6 +594,29 @@ static void voter_has_promised(void **state)
 	mxfsd_dlm_free(d);
 }
 
+/* Nobody votes for it: it is alone with its clients. */
+static void no_quorum(void **state)
+{
+	struct one o = { .now = 100 * SECOND };
+	uint64_t inc, a, b;
+	struct mxfsd_request r = { .name = { 1, "a" }, .mode = MXFS_EX,
+				   .timeout_ns = 2 * SECOND };
+
+	(void)state;
+	o.d = voter(&inc, o.now);
+	a = mxfsd_dlm_lock(o.d, &r, o.now);
+	r.timeout_ns = 0;
+	b = mxfsd_dlm_lock(o.d, &r, o.now);
+	sleep_for(&o, SECOND);
+	assert_int_equal(o.asts, 0);
+	sleep_for(&o, 2 * SECOND);
+	answered(&o, a, MXFS_S_TIMEOUT, MXFS_NONE);
+	assert_int_equal(mxfsd_dlm_cancel(o.d, b, o.now), 0);
+	drain(&o);
+	answered(&o, b, MXFS_S_CANCELLED, MXFS_NONE);
+	mxfsd_dlm_free(o.d);
+}
+
 #define OF_ONE(f)	cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -585,6 +625,7 @@ int main(void)
 		cmocka_unit_test(tables), cmocka_unit_test(meets),
 		cmocka_unit_test(hash_is_siphash), cmocka_unit_test(placing),
 		OF_ONE(pairs), OF_ONE(conversions), OF_ONE(new_ones_in_order),
+		OF_ONE(nobody_passes),
 		OF_ONE(converters_come_first), OF_ONE(behind_other_converters),
 		OF_ONE(queued_conversion), OF_ONE(deadlock), OF_ONE(in_the_way),
 		OF_ONE(cancels_and_timeouts), OF_ONE(no_queue),
@@ -592,6 +633,7 @@ int main(void)
 		OF_ONE(overtaken), OF_ONE(bad_requests),
 		cmocka_unit_test(voter_has_started),
 		cmocka_unit_test(voter_has_promised),
+		cmocka_unit_test(no_quorum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
