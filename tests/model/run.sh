@@ -91,14 +91,12 @@ bug lock    -DCRASH -DALONE -DBUG4
 bug lock    -DTWICE -DBUG5
 bug lock    -DTWICE -DBUG6
 bug lock    -DCRASH -DALONE -DBUG7
-<<<<<<< HEAD
 ok  stores  -DCRASH
 bug stores  -DBUG1
 bug stores  -DBUG2
 bug stores  -DBUG3
 bug stores  -DCRASH -DBUG4
 bug stores  -DCRASH -DBUG5
-=======
 ok  convert
 bug convert -DBUG1
 bug convert -DBUG2
@@ -125,7 +123,6 @@ bug tiebreak -DBUG5
 ok  fence
 bug fence   -DBUG1
 bug fence   -DBUG2
->>>>>>> 8ba43806451c2100796c3e57c5a4cf166715d58e
 '
 slow='
 big barrier
