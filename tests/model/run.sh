@@ -91,14 +91,12 @@ bug lock    -DCRASH -DALONE -DBUG4
 bug lock    -DTWICE -DBUG5
 bug lock    -DTWICE -DBUG6
 bug lock    -DCRASH -DALONE -DBUG7
-<<<<<<< HEAD
 ok  stores  -DCRASH
 bug stores  -DBUG1
 bug stores  -DBUG2
 bug stores  -DBUG3
 bug stores  -DCRASH -DBUG4
 bug stores  -DCRASH -DBUG5
-=======
 ok  convert
 bug convert -DBUG1
 bug convert -DBUG2
@@ -125,9 +123,21 @@ bug tiebreak -DBUG5
 ok  fence
 bug fence   -DBUG1
 bug fence   -DBUG2
->>>>>>> 8ba43806451c2100796c3e57c5a4cf166715d58e
+ok  cache
+ok  cache   -DCRASH
+big cache   -DEVICT
+bug cache   -DBUG1
+bug cache   -DBUG2
+bug cache   -DEVICT -DBUG3
+bug cache   -DEVICT -DPIN -DBUG4
+bug cache   -DEVICT -DPIN -DBUG5
+bug cache   -DEVICT -DPIN -DBUG6
+bug cache   -DCRASH -DBUG7
+bug cache   -DEVICT -DBUG8
+bug cache   -DEVICT -DBUG9
 '
 slow='
+big cache   -DEVICT -DPIN
 big barrier
 big lock    -DCRASH
 bug change  -DBUG1
