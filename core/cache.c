@@ -73,9 +73,10 @@ static u64 page_of(u64 addr)
 
 /* ---- places ---- */
 
+/* Where the feature bit is missing nobody has looked at the areas. */
 u64 daxfs_cache_slot_nr(const struct daxfs_region *rg)
 {
-	return rg->area[DAXFS_AREA_PCACHE_SLOTS].nr;
+	return daxfs_is_split(rg) ? rg->area[DAXFS_AREA_PCACHE_SLOTS].nr : 0;
 }
 
 struct daxfs_pcache_slot *daxfs_cache_slot_at(const struct daxfs_region *rg, u64 i)
@@ -130,6 +131,7 @@ u64 daxfs_cache_set(const struct daxfs_region *rg, u64 addr)
 enum purpose {
 	TO_FILL,
 	TO_ASK,			/* somebody else fills it */
+	TO_ASK_MORE,		/* the same, but not in the place of what others ask for */
 	TO_SEED,		/* to fill, but only where nothing was */
 };
 
@@ -142,6 +144,8 @@ struct set {			/* where a page may be; volatile */
 
 static int set_look(const struct daxfs_region *rg, u64 addr, struct set *s)
 {
+	if (!daxfs_cache_slot_nr(rg))
+		return -EINVAL;
 	s->tag = tag_of(addr);
 	s->first = set_of(rg, s->tag);
 	s->way = (u32)(spread(s->tag) >> 40) % WAYS;
@@ -437,13 +441,18 @@ static int make_room(struct daxfs_cx *cx, const struct set *s, enum purpose why,
 		*way = WAYS;
 		return -EBUSY;
 	}
+	if (why == TO_ASK_MORE && *way < WAYS && DAXFS_KIND(v) == DAXFS_C_PENDING)
+		*way = WAYS;	/* as if there were none; marks are cleared */
 	for (u32 i = 1; i < SECONDS_LOOKS && *way == WAYS; i++) {
 		clear_marks(s);
 		port_pause_ns(0);
 		*way = pick(cx->rg, s, not, &v);
 	}
-	if (*way == WAYS)
+	if (*way == WAYS ||
+	    (why == TO_ASK_MORE && DAXFS_KIND(v) == DAXFS_C_PENDING)) {
+		*way = WAYS;
 		return -EBUSY;
+	}
 	if (DAXFS_KIND(v) == DAXFS_C_FREE)
 		return 0;
 	if (a64_cas(word_at(s, *way), v, 0) != v)
@@ -591,7 +600,7 @@ static int claim_way(struct daxfs_cx *cx, const struct set *s, u32 way, u32 owne
 static int claim_once(struct daxfs_cx *cx, const struct set *s, enum purpose why,
 		      u32 try, u32 *not, struct daxfs_fill *f)
 {
-	int ask = why == TO_ASK;
+	int ask = why == TO_ASK || why == TO_ASK_MORE;
 	u32 way = 0;
 	u64 v = 0;
 	int r;
@@ -709,10 +718,10 @@ static struct daxfs_a64 *ask_at(const struct daxfs_region *rg, u64 n)
 			      sizeof(struct daxfs_a64));
 }
 
-int daxfs_cache_ask(struct daxfs_cx *cx, u64 addr)
+int daxfs_cache_ask(struct daxfs_cx *cx, u64 addr, int more)
 {
 	struct daxfs_fill f;
-	int r = cx->sh ? claim(cx, addr, TO_ASK, &f) : -EROFS;
+	int r = cx->sh ? claim(cx, addr, more ? TO_ASK_MORE : TO_ASK, &f) : -EROFS;
 
 	/* A hint where to look; who waits asks again. */
 	if (r == DAXFS_CACHE_WAIT && !daxfs_still_host(cx)) {
@@ -747,8 +756,10 @@ static int serve_slot(struct daxfs_cx *cx, u64 slot, struct daxfs_fill *f)
 
 int daxfs_cache_serve(struct daxfs_cx *cx, u64 *seen, struct daxfs_fill *f)
 {
-	u64 now = daxfs_cache_asks(cx->rg);
+	u64 now = daxfs_cache_slot_nr(cx->rg) ? daxfs_cache_asks(cx->rg) : *seen;
 
+	if (!cx->sh)
+		return -EROFS;
 	if (now - *seen > DAXFS_CACHE_ASKS)
 		*seen = now - DAXFS_CACHE_ASKS;
 	while (*seen != now) {
@@ -792,7 +803,7 @@ void daxfs_cache_withdraw(struct daxfs_cx *cx, u64 addr)
 	u32 way = 0;
 	u64 v = 0;
 
-	if (set_look(cx->rg, addr, &s))
+	if (!cx->sh || set_look(cx->rg, addr, &s))
 		return;
 	if (state_of(cx->rg, &s, WAYS, &way, &v) == DAXFS_C_PENDING &&
 	    !cslot_ctx(v) && !daxfs_still_host(cx))
@@ -856,7 +867,8 @@ int daxfs_cache_pin(struct daxfs_cx *cx, u64 addr, u64 *slot, u64 *off)
 
 void daxfs_cache_unpin(struct daxfs_cx *cx, u64 slot)
 {
-	struct daxfs_a64 *pins = daxfs_cache_pins_at(cx->rg, slot);
+	struct daxfs_a64 *pins = slot < daxfs_cache_slot_nr(cx->rg) ?
+				 daxfs_cache_pins_at(cx->rg, slot) : NULL;
 
 	/* The last access through the pin before; pairs with [PIN], the look at
 	 * the pins in claim_way(). */

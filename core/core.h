@@ -636,8 +636,11 @@ int daxfs_cache_seed(struct daxfs_cx *cx, u64 addr, struct daxfs_fill *f);
 int daxfs_cache_filled(struct daxfs_cx *cx, const struct daxfs_fill *f);
 int daxfs_cache_failed(struct daxfs_cx *cx, const struct daxfs_fill *f);
 int daxfs_cache_give_up(struct daxfs_cx *cx, const struct daxfs_fill *f);
-/* A host without: ask those with it. To be repeated now and then while it waits. */
-int daxfs_cache_ask(struct daxfs_cx *cx, u64 addr);
+/*
+ * A host without: ask those with it. To be repeated now and then while it waits.
+ * more: it would be good to have it, too; nothing else that is asked for has to go.
+ */
+int daxfs_cache_ask(struct daxfs_cx *cx, u64 addr, int more);
 /* Nobody waits for it any more. */
 void daxfs_cache_withdraw(struct daxfs_cx *cx, u64 addr);
 /*

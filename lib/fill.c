@@ -303,17 +303,20 @@ static u32 claim_more(struct daxfs_cx *cx, u64 addr, u32 nr, struct daxfs_fill *
 	return n;
 }
 
-static u32 pages_of(const struct daxfs_miss *miss)
+/* Pages at once: what is wanted, but never much of a small cache. */
+static u32 pages_of(const struct daxfs_span *slots, const struct daxfs_miss *miss)
 {
 	u64 nr = (miss->len + DAXFS_PAGE_SIZE - 1) / DAXFS_PAGE_SIZE;
+	u64 most = slots->nr / 8 < DAXFS_FILL_PAGES ? slots->nr / 8 : DAXFS_FILL_PAGES;
 
-	return nr < DAXFS_FILL_PAGES ? (u32)nr : DAXFS_FILL_PAGES;
+	return (u32)(nr < most ? nr : most);
 }
 
 static int fill_ours(struct daxfs_mount *m, struct daxfs_cx *cx,
 		     const struct daxfs_miss *miss, struct daxfs_fill *fill)
 {
-	u32 n = claim_more(cx, miss->addr, pages_of(miss), fill), filler;
+	u32 most = pages_of(&m->rg.area[DAXFS_AREA_PCACHE_SLOTS], miss);
+	u32 n = claim_more(cx, miss->addr, most, fill), filler;
 
 	daxfs_cache_count(cx, n, 0, 0);
 	daxfs_fill_read(m, cx, fill, n);
@@ -436,12 +439,14 @@ static int still_served(struct daxfs_mount *m, struct daxfs_cx *cx, struct wait 
 	return 0;
 }
 
+/* The page, and what is wanted behind it as far as there is room. */
 static void ask_for(struct daxfs_cx *cx, const struct daxfs_miss *miss)
 {
-	u32 i, nr = pages_of(miss);
+	u32 i, nr = pages_of(&cx->rg->area[DAXFS_AREA_PCACHE_SLOTS], miss);
 
 	for (i = 0; i < nr; i++)
-		if (daxfs_cache_ask(cx, miss->addr + i * DAXFS_PAGE_SIZE) < 0)
+		if (daxfs_cache_ask(cx, miss->addr + i * DAXFS_PAGE_SIZE, i > 0) !=
+		    DAXFS_CACHE_WAIT)
 			break;
 }
 
@@ -453,7 +458,7 @@ static int ask_others(struct daxfs_mount *m, struct daxfs_cx *cx,
 	int state = DAXFS_CACHE_NONE, r = 0;
 
 	wait_init(&w);
-	daxfs_cache_count(cx, pages_of(miss), 1, 0);
+	daxfs_cache_count(cx, 1, 1, 0);
 	look_for_fillers(m, &w, w.begun);
 	ask_for(cx, miss);
 	if (known_in_vain(m->filler, &w))

@@ -788,7 +788,7 @@ static int ask_page(struct daxfs_cx *cx, u64 addr, u32 waits)
 		if (r == DAXFS_CACHE_FAILED && i)
 			return -EIO;
 		if (i % 8 == 0)
-			r = daxfs_cache_ask(cx, addr);
+			r = daxfs_cache_ask(cx, addr, 0);
 		if (r < 0)
 			return r;
 		port_pause_ns(WAIT_NS);
@@ -862,7 +862,7 @@ static int test_nobody(const void *arg)
 	if (ask_page(&world.cx[3], page_of_set(0), 20) != -ETIMEDOUT)
 		r = FAIL("it does not end");
 	for (u32 i = 0; i < 20 && !r; i++)	/* askers that are gone */
-		if (daxfs_cache_ask(&world.cx[3], page_of_set(i)) < 0)
+		if (daxfs_cache_ask(&world.cx[3], page_of_set(i), 0) < 0)
 			r = FAIL("asking fails");
 	for (u32 i = 20; i < 60 && !r; i++)
 		if (read_page(&world.cx[0], page_of_set(i)) || past || wrong)
@@ -883,7 +883,7 @@ static int test_failed(const void *arg)
 	setup();
 	reset();
 	addr = page_of_set(0);
-	SETUP(daxfs_cache_ask(&world.cx[3], addr));
+	SETUP(daxfs_cache_ask(&world.cx[3], addr, 0));
 	if (daxfs_cache_claim(&world.cx[0], addr, &f) != DAXFS_CACHE_OURS)
 		r = FAIL("what is asked for is not taken");
 	SETUP(daxfs_cache_failed(&world.cx[0], &f));
