@@ -1019,6 +1019,90 @@ static int test_files(const void *arg)
 	return r;
 }
 
+/* ---- what stays ---- */
+
+#define TRACE_PAGES	(2 * (WORLD_BACKING_PAGES - 1))
+#define TRACE_SLOTS	1024u		/* an eighth of them, about */
+#define TRACE_LEN	200000u
+#define TRACE_POINTS	3u		/* of a hundred, less than exact LRU */
+
+static double zipf_sum[TRACE_PAGES];	/* of 1 / rank, up to each rank */
+
+static u32 zipf(u64 *random)
+{
+	double want = (double)(sim_rand(random) >> 11) / 9007199254740992.0 *
+		      zipf_sum[TRACE_PAGES - 1];
+	u32 lo = 0, hi = TRACE_PAGES - 1;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (zipf_sum[mid] < want)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (u32)((lo * 2654435761ull + 7) % TRACE_PAGES);	/* anywhere */
+}
+
+/* Is it there? Then it was used last; else it takes the place of the oldest. */
+static int lru_hit(u32 page, u32 time)
+{
+	static u32 last[TRACE_PAGES], there[TRACE_SLOTS], nr;
+	u32 oldest = 0;
+
+	if (!time) {
+		memset(last, 0, sizeof(last));
+		nr = 0;
+	}
+	if (last[page]) {
+		last[page] = time + 1;
+		return 1;
+	}
+	for (u32 i = 1; nr == TRACE_SLOTS && i < TRACE_SLOTS; i++)
+		if (last[there[i]] < last[there[oldest]])
+			oldest = i;
+	if (nr < TRACE_SLOTS)
+		oldest = nr++;
+	else
+		last[there[oldest]] = 0;
+	there[oldest] = page;
+	last[page] = time + 1;
+	return 0;
+}
+
+/* What one host reads again and again stays, about as in the best order. */
+static int test_trace(const void *arg)
+{
+	u64 random = harness_seed(), hits = 0, lru = 0;
+	double sum = 0;
+
+	(void)arg;
+	for (u32 i = 0; i < TRACE_PAGES; i++)
+		zipf_sum[i] = sum += 1.0 / (i + 1);
+	setup_as(&(struct world_options){ .buckets = 512, .base = 1,
+					  .cache_slots = TRACE_SLOTS });
+	reset();
+	for (u32 i = 0; i < TRACE_LEN; i++) {
+		u32 page = zipf(&random);
+		u64 addr = world_backing_addr(page % 2, 1 + page / 2);
+		int r = copy_page(&world.cx[0], addr);
+
+		lru += (u32)lru_hit(page, i);
+		hits += !r;
+		if (r == -EREMOTE)
+			r = bring_in(&world.cx[0], addr);
+		if (r)
+			return FAIL("page %u: %d", page, r);
+	}
+	world_free(&world);
+	harness_covered(hits * 1000 / TRACE_LEN, "of 1000 hit");
+	harness_covered(lru * 1000 / TRACE_LEN, "by exact LRU");
+	return wrong || hits + TRACE_LEN * TRACE_POINTS / 100 < lru ?
+	       FAIL("%llu hits, %llu by LRU", (unsigned long long)hits,
+		    (unsigned long long)lru) : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct beside reads_beside = { do_reads, 0 };
@@ -1046,6 +1130,7 @@ int main(int argc, char **argv)
 		{ "nobody serves", test_nobody, NULL },
 		{ "a page that cannot be read", test_failed, NULL },
 		{ "files", test_files, NULL },
+		{ "a Zipf trace", test_trace, NULL },
 	};
 
 	return harness_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
