@@ -58,7 +58,7 @@ BASE_FLAGS := -std=gnu11 $(WARN) -fPIC -fno-semantic-interposition \
 INC        := -Iinclude -Icore -Iport/posix -Ilib
 
 pc          = $(shell pkg-config $(1) 2>/dev/null)
-LIBS_PC    := fuse3 json-c libarchive uuid yaml-0.1 zlib
+LIBS_PC    := fuse3 json-c libarchive uuid yaml-0.1 zlib liburing
 # json-c's own include folder has headers named debug.h and the like: sources
 # say <json-c/json.h>, which needs no flag.
 USER_INC   := $(call pc,--cflags fuse3) -Itools

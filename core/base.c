@@ -9,6 +9,7 @@
  * all of it is wait-free, runs beside everything and leaves nothing behind.
  */
 #include "base.h"
+#include "cache.h"
 
 #define DIRENT_LEN ((u64)sizeof(struct daxfs_base_dirent))
 #define EXTENT_LEN ((u64)sizeof(struct daxfs_base_extent))
@@ -32,6 +33,8 @@ static const void *meta_at(const struct daxfs_region *rg, u64 off, u64 len,
 
 static int content_ok(const struct daxfs_region *rg, u64 off, u64 len)
 {
+	if (daxfs_is_split(rg))
+		return daxfs_backing_ok(rg, off, len);
 	return base_at(rg, DAXFS_AREA_BASE_DATA, off, len,
 		       DAXFS_PAGE_SIZE) != NULL;
 }
@@ -281,6 +284,7 @@ static int sparse_run(const struct daxfs_region *rg,
 		return 0;
 	}
 	run->off = e.data_off + (off - e.file_off);
+	run->away = daxfs_is_split(rg);
 	if (e.file_off + e.len < end)
 		run->len = e.file_off + e.len - off;
 	return 0;
@@ -297,12 +301,14 @@ int daxfs_base_run(const struct daxfs_region *rg,
 	run->file_off = off;
 	run->off = 0;
 	run->len = 0;
+	run->away = 0;
 	if (off >= inode->size)
 		return 0;
 	run->len = len < inode->size - off ? len : inode->size - off;
 	if (inode->flags & DAXFS_BASE_SPARSE)
 		return sparse_run(rg, inode, run);
 	run->off = inode->data_off + off;
+	run->away = daxfs_is_split(rg);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
  *
  * ABA: as in write.c.
  */
+#include "cache.h"
 #include "data.h"
 #include "epoch.h"
 #include "pool.h"
@@ -66,6 +67,21 @@ static int copy_data(struct daxfs_cx *cx, struct daxfs_write *w,
 	return daxfs_write_some(cx, w, done);
 }
 
+/* Of a backing file: a page at a time, which the caller has lent. */
+static int copy_away(struct daxfs_cx *cx, struct daxfs_write *w,
+		     const struct daxfs_run *run, u64 *done)
+{
+	struct daxfs_piece p;
+	int r = daxfs_away_lent(cx, run, &p);
+
+	if (r)
+		return r;
+	w->buf = p.at;
+	w->len = p.len;
+	w->shared = 0;
+	return daxfs_write_some(cx, w, done);
+}
+
 /* The hole at the beginning of [off, end), as far as it is known; 0: none. */
 static int hole_at(struct daxfs_cx *cx, const struct daxfs_iref *from, u64 off,
 		   u64 end, u64 *len)
@@ -99,7 +115,9 @@ static int copy_some(struct daxfs_cx *cx, struct copy_arg *a,
 	len = end - off < DAXFS_CHUNK_SIZE ? end - off : DAXFS_CHUNK_SIZE;
 	if (!r)
 		r = daxfs_file_run(cx, from, off, len, &run);
-	if (!r && run.off)	/* else a hole by now: the next step sees it */
+	if (!r && run.away)
+		r = copy_away(cx, w, &run, &done);
+	else if (!r && run.off)	/* else a hole by now: the next step sees it */
 		r = copy_data(cx, w, &run, &done);
 	a->done += done;
 	a->data += done;

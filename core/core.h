@@ -8,7 +8,9 @@
  * says of itself, each may return
  *   -EUCLEAN  the region holds something that cannot be; fsck.daxfs names it,
  *   -ESTALE   this host was evicted and must unmount,
- *   -EIO      the memory behind the region is gone.
+ *   -EIO      the memory behind the region is gone,
+ *   -EREMOTE  in split mode: it needs a page of a backing file that is not in
+ *             the cache, cx->miss says which; see "the page cache" below.
  * Any call may run at the same time as any other on another context. One
  * context belongs to one thread or CPU at a time.
  */
@@ -58,6 +60,8 @@ int daxfs_has_overlay(const struct daxfs_region *rg);
 int daxfs_is_branching(const struct daxfs_region *rg);
 /* What is acknowledged is on the medium, if the memory is persistent. */
 int daxfs_is_persistent(const struct daxfs_region *rg);
+/* The content of the base image is in backing files: there is a page cache. */
+int daxfs_is_split(const struct daxfs_region *rg);
 
 /*
  * The one resolver: address of [off, off+len), or NULL unless off is not 0,
@@ -91,6 +95,14 @@ static inline u64 daxfs_off(const struct daxfs_region *rg, const void *p)
 struct daxfs_retired {		/* a unit that waits for reuse; a hint */
 	u64 off;
 	u64 epoch;
+};
+
+#define DAXFS_LENT		2	/* pages that one record may need: its two ends */
+
+struct daxfs_miss {		/* what -EREMOTE is about */
+	u64 addr;		/* backing address of a page */
+	u64 len;		/* bytes wanted from there on, at least one */
+	int own;		/* it has to be lent, in the cache or not */
 };
 
 struct daxfs_free_slot {	/* a directory slot freed by us; a hint */
@@ -163,6 +175,12 @@ struct daxfs_cx {
 	u32 objs_retired;		/* since slab pages were looked at */
 	u64 changes;			/* what our counter says outside of a change */
 	u32 changing;			/* depth */
+	struct daxfs_miss miss;
+	u32 lent_nr, lent_next;
+	struct {
+		u64 addr;
+		const u8 *page;
+	} lent[DAXFS_LENT];
 	u64 ino_next, ino_end;
 	u32 number_nr;
 	u64 number[DAXFS_CX_NUMBERS];	/* inode numbers that only we may give */
@@ -532,12 +550,14 @@ struct daxfs_run {
 	u64 file_off;		/* bytes */
 	u64 len;
 	u64 off;		/* in the region; 0: a hole, reads as zeros */
+	int away;		/* off is a backing address instead */
 };
 
 /*
  * The content of [off, off+len) as runs, at most nr of them, none beyond the
  * end of the file. Returns their number. What they refer to stays valid while
- * the context is inside daxfs_enter/leave, or while a pin holds it.
+ * the context is inside daxfs_enter/leave, or while a pin holds it. Content in a
+ * backing file is told as such, whether it is in the cache or not.
  */
 int daxfs_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, u64 len,
 	       struct daxfs_run *run, u32 nr);
@@ -570,6 +590,107 @@ void daxfs_map_epoch(struct daxfs_region *rg, u64 lowest);
  * begins or ends at the same time it says either.
  */
 int daxfs_mapped_elsewhere(struct daxfs_cx *cx, struct daxfs_file *f);
+
+/* ---- the page cache, in split mode ---- */
+
+/*
+ * A backing address is a byte of a backing file: [55:48] its number, [47:0] the
+ * byte. The core does not read these files. A call that needs a page which is not
+ * in the cache says -EREMOTE, before any effect or after a part, as for
+ * -EFAULT; the caller brings the page in and calls again. To be sure to
+ * get on he may lend it as well: up to DAXFS_LENT pages at a time, which must
+ * stay what they are until they are taken back. If cx->miss.own he has to.
+ */
+void daxfs_cache_lend(struct daxfs_cx *cx, u64 addr, const void *page);
+void daxfs_cache_take_back(struct daxfs_cx *cx);
+
+/* The identity of a backing file. -ENOENT: there are not as many. */
+int daxfs_backing(const struct daxfs_region *rg, u32 file, struct daxfs_backing *copy);
+
+enum daxfs_cache_result {
+	DAXFS_CACHE_VALID = 1,	/* it is there */
+	DAXFS_CACHE_OURS,	/* ours to fill */
+	DAXFS_CACHE_WAIT,	/* another context fills it, or is asked to */
+	DAXFS_CACHE_FAILED,	/* who tried could not read it */
+	DAXFS_CACHE_FULL,	/* no slot is to be had: read past the cache */
+	DAXFS_CACHE_NONE,	/* neither there nor on its way */
+};
+
+struct daxfs_fill {		/* a slot that a context fills */
+	u64 addr;		/* of the page */
+	u64 slot;
+	u64 word;
+	void *page;		/* where its bytes go: a page of the region */
+};
+
+/*
+ * A host with the backing files: make the page at addr ours to fill, unless
+ * (then see the result) that is not needed or not possible. Each OURS ends with
+ * one of the calls below, by the same context, however long that takes:
+ * filled: all bytes are there; failed: it could not be read, which those that
+ * wait are told; give_up: as if it had not begun. -ESTALE: we were declared dead.
+ */
+int daxfs_cache_claim(struct daxfs_cx *cx, u64 addr, struct daxfs_fill *f);
+/* The same, but nothing is evicted for it: FULL. */
+int daxfs_cache_seed(struct daxfs_cx *cx, u64 addr, struct daxfs_fill *f);
+int daxfs_cache_filled(struct daxfs_cx *cx, const struct daxfs_fill *f);
+int daxfs_cache_failed(struct daxfs_cx *cx, const struct daxfs_fill *f);
+int daxfs_cache_give_up(struct daxfs_cx *cx, const struct daxfs_fill *f);
+/*
+ * A host without: ask those with it. To be repeated now and then while it waits.
+ * more: it would be good to have it, too; nothing else that is asked for has to go.
+ */
+int daxfs_cache_ask(struct daxfs_cx *cx, u64 addr, int more);
+/* Nobody waits for it any more. */
+void daxfs_cache_withdraw(struct daxfs_cx *cx, u64 addr);
+/*
+ * Make the next page that somebody asks for ours to fill: DAXFS_CACHE_OURS, or 0:
+ * none. *seen: the caller's, 0 at first. asks: a number that moves when somebody asks.
+ */
+int daxfs_cache_serve(struct daxfs_cx *cx, u64 *seen, struct daxfs_fill *f);
+u64 daxfs_cache_asks(const struct daxfs_region *rg);
+/*
+ * How it stands with the page: VALID, WAIT, FAILED or NONE. *filler: the host
+ * that fills it, or DAXFS_HOSTS. Loads only.
+ */
+int daxfs_cache_state(struct daxfs_cx *cx, u64 addr, u32 *filler);
+/* This host has the backing files, or has them no more. */
+void daxfs_cache_backing_here(struct daxfs_region *rg, int here);
+/*
+ * 1: that host lives and has the backing files. *progress moves as long as it
+ * gets on with what it fills.
+ */
+int daxfs_cache_filler(const struct daxfs_region *rg, u32 host, u64 *progress);
+
+#define DAXFS_NO_SLOT	(~0ull)
+
+/*
+ * A page stays in its slot while this host pins that. *off: of addr in the
+ * region. The caller counts the pins of a slot, and makes no two calls about one
+ * slot at a time: also after an error *slot, unless it is DAXFS_NO_SLOT, is to be
+ * unpinned if the count is 0. -EREMOTE: it is not in the cache.
+ */
+int daxfs_cache_pin(struct daxfs_cx *cx, u64 addr, u64 *slot, u64 *off);
+void daxfs_cache_unpin(struct daxfs_cx *cx, u64 slot);
+
+struct daxfs_cache_count {	/* of a host slot, since the region was made */
+	u64 hits, misses, evictions;
+	u64 read;		/* bytes of backing files */
+	u64 fills, waits, errors;
+	int backing;
+};
+
+struct daxfs_cache_stat {
+	u64 slots;
+	u64 state[8];		/* slots, by DAXFS_C_* */
+	u64 used, pinned;	/* slots */
+	struct daxfs_cache_count host[DAXFS_HOSTS];
+};
+
+/* Looks at all slots. */
+void daxfs_cache_stat(const struct daxfs_region *rg, struct daxfs_cache_stat *st);
+/* For the figures: pages missed, waits for others, bytes that were read. */
+void daxfs_cache_count(struct daxfs_cx *cx, u64 misses, u64 waits, u64 bytes);
 
 /* ---- copies of names and rights ---- */
 
@@ -765,6 +886,8 @@ struct daxfs_geometry {		/* in: what is wanted; daxfs_plan() completes it */
 	u32 mode;		/* enum daxfs_mode */
 	u64 buckets;		/* power of two */
 	u64 base_inode_nr, base_meta_len, base_data_len;	/* bytes */
+	u64 cache_slots;	/* split mode: a power of two */
+	u32 backing_nr;		/* split mode: backing files */
 	u8 uuid[16];
 	char label[64];
 	u64 created_ns;
@@ -838,6 +961,13 @@ int daxfs_check_base(const struct daxfs_region *rg, struct daxfs_check *ck,
  * are branches: over that of each layer that somebody can see, as it is seen there.
  */
 int daxfs_check_index(struct daxfs_cx *cx, struct daxfs_check *ck);
+
+/*
+ * The page cache: what each slot says of itself, and who pins it; with ck->quiet
+ * also what a host left that has no slot any more. ck->repair: damaged slots are
+ * emptied. 0 or -EUCLEAN.
+ */
+int daxfs_check_cache(const struct daxfs_region *rg, struct daxfs_check *ck);
 
 /*
  * The accounting: every page and object of the pool, and each reference to one,

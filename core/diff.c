@@ -128,11 +128,16 @@ static int run_of(struct daxfs_cx *cx, struct diff *f, u32 side, const struct si
 static int same_bytes(struct daxfs_cx *cx, const struct daxfs_run *a,
 		      const struct daxfs_run *b, u64 len)
 {
-	const u8 *x = a->off ? daxfs_at(cx->rg, a->off, len, 1) : NULL;
-	const u8 *y = b->off ? daxfs_at(cx->rg, b->off, len, 1) : NULL;
+	const u8 *x, *y;
 
-	if (a->off == b->off)
+	if (a->off == b->off && a->away == b->away)
 		return 1;
+	/* Backing files are not read here: what took the place of their content
+	 * counts as different. */
+	if (a->away || b->away)
+		return 0;
+	x = a->off ? daxfs_at(cx->rg, a->off, len, 1) : NULL;
+	y = b->off ? daxfs_at(cx->rg, b->off, len, 1) : NULL;
 	if (x && y)
 		return !memcmp(x, y, len);
 	for (u64 i = 0; i < len; i++)

@@ -44,6 +44,7 @@ void daxfs_host_put_id(struct daxfs_host *h, const struct daxfs_host_id *id)
 	a64_store_volatile(&h->map_epoch, 0);
 	a64_store_volatile(&h->stores, 0);
 	a64_store_relaxed(&h->view, 0);
+	a64_store_volatile(&h->backing, 0);
 	a64_store_volatile(&h->joined_ns, port_now_ns());
 	a64_store_volatile(&h->heartbeat_ns, port_now_ns());
 	store_name(h, id->name);

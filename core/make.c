@@ -51,6 +51,8 @@ static void add_base(struct layout *l, const struct daxfs_geometry *g)
 		 g->base_inode_nr * sizeof(struct daxfs_base_inode),
 		 g->base_inode_nr);
 	add_area(l, DAXFS_AREA_BASE_META, g->base_meta_len, g->base_meta_len);
+	if (g->mode == DAXFS_MODE_SPLIT)
+		return;			/* its content is elsewhere */
 	if (g->base_data_len >= DAXFS_CHUNK_SIZE)
 		l->at = round_up(l->at, DAXFS_CHUNK_SIZE);
 	add_area(l, DAXFS_AREA_BASE_DATA, g->base_data_len, g->base_data_len);
@@ -82,6 +84,35 @@ static void add_shared(struct layout *l, const struct daxfs_geometry *g)
 		add_area(l, DAXFS_AREA_BASE_OPENS,
 			 g->base_inode_nr * sizeof(struct daxfs_a64),
 			 g->base_inode_nr);
+}
+
+static void add_cache(struct layout *l, const struct daxfs_geometry *g)
+{
+	u64 nr = g->cache_slots;
+
+	if (g->mode != DAXFS_MODE_SPLIT)
+		return;
+	add_area(l, DAXFS_AREA_BACKING,
+		 g->backing_nr * sizeof(struct daxfs_backing), g->backing_nr);
+	add_area(l, DAXFS_AREA_PCACHE_ASKS,
+		 DAXFS_CACHE_ASKS * sizeof(struct daxfs_a64), DAXFS_CACHE_ASKS);
+	add_area(l, DAXFS_AREA_PCACHE_SLOTS,
+		 nr * sizeof(struct daxfs_pcache_slot), nr);
+	add_area(l, DAXFS_AREA_PCACHE_PINS, nr * sizeof(struct daxfs_a64), nr);
+	if (nr >= DAXFS_CHUNK_PAGES)
+		l->at = round_up(l->at, DAXFS_CHUNK_SIZE);
+	add_area(l, DAXFS_AREA_PCACHE_DATA, nr * DAXFS_PAGE_SIZE, nr);
+}
+
+static int cache_fits(const struct daxfs_geometry *g)
+{
+	u64 nr = g->cache_slots;
+
+	if (g->mode != DAXFS_MODE_SPLIT)
+		return !nr && !g->backing_nr;
+	return g->overlay && g->base_inode_nr && g->backing_nr &&
+	       g->backing_nr <= DAXFS_BACKING_FILES && !(nr & (nr - 1)) &&
+	       nr >= DAXFS_CACHE_MIN && nr <= DAXFS_MAX_REGION / DAXFS_PAGE_SIZE;
 }
 
 /*
@@ -128,6 +159,8 @@ static void fill_super(struct daxfs_geometry *g)
 		sb->incompat |= DAXFS_INCOMPAT_PERSIST;
 	if (g->overlay && g->branching)
 		sb->incompat |= DAXFS_INCOMPAT_BRANCHING;
+	if (g->mode == DAXFS_MODE_SPLIT)
+		sb->incompat |= DAXFS_INCOMPAT_SPLIT;
 	memcpy(sb->uuid, g->uuid, sizeof(sb->uuid));
 	memcpy(sb->label, g->label, sizeof(sb->label));
 	sb->created_ns = g->created_ns;
@@ -144,11 +177,12 @@ int daxfs_plan(struct daxfs_geometry *g, u64 *needed)
 
 	fill_super(g);
 	if (!g->buckets || (g->buckets & (g->buckets - 1)) ||
-	    g->buckets < 1ull << DAXFS_TABLE_MIN_SHIFT)
+	    g->buckets < 1ull << DAXFS_TABLE_MIN_SHIFT || !cache_fits(g))
 		return -EINVAL;
 	if (g->overlay)
 		add_shared(&l, g);
 	add_base(&l, g);
+	add_cache(&l, g);
 	*needed = l.at;
 	if (g->overlay) {
 		if (pool < min_pool_len(g))
@@ -281,7 +315,8 @@ static void put_super(const struct daxfs_super *sb, void *base)
 static void keep_base(const struct daxfs_region *rg)
 {
 	static const u32 type[] = { DAXFS_AREA_BASE_INODES,
-				    DAXFS_AREA_BASE_META, DAXFS_AREA_BASE_DATA };
+				    DAXFS_AREA_BASE_META, DAXFS_AREA_BASE_DATA,
+				    DAXFS_AREA_BACKING };
 
 	for (u32 i = 0; i < sizeof(type) / sizeof(type[0]); i++) {
 		const struct daxfs_span *a = &rg->area[type[i]];

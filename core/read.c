@@ -17,6 +17,7 @@
  * old and new ones. ABA: a page word is only followed, never compared.
  */
 #include "base.h"
+#include "cache.h"
 #include "data.h"
 #include "map.h"
 #include "pool.h"
@@ -78,6 +79,7 @@ static int base_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 
 	run->len = len;
 	run->off = 0;
+	run->away = 0;
 	if (off >= ref->base.size)
 		return 0;
 	if (len > ref->base.size - off)
@@ -145,6 +147,7 @@ static int own_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 	if (r || !v)
 		return r ? r : clip_to_hole(cx, ref, off, len);
 	run->file_off = off;
+	run->away = 0;
 	run->len = DAXFS_PAGE_SIZE - in_page < *len ? DAXFS_PAGE_SIZE - in_page : *len;
 	run->off = pslot_is_page(v) ? pslot_off(v) + in_page : 0;
 	if (run->off && !daxfs_at(cx->rg, run->off, run->len, 1))
@@ -167,6 +170,7 @@ int daxfs_lower_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 
 	run->file_off = off;
 	run->off = 0;
+	run->away = 0;
 	while (at.in) {
 		u64 limit = a64_load_acquire(&at.in->low_limit);	/* [CUT] */
 
@@ -198,6 +202,8 @@ static int page_run(struct daxfs_cx *cx, const struct daxfs_iref *ref, u64 off,
 
 static int joins(const struct daxfs_run *a, const struct daxfs_run *b)
 {
+	if (a->away != b->away)
+		return 0;
 	return a->off ? a->off + a->len == b->off : !b->off;
 }
 
@@ -244,10 +250,15 @@ static int clip(struct daxfs_cx *cx, struct read_arg *a, struct daxfs_iref *ref)
 	return 1;
 }
 
-static int copy_run(struct daxfs_cx *cx, const struct daxfs_run *run, u8 *to)
+/* *done: bytes; all of the run if there is no error. */
+static int copy_run(struct daxfs_cx *cx, const struct daxfs_run *run, u8 *to,
+		    u64 *done)
 {
 	void *from;
 
+	if (run->away)
+		return daxfs_away_copy(cx, run, 0, run->len, to, 0, done);
+	*done = run->len;
 	if (!run->off) {
 		memset(to, 0, run->len);
 		return 0;
@@ -269,13 +280,16 @@ static int read_fn(struct daxfs_cx *cx, void *p)
 		return r;
 	while (a->done < a->len) {
 		struct daxfs_run run;
+		u64 done = 0;
 
 		r = daxfs_file_run(cx, &ref, a->off + a->done, a->len - a->done, &run);
 		if (!r)
-			r = copy_run(cx, &run, a->buf + a->done);
+			r = copy_run(cx, &run, a->buf + a->done, &done);
+		a->done += done;
+		if (r == -EREMOTE && a->done)
+			return 0;	/* a shorter read; the next one says it */
 		if (r)
 			return r;
-		a->done += run.len;
 	}
 	return 0;
 }

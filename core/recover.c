@@ -16,6 +16,7 @@
  * records   | their status             | patience | the next one does it again
  * inodes    | each CAS                 | patience | as above
  * memory    | OWNED -> RETIRED         | lock-free | as above
+ * cache     | each CAS or bit          | wait-free | as above
  * release   | epochs and state to 0    | wait-free | as above
  * free      | CAS RECOVERING -> FREE   | wait-free | -
  * take over | CAS DEAD -> RECOVERING   | one wins | a dead host in its own slot
@@ -24,6 +25,7 @@
  * ABA: the incarnation is part of every state that is compared.
  */
 #include "branch.h"
+#include "cache.h"
 #include "data.h"
 #include "dir.h"
 #include "epoch.h"
@@ -700,6 +702,7 @@ static int recover_fn(struct daxfs_cx *cx, void *p)
 		return r;
 	daxfs_pool_unreserve(cx, host);
 	daxfs_branch_recover(cx, host);
+	daxfs_cache_recover(cx, host);
 	release_chunks(cx, host);
 	release_contexts(cx, host);
 	return daxfs_still_host(cx);
@@ -711,6 +714,7 @@ static int leave_fn(struct daxfs_cx *cx, void *p)
 	u32 host = *(u32 *)p;
 
 	daxfs_branch_recover(cx, host);	/* nothing, if it has unmounted its branch */
+	daxfs_cache_recover(cx, host);
 	release_chunks(cx, host);
 	release_contexts(cx, host);
 	return 0;
@@ -725,6 +729,7 @@ static void slot_free(struct daxfs_region *rg, u32 slot, u64 from)
 	a64_store_relaxed(&h->ctx_used, 0);
 	a64_store_relaxed(&h->heartbeat_ns, port_now_ns());	/* for pick_slot() */
 	/* A slot that is being joined must not show its former owner. */
+	a64_store_volatile(&h->backing, 0);
 	a64_store_relaxed(&h->boot_id[0], 0);
 	a64_store_relaxed(&h->boot_id[1], 0);
 	a64_store_relaxed(&h->start_time, 0);

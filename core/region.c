@@ -76,6 +76,15 @@ static const struct area_rule overlay_rules[] = {
 	{ DAXFS_AREA_POOL, DAXFS_PAGE_SIZE, 16 },
 };
 
+/* min_nr 0: one for each slot */
+static const struct area_rule split_rules[] = {
+	{ DAXFS_AREA_PCACHE_SLOTS, sizeof(struct daxfs_pcache_slot), 0 },
+	{ DAXFS_AREA_PCACHE_PINS, sizeof(struct daxfs_a64), 0 },
+	{ DAXFS_AREA_PCACHE_DATA, DAXFS_PAGE_SIZE, 0 },
+	{ DAXFS_AREA_PCACHE_ASKS, sizeof(struct daxfs_a64), DAXFS_CACHE_ASKS },
+	{ DAXFS_AREA_BACKING, sizeof(struct daxfs_backing), 1 },
+};
+
 static int copy_areas(struct daxfs_region *rg)
 {
 	const struct daxfs_super *sb = &rg->super;
@@ -126,6 +135,26 @@ static int check_pool(struct daxfs_region *rg)
 	return 0;
 }
 
+/* A power of two of slots, with all that belongs to each. */
+static int check_split(const struct daxfs_region *rg)
+{
+	u64 nr = rg->area[DAXFS_AREA_PCACHE_SLOTS].nr;
+
+	if (!daxfs_has_overlay(rg) || rg->super.mode != DAXFS_MODE_SPLIT ||
+	    nr < DAXFS_CACHE_MIN || (nr & (nr - 1)) ||
+	    rg->area[DAXFS_AREA_BACKING].nr > DAXFS_BACKING_FILES)
+		return -EUCLEAN;
+	for (size_t i = 0; i < sizeof(split_rules) / sizeof(*split_rules); i++) {
+		const struct area_rule *a = &split_rules[i];
+		u64 min = a->min_nr ? a->min_nr : nr;
+
+		if (check_array(rg, a->type, a->entry, min) ||
+		    (!a->min_nr && rg->area[a->type].nr != nr))
+			return -EUCLEAN;
+	}
+	return 0;
+}
+
 static int check_areas(struct daxfs_region *rg)
 {
 	const struct daxfs_super *sb = &rg->super;
@@ -136,6 +165,8 @@ static int check_areas(struct daxfs_region *rg)
 	if (sb->base_inode_nr > 0xffffffffull ||
 	    check_array(rg, DAXFS_AREA_BASE_INODES,
 			sizeof(struct daxfs_base_inode), sb->base_inode_nr))
+		return -EUCLEAN;
+	if (daxfs_is_split(rg) && check_split(rg))
 		return -EUCLEAN;
 	if (!daxfs_has_overlay(rg))
 		return sb->base_inode_nr && !daxfs_is_branching(rg) ? 0 : -EUCLEAN;
@@ -205,4 +236,9 @@ int daxfs_is_branching(const struct daxfs_region *rg)
 int daxfs_is_persistent(const struct daxfs_region *rg)
 {
 	return !!(rg->super.incompat & DAXFS_INCOMPAT_PERSIST);
+}
+
+int daxfs_is_split(const struct daxfs_region *rg)
+{
+	return !!(rg->super.incompat & DAXFS_INCOMPAT_SPLIT);
 }

@@ -78,13 +78,24 @@ static void stat_overlay(const struct daxfs_region *rg, struct daxfs_statfs *st)
 	st->inodes = inodes_there(rg);
 }
 
+static u64 base_bytes(const struct daxfs_region *rg)
+{
+	u64 sum = rg->area[DAXFS_AREA_BASE_DATA].len;
+	struct daxfs_backing b;
+
+	for (u32 i = 0; i < rg->area[DAXFS_AREA_BACKING].nr; i++)
+		if (!daxfs_backing(rg, i, &b) && b.size <= DAXFS_BACKING_MAX)
+			sum += b.size > DAXFS_PAGE_SIZE ? b.size - DAXFS_PAGE_SIZE : 0;
+	return sum;
+}
+
 int daxfs_statfs(struct daxfs_cx *cx, struct daxfs_statfs *st)
 {
 	const struct daxfs_region *rg = cx->rg;
 
 	memset(st, 0, sizeof(*st));
 	st->page_size = DAXFS_PAGE_SIZE;
-	st->base_bytes = rg->area[DAXFS_AREA_BASE_DATA].len;
+	st->base_bytes = base_bytes(rg);
 	st->pages = (st->base_bytes + DAXFS_PAGE_SIZE - 1) / DAXFS_PAGE_SIZE;
 	st->inodes = rg->super.base_inode_nr;
 	if (daxfs_has_overlay(rg))

@@ -401,6 +401,41 @@ static inline int info_is_retired(u64 info)
 	       DAXFS_KIND(info) == DAXFS_I_RETIRED_MAPPED;
 }
 
+#define CSLOT_USED		(1ull << 3)
+
+/* File and page of a backing file, as a word of the page cache has them. */
+static inline u64 cslot_tag(u64 file, u64 page)
+{
+	return (page & ((1ull << 36) - 1)) << 8 | (file & 255);
+}
+
+static inline u64 cslot_make(u64 state, u32 ctx, u64 tag)
+{
+	return state | (u64)(ctx & 0xfff) << 4 | tag << 20;
+}
+
+static inline u32 cslot_ctx(u64 v)
+{
+	return (u32)DAXFS_BITS(v, 15, 4);
+}
+
+static inline u64 cslot_word_tag(u64 v)
+{
+	return v >> 20;
+}
+
+static inline int cslot_is(u64 v, u64 state, u64 tag)
+{
+	return DAXFS_KIND(v) == state && cslot_word_tag(v) == tag;
+}
+
+/* The backing address of its page. */
+static inline u64 cslot_addr(u64 v)
+{
+	return DAXFS_BITS(v, 27, 20) << DAXFS_BACKING_SHIFT |
+	       v >> 28 << DAXFS_PAGE_SHIFT;
+}
+
 static inline u64 host_make(u64 state, u32 recoverer, u32 pid, u32 incarnation)
 {
 	return state | (u64)(recoverer & 255) << 3 |

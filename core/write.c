@@ -20,6 +20,7 @@
  * ABA: the cut version does not wrap; a page word's old page cannot be reused
  * while the writer is in its section.
  */
+#include "cache.h"
 #include "data.h"
 #include "epoch.h"
 #include "map.h"
@@ -195,11 +196,17 @@ int daxfs_fill_lower(struct daxfs_cx *cx, struct daxfs_write *w, u64 idx, u8 *pa
 	while (off < end && daxfs_has_lower(w->ref)) {
 		struct daxfs_run run;
 		int r = daxfs_lower_run(cx, w->ref, off, end - off, &run);
+		u64 done;
 		u8 *from;
 
 		if (r || !run.len)
 			return r;
-		if (run.off) {
+		if (run.away) {
+			r = daxfs_away_copy(cx, &run, 0, run.len,
+					    page + (off & IN_PAGE_MASK), 1, &done);
+			if (r)
+				return r;
+		} else if (run.off) {
 			from = daxfs_at(cx->rg, run.off, run.len, 1);
 			if (!from)
 				return -EUCLEAN;
@@ -358,7 +365,7 @@ static int prepare_batch(struct daxfs_cx *cx, struct daxfs_write *w, u64 *done)
 		if (!r)
 			*done += n;
 	}
-	if ((r == -ENOSPC || r == -EFAULT) && *done)
+	if ((r == -ENOSPC || r == -EFAULT || r == -EREMOTE) && *done)
 		r = 0;		/* a shorter write */
 	return r;
 }

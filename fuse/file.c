@@ -10,6 +10,7 @@
 #define _GNU_SOURCE	/* O_NOATIME */
 #include <stdlib.h>
 
+#include "content.h"
 #include "server.h"
 
 #define READ_MAX	(1u << 20)	/* what libfuse asks the kernel for */
@@ -137,7 +138,7 @@ int daxfs_cut(struct daxfs_server *s, struct daxfs_cx *cx,
 	if (r)
 		return r;
 	daxfs_node_begin(&s->nodes, node, 1);
-	r = daxfs_truncate(cx, &node->held->file, size);
+	r = daxfs_mount_truncate(s->m, cx, node->held, size);
 	daxfs_node_end(&s->nodes, node, 1, !r);
 	return r;
 }
@@ -306,14 +307,48 @@ static void reply_runs(fuse_req_t req, struct daxfs_server *s,
 		fuse_reply_iov(req, iov, nr);
 }
 
+/*
+ * In split mode content may come and go in the cache, so the kernel gets a copy.
+ * All of it or an error: less would be the end of the file to it. Then it asks for
+ * single pages, and those that can be read are.
+ */
+static void read_split(fuse_req_t req, struct daxfs_server *s, struct daxfs_cx *cx,
+		       const struct fuse_file_info *fi, size_t size, u64 off)
+{
+	struct daxfs_node *node = node_of(fi);
+	char *buf = malloc(size ? size : 1);
+	u64 done = 0;
+	s64 r = buf ? 1 : -ENOMEM;
+
+	if (!(fi->flags & O_NOATIME))
+		daxfs_note_access(s, cx, &node->held->file);
+	while (r > 0 && done < size) {
+		r = daxfs_mount_read(s->m, cx, node->held, off + done, buf + done,
+				     size - done);
+		done += r > 0 ? (u64)r : 0;
+	}
+	r = daxfs_end(s, cx, r < 0 ? r : 0);
+	if (r)
+		daxfs_reply_status(req, r);
+	else
+		fuse_reply_buf(req, buf, done);
+	free(buf);
+}
+
 void daxfs_op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		   struct fuse_file_info *fi)
 {
 	struct daxfs_server *s = daxfs_server_of(req);
 	struct daxfs_cx *cx = daxfs_begin(s);
-	s64 r = daxfs_enter(cx);
+	s64 r;
 
 	(void)ino;
+	if (s->split) {
+		read_split(req, s, cx, fi, size < READ_MAX ? size : READ_MAX,
+			   (u64)off);
+		return;
+	}
+	r = daxfs_enter(cx);
 	if (r) {
 		daxfs_reply_status(req, daxfs_end(s, cx, r));
 		return;
@@ -353,9 +388,9 @@ static s64 write_node(struct daxfs_server *s, struct daxfs_cx *cx,
 		return r;
 	daxfs_node_begin(&s->nodes, node, raises);
 	if (append)
-		r = daxfs_append(cx, &node->held->file, buf, size, &at);
+		r = daxfs_mount_append(s->m, cx, node->held, buf, size, &at);
 	else
-		r = daxfs_write(cx, &node->held->file, off, buf, size);
+		r = daxfs_mount_write(s->m, cx, node->held, off, buf, size);
 	if (r > 0)
 		daxfs_node_wrote(&s->nodes, node, off, (u64)r, at, direct);
 	else if (fi->writepage)

@@ -71,6 +71,13 @@ static void evicted(void *arg)
 	kill(getpid(), SIGTERM);
 }
 
+static void say(void *arg, const char *text)
+{
+	const struct daxfs_server *s = arg;
+
+	daxfs_log("%s: %s", s->region, text);
+}
+
 static void stopping(void *arg)
 {
 	daxfs_locks_stop(arg);
@@ -124,6 +131,13 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 		daxfs_mount_close(s->m);
 		return DAXFS_EXIT_MOUNT;
 	}
+	if (o->backing && daxfs_mount_backing(s->m, o->backing, why, sizeof(why))) {
+		fprintf(stderr, "%s: %s\n", o->name, why);
+		daxfs_mount_close(s->m);
+		return DAXFS_EXIT_MOUNT;
+	}
+	daxfs_mount_on_message(s->m, say, s);
+	s->split = daxfs_is_split(daxfs_mount_region(s->m));
 	s->branch = o->branch;
 	daxfs_mount_on_evict(s->m, evicted, s);
 	if (daxfs_is_persistent(daxfs_mount_region(s->m)) &&

@@ -34,6 +34,7 @@ static const char help[] =
 "  -r, --read-only     the same as -o ro\n"
 "  -o OPTION,...       ro               change nothing\n"
 "                      branch=NAME      show that branch, not main\n"
+"                      backing=FILE     the file of a region in split mode\n"
 "                      validate         check the whole base image first\n"
 "                      direct_io        keep no pages in the kernel's cache\n"
 "                      local_locks      locks hold in this mount alone\n"
@@ -50,13 +51,6 @@ static const char help[] =
 static int usage_error(const struct daxfs_options *o)
 {
 	fprintf(stderr, "Try '%s --help'.\n", o->name);
-	return DAXFS_EXIT_USAGE;
-}
-
-static int refuse(const struct daxfs_options *o, const char *option)
-{
-	fprintf(stderr, "%s: option '%s': not in this release; mount without "
-		"it\n", o->name, option);
 	return DAXFS_EXIT_USAGE;
 }
 
@@ -101,20 +95,21 @@ static int pass_on(struct daxfs_options *o, const char *option)
 	return DAXFS_EXIT_SYSTEM;
 }
 
-static int set_branch(struct daxfs_options *o, const char *name)
+/* *value becomes text, without the backslashes that take a meaning away. */
+static int set_text(struct daxfs_options *o, char **value, const char *text)
 {
 	char *to;
 
-	free(o->branch);
-	to = o->branch = strdup(name);
-	for (; to && *name; name++) {
-		if (*name == '\\' && name[1])
-			name++;
-		*to++ = *name;
+	free(*value);
+	to = *value = strdup(text);
+	for (; to && *text; text++) {
+		if (*text == '\\' && text[1])
+			text++;
+		*to++ = *text;
 	}
 	if (to)
 		*to = 0;
-	if (o->branch)
+	if (*value)
 		return -1;
 	fprintf(stderr, "%s: no memory\n", o->name);
 	return DAXFS_EXIT_SYSTEM;
@@ -137,9 +132,9 @@ static int one_option(struct daxfs_options *o, const char *option)
 	if (!*option || is_for_others(option))
 		return -1;
 	if (!strncmp(option, "backing=", 8))
-		return refuse(o, option);
+		return set_text(o, &o->backing, option + 8);
 	if (!strncmp(option, "branch=", 7))
-		return set_branch(o, option + 7);
+		return set_text(o, &o->branch, option + 7);
 	if (!strncmp(option, "max_threads=", 12))
 		return set_threads(o, option);
 	if (!strcmp(option, "noatime") || !strcmp(option, "relatime") ||
@@ -267,4 +262,5 @@ void daxfs_options_free(struct daxfs_options *o)
 {
 	fuse_opt_free_args(&o->args);
 	free(o->branch);
+	free(o->backing);
 }

@@ -31,6 +31,7 @@ struct daxfs_options {
 	enum daxfs_atime atime;
 	int local_locks;
 	char *branch;			/* to show; NULL: main */
+	char *backing;			/* its files; NULL: not here */
 	int fake;			/* do all but mount */
 	unsigned int max_threads;
 	struct fuse_args args;		/* options for libfuse */

@@ -35,6 +35,7 @@ struct daxfs_server {
 	struct daxfs_handle *handles;	/* open files: file.c */
 	struct daxfs_locks *locks;	/* NULL: the kernel's, of this mount alone */
 	const char *region;	/* absolute path */
+	int split;		/* content may be in backing files */
 	int constant;		/* static image: the kernel may keep it all */
 	int direct_io;
 	enum daxfs_atime atime;

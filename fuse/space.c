@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include "content.h"
 #include "server.h"
 
 static int drop_ids(fuse_req_t req, struct daxfs_cx *cx, struct daxfs_node *node)
@@ -27,7 +28,7 @@ static s64 allocate(fuse_req_t req, struct daxfs_cx *cx, struct daxfs_node *node
 	if (r)
 		return r;
 	daxfs_node_begin(&s->nodes, node, 1);
-	r = daxfs_fallocate(cx, &node->held->file, mode, off, len);
+	r = daxfs_mount_fallocate(s->m, cx, node->held, mode, off, len);
 	if (!r && !(mode & DAXFS_KEEP_SIZE))	/* the kernel's size moves */
 		daxfs_node_wrote(&s->nodes, node, off, len, off, 0);
 	daxfs_node_end(&s->nodes, node, 1, !r);
@@ -75,8 +76,7 @@ static s64 copy(fuse_req_t req, struct daxfs_cx *cx, struct daxfs_node *from,
 	if (r)
 		return r;
 	daxfs_node_begin(&s->nodes, to, 1);
-	r = daxfs_copy_range(cx, &from->held->file, off, &to->held->file, to_off,
-			     len);
+	r = daxfs_mount_copy(s->m, cx, from->held, off, to->held, to_off, len);
 	if (r > 0)
 		daxfs_node_wrote(&s->nodes, to, to_off, (u64)r, to_off, 0);
 	daxfs_node_end(&s->nodes, to, 1, r > 0);

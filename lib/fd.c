@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "content.h"
 
 #define FLAGS_KNOWN	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | \
 			 O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | \
@@ -241,7 +242,6 @@ static int check_write(const struct daxfs_fd *fd, off_t off)
 
 ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off)
 {
-	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	s64 r = check_read(fd, off);
 
@@ -249,7 +249,7 @@ ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off)
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_read(cx, f, (u64)off, buf, len);
+	r = daxfs_mount_read(fd->fs->m, cx, fd->held, (u64)off, buf, len);
 	return daxfs_api_end(fd->fs, cx, r);
 }
 
@@ -257,7 +257,6 @@ ssize_t daxfs_fd_pread(struct daxfs_fd *fd, void *buf, size_t len, off_t off)
 ssize_t daxfs_fd_pwrite(struct daxfs_fd *fd, const void *buf, size_t len,
 			off_t off)
 {
-	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	s64 r = check_write(fd, off);
 
@@ -267,14 +266,13 @@ ssize_t daxfs_fd_pwrite(struct daxfs_fd *fd, const void *buf, size_t len,
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_write(cx, f, (u64)off, buf, len);
+	r = daxfs_mount_write(fd->fs->m, cx, fd->held, (u64)off, buf, len);
 	return daxfs_api_end(fd->fs, cx, r);
 }
 
 ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
 			off_t *at)
 {
-	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	s64 r = check_write(fd, 0);
 	u64 where = 0;
@@ -283,7 +281,7 @@ ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_append(cx, f, buf, len, &where);
+	r = daxfs_mount_append(fd->fs->m, cx, fd->held, buf, len, &where);
 	if (at)
 		*at = (off_t)where;
 	return daxfs_api_end(fd->fs, cx, r);
@@ -291,7 +289,6 @@ ssize_t daxfs_fd_append(struct daxfs_fd *fd, const void *buf, size_t len,
 
 int daxfs_fd_truncate(struct daxfs_fd *fd, off_t size)
 {
-	struct daxfs_file *f = &fd->held->file;
 	struct daxfs_cx *cx;
 	int r = check_write(fd, size);
 
@@ -299,7 +296,7 @@ int daxfs_fd_truncate(struct daxfs_fd *fd, off_t size)
 		r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_truncate(cx, f, (u64)size);
+	r = daxfs_mount_truncate(fd->fs->m, cx, fd->held, (u64)size);
 	return (int)daxfs_api_end(fd->fs, cx, r);
 }
 

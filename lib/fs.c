@@ -31,7 +31,8 @@ const char *daxfs_fs_error(int err)
 		return "no longer a host of this region, or its branch has "
 		       "ended: close it, open it again";
 	case EIO:
-		return "the memory behind the region is gone";
+		return "the memory behind the region is gone, or a page of a "
+		       "backing file cannot be had";
 	case EUSERS:
 		return "all host slots of the region are in use";
 	case ENODATA:
@@ -58,11 +59,14 @@ static u32 mount_flags(unsigned int flags)
 	       (flags & DAXFS_FS_VALIDATE ? DAXFS_OPEN_VALIDATE : 0);
 }
 
-/* The branch, then the thread: it may not run while that is chosen. */
+/* The branch, then the threads: they may not run while that is chosen. */
 static int start(struct daxfs *fs, const char *region, const char *branch,
-		 char *why, size_t why_len)
+		 const char *backing, char *why, size_t why_len)
 {
-	int r = daxfs_mount_show(fs->m, branch, why, why_len);
+	int r = backing ? daxfs_mount_backing(fs->m, backing, why, why_len) : 0;
+
+	if (!r)
+		r = daxfs_mount_show(fs->m, branch, why, why_len);
 
 	if (r)
 		return r;
@@ -75,9 +79,9 @@ static int start(struct daxfs *fs, const char *region, const char *branch,
 	return r;
 }
 
-int daxfs_fs_open_branch(struct daxfs **fsp, const char *region,
-			 const char *branch, unsigned int flags, char *why,
-			 size_t why_len)
+int daxfs_fs_open_backing(struct daxfs **fsp, const char *region,
+			  const char *branch, const char *backing,
+			  unsigned int flags, char *why, size_t why_len)
 {
 	struct daxfs *fs;
 	int r;
@@ -95,7 +99,7 @@ int daxfs_fs_open_branch(struct daxfs **fsp, const char *region,
 	r = daxfs_mount_open(&fs->m, region, mount_flags(flags), DAXFS_HOST_LIB,
 			     why, why_len);
 	if (!r) {
-		r = start(fs, region, branch, why, why_len);
+		r = start(fs, region, branch, backing, why, why_len);
 		if (r)
 			daxfs_mount_close(fs->m);
 	}
@@ -108,6 +112,13 @@ int daxfs_fs_open_branch(struct daxfs **fsp, const char *region,
 	fs->gid = getegid();
 	*fsp = fs;
 	return 0;
+}
+
+int daxfs_fs_open_branch(struct daxfs **fs, const char *region,
+			 const char *branch, unsigned int flags, char *why,
+			 size_t why_len)
+{
+	return daxfs_fs_open_backing(fs, region, branch, NULL, flags, why, why_len);
 }
 
 int daxfs_fs_open(struct daxfs **fs, const char *region, unsigned int flags,

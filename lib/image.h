@@ -73,7 +73,8 @@ void daxfs_image_geometry(const struct daxfs_image *image,
 /*
  * Write inodes, metadata and content to the areas of super in the mapping at
  * base, whose bytes there are zero, and set super->base_crc. fd: the regular
- * file that is mapped there, which is faster to write to, or -1.
+ * file that is mapped there, which is faster to write to, or -1. In split mode fd
+ * is the backing file, and content goes there, behind its first page.
  */
 int daxfs_image_write(struct daxfs_image *image, void *base, int fd,
 		      struct daxfs_super *super);

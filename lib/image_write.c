@@ -168,14 +168,14 @@ int daxfs_image_write(struct daxfs_image *img, void *base, int fd,
 	const struct daxfs_area *inodes, *meta, *data;
 	struct image_copy *copy;
 	struct out o = { .img = img };
-	int err;
+	int err, split = super->mode == DAXFS_MODE_SPLIT;
 
 	inodes = find_area(super, DAXFS_AREA_BASE_INODES);
 	meta = find_area(super, DAXFS_AREA_BASE_META);
 	data = find_area(super, DAXFS_AREA_BASE_DATA);
 	if (inodes->len / sizeof(struct daxfs_base_inode) < img->node_nr ||
 	    meta->len < img->totals.meta_len ||
-	    data->len < img->totals.data_len ||
+	    (!split && data->len < img->totals.data_len) || (split && fd < 0) ||
 	    (data->len >= DAXFS_CHUNK_SIZE && data->off % DAXFS_CHUNK_SIZE))
 		return image_fail(img, -EINVAL, 0, NULL, "the region is not laid "
 				  "out for this image; this is a defect of "
@@ -183,8 +183,9 @@ int daxfs_image_write(struct daxfs_image *img, void *base, int fd,
 	o.inodes = (u8 *)base + inodes->off;
 	o.meta = (u8 *)base + meta->off;
 	o.meta_off = meta->off;
-	o.data_off = data->off;
-	err = image_copy_start(&copy, img, base, fd, data->off);
+	/* Of the backing file number 0: behind its first page. */
+	o.data_off = split ? DAXFS_PAGE_SIZE : data->off;
+	err = image_copy_start(&copy, img, base, fd, o.data_off);
 	if (err)
 		return err;
 	put_meta(&o);

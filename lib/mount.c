@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fill.h"
 #include "mount_priv.h"
 
 pthread_mutex_t daxfs_lib_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -51,7 +52,9 @@ static void after_fork_child(void)
 
 	for (m = mounts; m; m = m->next) {
 		m->forked = 1;
-		m->beating = 0;		/* that thread stayed behind */
+		m->beating = 0;		/* these threads stayed behind */
+		if (m->filler)
+			m->filler->running = 0;
 	}
 	pthread_mutex_unlock(&daxfs_lib_lock);
 }
@@ -157,19 +160,27 @@ static void beat_init(struct daxfs_mount *m)
 }
 
 /* Signals are for the threads of the program, not for ours. */
-static int beat_begin(struct daxfs_mount *m)
+int daxfs_thread_start(pthread_t *thread, void *(*fn)(void *arg), void *arg)
 {
 	sigset_t all, old;
 	int r;
 
 	sigfillset(&all);
 	sigdelset(&all, SIGBUS);
-	m->beat_stop = 0;
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&m->beat_thread, NULL, beat, m);
+	r = pthread_create(thread, NULL, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	m->beating = !r;
 	return -r;
+}
+
+static int beat_begin(struct daxfs_mount *m)
+{
+	int r;
+
+	m->beat_stop = 0;
+	r = daxfs_thread_start(&m->beat_thread, beat, m);
+	m->beating = !r;
+	return r;
 }
 
 static void beat_end(struct daxfs_mount *m)
@@ -322,7 +333,8 @@ int daxfs_mount_start(struct daxfs_mount *m)
 
 	if (r || !m->rg.joined || m->beating)
 		return r;
-	return beat_begin(m);
+	r = beat_begin(m);
+	return r ? r : daxfs_filler_start(m);
 }
 
 /* ---- open ---- */
@@ -457,6 +469,8 @@ static int open_steps(struct daxfs_mount *m, char *why, size_t why_len)
 	if (!r && exclusive && daxfs_has_overlay(&m->rg))
 		r = daxfs_hosts_none(m, why, why_len);
 	if (!r)
+		r = daxfs_filler_new(m);
+	if (!r)
 		r = become_host(m, why, why_len);
 	if (!r && m->rg.lost) {
 		daxfs_why(why, why_len, "%s: shrank while it was opened",
@@ -495,6 +509,7 @@ static void mount_free(struct daxfs_mount *m)
 	if (m->rg.base)
 		munmap(m->rg.base, m->src.len);
 	daxfs_source_close(&m->src);
+	daxfs_filler_free(m);
 	daxfs_hold_fini(m, NULL);
 	daxfs_cx_pool_fini(m);
 	free(m->path);
@@ -530,6 +545,7 @@ void daxfs_mount_close(struct daxfs_mount *m)
 		return;
 	unlist_mount(m);
 	beat_end(m);
+	daxfs_filler_stop(m);
 	leave(m);
 	mount_free(m);
 }

@@ -68,6 +68,17 @@ void daxfs_mount_on_evict(struct daxfs_mount *m, void (*fn)(void *arg),
 			  void *arg);
 
 /*
+ * Of a region in split mode: this host has the backing files, at those paths, one
+ * behind a colon. After daxfs_mount_open() and before daxfs_mount_start(), which
+ * begins to serve hosts without them. why says what is wrong with a file.
+ */
+int daxfs_mount_backing(struct daxfs_mount *m, const char *paths, char *why,
+			size_t why_len);
+/* fn is told what goes wrong with backing files; by any thread, not too often. */
+void daxfs_mount_on_message(struct daxfs_mount *m,
+			    void (*fn)(void *arg, const char *text), void *arg);
+
+/*
  * The parts of phys:ADDR:SIZE. -ENOENT: path is of another kind; -EINVAL: not
  * numbers that may be, or not whole pages.
  */
@@ -97,6 +108,7 @@ struct daxfs_held {
 	u64 mappings;			/* pins on it */
 	u64 map_epoch;
 	u64 seen_size, seen_mtime, seen_change;	/* for a front end's own use */
+	u64 read_next, read_window, read_ahead;	/* content.c: hints */
 	struct daxfs_held *next;
 };
 

@@ -69,6 +69,7 @@ struct daxfs_mount {
 	struct daxfs_hold_stripe stripe[DAXFS_HOLD_STRIPES];
 	pthread_mutex_t pin_lock;
 	struct daxfs_pinned *pins;
+	struct daxfs_filler *filler;	/* split mode: fill.h */
 	struct daxfs_mount *next;	/* of this process */
 };
 
@@ -85,6 +86,8 @@ struct daxfs_pinned {
  */
 extern pthread_mutex_t daxfs_lib_lock;
 
+/* mount.c: a thread that gets no signal but SIGBUS. 0 or a negative errno. */
+int daxfs_thread_start(pthread_t *thread, void *(*fn)(void *arg), void *arg);
 /* mount.c: put a sentence into why, which may be NULL. */
 void daxfs_why(char *why, size_t why_len, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "content.h"
 
 _Static_assert(DAXFS_KEEP_SIZE == FALLOC_FL_KEEP_SIZE &&
 	       DAXFS_PUNCH_HOLE == FALLOC_FL_PUNCH_HOLE &&
@@ -33,7 +34,8 @@ int daxfs_fd_fallocate(struct daxfs_fd *fd, int mode, off_t off, off_t len)
 	r = daxfs_api_begin(fd->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_fallocate(cx, &fd->held->file, (u32)mode, (u64)off, (u64)len);
+	r = daxfs_mount_fallocate(fd->fs->m, cx, fd->held, (u32)mode, (u64)off,
+				  (u64)len);
 	return (int)daxfs_api_end(fd->fs, cx, r);
 }
 
@@ -73,7 +75,7 @@ ssize_t daxfs_fd_copy(struct daxfs_fd *from, off_t off, struct daxfs_fd *to,
 		r = daxfs_api_begin(to->fs, &cx);
 	if (r)
 		return r;
-	r = daxfs_copy_range(cx, &from->held->file, (u64)off, &to->held->file,
+	r = daxfs_mount_copy(to->fs->m, cx, from->held, (u64)off, to->held,
 			     (u64)to_off, len);
 	return daxfs_api_end(to->fs, cx, r);
 }

@@ -3,8 +3,7 @@
  * daxfs-inspect: look into a region, mounted or not; evict hosts from it.
  *
  * Notes: options and dispatch; the other files named inspect_*.c do the work.
- * Nothing but evict changes the region. Exit: 0 done, 1 failed, 2 wrong usage or
- * not in this release.
+ * Nothing but evict changes the region. Exit: 0 done, 1 failed, 2 wrong usage.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -20,6 +19,7 @@ static const char usage_text[] =
 "commands:\n"
 "  status             what the region is, how full, who uses it\n"
 "  overlay            the index of the writable overlay\n"
+"  pcache             the page cache of a region in split mode, and its use\n"
 "  branches           the branches as a tree, and who shows them\n"
 "  hosts              everyone who has the region in use, and who is stuck\n"
 "  evict HOST...      state that hosts were fenced, and recover what they left;\n"
@@ -34,6 +34,7 @@ static const char usage_text[] =
 "  -s, --size SIZE       its size (suffixes K, M, G, T)\n"
 "\n"
 "  -j, --json         print JSON (not for cat)\n"
+"  -b, --backing FILE cat: the backing file of a region in split mode\n"
 "  -l, --long         ls: with mode, links, owner, group, size, time (UTC)\n"
 "  -R, --recursive    ls: with everything below\n"
 "  -f, --force        evict: also a host that runs on this machine\n"
@@ -53,7 +54,7 @@ static const struct command commands[] = {
 	{ "hosts",	inspect_hosts,		0, 0, 1 },
 	{ "ls",		inspect_ls,		1, 0, 1 },
 	{ "cat",	inspect_cat,		1, 1, 0 },
-	{ "pcache",	NULL,			0, 0, 1 },
+	{ "pcache",	inspect_pcache,		0, 0, 1 },
 	{ "branches",	inspect_branches,	0, 0, 1 },
 	{ "evict",	inspect_evict,		64, 1, 1 },
 };
@@ -63,6 +64,7 @@ static const struct option long_options[] = {
 	{ "mountpoint",	required_argument, NULL, 'm' },
 	{ "phys",	required_argument, NULL, 'p' },
 	{ "size",	required_argument, NULL, 's' },
+	{ "backing",	required_argument, NULL, 'b' },
 	{ "json",	no_argument, NULL, 'j' },
 	{ "long",	no_argument, NULL, 'l' },
 	{ "recursive",	no_argument, NULL, 'R' },
@@ -131,7 +133,7 @@ static void parse_options(int argc, char **argv, struct inspect *in,
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "r:m:p:s:jlRfhV", long_options,
+	while ((c = getopt_long(argc, argv, "r:m:p:s:b:jlRfhV", long_options,
 				NULL)) != -1) {
 		switch (c) {
 		case 'r':
@@ -145,6 +147,9 @@ static void parse_options(int argc, char **argv, struct inspect *in,
 			break;
 		case 's':
 			w->size = optarg;
+			break;
+		case 'b':
+			in->backing = optarg;
 			break;
 		case 'j':
 			in->json = 1;
@@ -173,10 +178,6 @@ static void parse_options(int argc, char **argv, struct inspect *in,
 static void check_usage(const struct command *cmd, const struct inspect *in,
 			int args)
 {
-	if (!cmd->run)
-		daxfs_tool_usage_error(INSPECT_USAGE,
-				       "%s is not in this release: it comes "
-				       "in a later one", cmd->name);
 	if (args < cmd->min_args)
 		daxfs_tool_usage_error(INSPECT_USAGE, "%s needs a %s", cmd->name,
 				       cmd->run == inspect_evict ? "HOST" : "PATH");
@@ -188,6 +189,8 @@ static void check_usage(const struct command *cmd, const struct inspect *in,
 				       cmd->name);
 	if ((in->details || in->recursive) && cmd->run != inspect_ls)
 		daxfs_tool_usage_error(INSPECT_USAGE, "-l and -R belong to ls");
+	if (in->backing && cmd->run != inspect_cat)
+		daxfs_tool_usage_error(INSPECT_USAGE, "-b belongs to cat");
 	if (in->force && cmd->run != inspect_evict)
 		daxfs_tool_usage_error(INSPECT_USAGE, "-f belongs to evict");
 }

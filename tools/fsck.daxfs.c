@@ -73,7 +73,7 @@ struct fsck {
 	u32 kinds;
 	struct daxfs_check *now;	/* that reports */
 	u32 hosts_alive, hosts_gone, hosts_recovered;
-	struct daxfs_check base, index, pool;
+	struct daxfs_check base, index, pool, cache;
 	int has_base, has_index, has_pool, beside;
 	int index_made;
 	int status;
@@ -334,6 +334,27 @@ static void check_pool(struct fsck *fs, struct daxfs_mount *m)
 		fail(fs, FSCK_FAILED, NULL, r);
 }
 
+static void check_cache(struct fsck *fs, struct daxfs_mount *m)
+{
+	fs->cache = (struct daxfs_check){ .report = add_finding, .arg = fs,
+					  .quiet = !fs->beside };
+	if (daxfs_mount_result(m, daxfs_check_cache(daxfs_mount_region(m),
+						    &fs->cache)) == -EIO)
+		lost(fs);
+}
+
+/* Slots that are damaged are emptied: their pages are read again. */
+static void correct_cache(struct fsck *fs, struct daxfs_mount *m)
+{
+	struct daxfs_check ck = { .report = add_correction, .arg = fs, .quiet = 1,
+				  .repair = fs->repair };
+
+	fs->now = &ck;
+	daxfs_check_cache(daxfs_mount_region(m), &ck);
+	if (ck.fixed)
+		fs->status |= FSCK_CORRECTED;
+}
+
 /* What has ended goes; 0 if there is nothing of that kind. */
 static int tidy(struct daxfs_mount *m, struct daxfs_cx *cx)
 {
@@ -351,6 +372,8 @@ static void correct(struct fsck *fs, struct daxfs_mount *m)
 	struct daxfs_cx *cx = daxfs_cx_get(m);
 	int i, r = -EUCLEAN;
 
+	if (!fs->hosts_alive)
+		correct_cache(fs, m);
 	for (i = 0; i < PASSES && r == -EUCLEAN; i++) {
 		struct daxfs_check ck = { .report = add_correction, .arg = fs,
 					  .quiet = 1, .repair = fs->repair };
@@ -439,6 +462,8 @@ static void check_region(struct fsck *fs)
 		check_index(fs, m);
 	if (!(fs->status & FSCK_FAILED))
 		check_pool(fs, m);
+	if (!(fs->status & FSCK_FAILED))
+		check_cache(fs, m);
 	daxfs_mount_close(m);
 	if (fs->left)
 		fs->status |= FSCK_LEFT;

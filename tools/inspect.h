@@ -24,6 +24,7 @@ struct inspect {
 	int details;		/* ls -l */
 	int recursive;		/* ls -R */
 	const char *path;	/* in the region: ls, cat */
+	const char *backing;	/* cat: files of a region in split mode */
 	char **host;		/* evict: as given */
 	int host_nr;
 	int force;		/* evict: also who runs on this machine */
@@ -83,6 +84,10 @@ int inspect_hosts(const struct inspect *in);
 struct json_object *inspect_json_hosts(const struct daxfs_region *rg);
 /* Their number. */
 u32 inspect_print_hosts(const struct daxfs_region *rg, const char *indent);
+
+/* ---- inspect_pcache.c ---- */
+
+int inspect_pcache(const struct inspect *in);
 
 /* ---- inspect_branches.c ---- */
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "content.h"
 #include "inspect.h"
 
 #define MAX_LINKS	40	/* as the kernel: then -ELOOP */
@@ -80,6 +81,25 @@ static int reader_open(struct reader *rd, const struct inspect *in)
 				 "meanwhile may show torn", in->region);
 	rd->cx = daxfs_cx_get(rd->m);
 	return INSPECT_OK;
+}
+
+static void say(void *arg, const char *text)
+{
+	daxfs_tool_error("%s: %s", ((const struct inspect *)arg)->region, text);
+}
+
+/* Content that is in no region: of the file that was named, or of other hosts. */
+static int reader_backing(struct reader *rd)
+{
+	const struct inspect *in = rd->in;
+	char why[512] = "";
+
+	daxfs_mount_on_message(rd->m, say, (void *)(uintptr_t)in);
+	if (!in->backing ||
+	    !daxfs_mount_backing(rd->m, in->backing, why, sizeof(why)))
+		return INSPECT_OK;
+	daxfs_tool_error("%s", why);
+	return INSPECT_FAILED;
 }
 
 static int reader_close(struct reader *rd, int status)
@@ -193,7 +213,7 @@ static int write_all(const char *buf, size_t len)
 	return 0;
 }
 
-static int copy_out(struct reader *rd, struct daxfs_file *f)
+static int copy_out(struct reader *rd, struct daxfs_held *held)
 {
 	char *buf = malloc(CAT_BLOCK);
 	u64 off = 0;
@@ -203,7 +223,7 @@ static int copy_out(struct reader *rd, struct daxfs_file *f)
 	if (!buf)
 		return complain(rd, rd->in->path, -ENOMEM);
 	do {
-		n = daxfs_read(rd->cx, f, off, buf, CAT_BLOCK);
+		n = daxfs_mount_read(rd->m, rd->cx, held, off, buf, CAT_BLOCK);
 		n = daxfs_mount_result(rd->m, n);
 		if (n < 0) {
 			status = complain(rd, rd->in->path, n);
@@ -225,16 +245,16 @@ static int copy_out(struct reader *rd, struct daxfs_file *f)
 
 static int cat_inode(struct reader *rd, u64 ino)
 {
-	struct daxfs_file f = { .ino = ino };
+	struct daxfs_held alone = { .file = { .ino = ino } };
 	struct daxfs_held *held;
 	int status, r;
 
 	if (!rd->joined)
-		return copy_out(rd, &f);
+		return copy_out(rd, &alone);
 	r = daxfs_hold(rd->m, rd->cx, ino, &held);
 	if (r)
 		return complain(rd, rd->in->path, r);
-	status = copy_out(rd, &held->file);
+	status = copy_out(rd, held);
 	daxfs_unhold(rd->m, rd->cx, held);
 	return status;
 }
@@ -247,6 +267,8 @@ int inspect_cat(const struct inspect *in)
 
 	if (status)
 		return status;
+	if (reader_backing(&rd))
+		return reader_close(&rd, INSPECT_FAILED);
 	r = resolve(&rd, in->path, 0, &st);
 	if (!r && S_ISDIR(st.mode))
 		r = -EISDIR;

@@ -20,11 +20,13 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
+#include "backing.h"
 #include "common.h"
 #include "fuse_mount.h"
 #include "image.h"
 #include "kmount.h"
 #include "mount.h"
+#include "prewarm.h"
 #include "tar/tar.h"
 #include "target.h"
 
@@ -33,11 +35,14 @@
 
 #define DEFAULT_OVERLAY	(64ull << 20)
 #define DEFAULT_BUCKETS	65536ull
+#define DEFAULT_SLOTS	65536ull	/* at most, where no size is given */
 
 struct options {
 	const char *dir, *output, *region, *mountpoint, *heap, *phys;
 	char phys_region[96];	/* of -p and -s, as -r would have it */
-	u64 size, overlay, buckets;	/* 0: not given */
+	u64 size, overlay, buckets, slots;	/* 0: not given */
+	int split;		/* -o and a region */
+	const char *prewarm;
 	int empty, validate, quiet, force, json;
 	int one_file_system;
 	int persistent, branching;
@@ -56,13 +61,16 @@ struct options {
 struct made {			/* what there is to tell at the end */
 	struct daxfs_geometry g;
 	struct daxfs_image_totals totals;
+	const char *backing;	/* split mode: its name */
+	u64 backing_len;
+	struct prewarm warm;
 };
 
 /* ---- options ---- */
 
 enum {
 	OPT_UUID = 256, OPT_LABEL, OPT_EPOCH, OPT_EXCLUDE, OPT_ONE_FS,
-	OPT_PERSISTENT, OPT_JSON, OPT_VERSION, OPT_IMAGE,
+	OPT_PERSISTENT, OPT_JSON, OPT_VERSION, OPT_IMAGE, OPT_PREWARM,
 };
 
 static const struct option long_options[] = {
@@ -86,6 +94,7 @@ static const struct option long_options[] = {
 	{ "exclude", required_argument, NULL, OPT_EXCLUDE },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "one-file-system", no_argument, NULL, OPT_ONE_FS },
+	{ "prewarm", required_argument, NULL, OPT_PREWARM },
 	{ "persistent", no_argument, NULL, OPT_PERSISTENT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "force", no_argument, NULL, 'f' },
@@ -98,12 +107,14 @@ static const struct option long_options[] = {
 static const char help_text[] =
 "Usage: mkdaxfs -d DIR -o IMAGE [OPTION]...\n"
 "       mkdaxfs -d DIR -r REGION [-s SIZE] [-O SIZE] [OPTION]...\n"
+"       mkdaxfs -d DIR -r REGION -o BACKING [-C N] [OPTION]...\n"
 "       mkdaxfs -t TAR... {-o IMAGE | -r REGION ...} [OPTION]...\n"
 "       mkdaxfs --empty -r REGION [-s SIZE] [OPTION]...\n"
 "       mkdaxfs {-d DIR | -t TAR | -E} -p ADDR -s SIZE [OPTION]...\n"
 "       mkdaxfs {-d DIR | -t TAR | -E} -H HEAP -m DIR [OPTION]...\n"
 "Make a daxfs region: a read-only image of a tree, the same with room to\n"
-"write, or an empty one.\n"
+"write, or an empty one. In split mode (-o and -r) the content of files goes to\n"
+"a backing file, and the region has a cache of it.\n"
 "\n"
 "  -d, --directory DIR      source tree\n"
 "  -t, --tar FILE           source is a tar archive (plain, gzip, zstd, xz), or\n"
@@ -111,7 +122,8 @@ static const char help_text[] =
 "                           several are layers, from the bottom to the top\n"
 "      --image NAME         which image of an archive that holds several\n"
 "  -E, --empty              no source tree\n"
-"  -o, --output FILE        write an image without room to write\n"
+"  -o, --output FILE        write an image without room to write; with -r or -p\n"
+"                           the backing file of the region\n"
 "  -r, --region REGION      write a region: a file, /dev/daxX.Y, /dev/pmemN or\n"
 "                           phys:ADDR:SIZE\n"
 "  -p, --phys ADDR          the same as -r phys:ADDR:SIZE, with -s SIZE\n"
@@ -122,6 +134,10 @@ static const char help_text[] =
 "  -b, --branching          main is read-only, and writing happens in branches\n"
 "                           that are made by daxfs-branch\n"
 "  -B, --buckets N          initial index buckets, power of two (65536)\n"
+"  -C, --pcache-slots N     pages in the cache, power of two (the rest of -s, or\n"
+"                           room for all content up to 65536)\n"
+"      --prewarm HOW        fill the cache: 'auto' (all content, or the smallest\n"
+"                           files first), 'none', or a file of paths (auto)\n"
 "  -m, --mountpoint DIR     mount it when done: a file by daxfs-fuse, memory by\n"
 "                           the kernel module if that is loaded, else also so\n"
 "  -V, --validate           check what was written\n"
@@ -207,12 +223,15 @@ static void list_option(const char ***list, u32 *nr, const char *arg)
 	p[(*nr)++] = arg;
 }
 
-static void refuse_option(int c)
+static u64 slots_option(const char *arg)
 {
-	if (c == 'C')
-		usage_error("-C (page cache slots) is not in this release; "
-			    "leave it out");
-	usage_error("unknown option");
+	u64 n;
+
+	if (daxfs_tool_parse_u64(arg, &n) || n < DAXFS_CACHE_MIN || (n & (n - 1)) ||
+	    n > DAXFS_MAX_REGION / DAXFS_PAGE_SIZE)
+		usage_error("-C: %s: not a power of two from %u on", arg,
+			    DAXFS_CACHE_MIN);
+	return n;
 }
 
 static void take_rare_option(struct options *o, int c, const char *arg)
@@ -248,6 +267,9 @@ static void take_rare_option(struct options *o, int c, const char *arg)
 	case OPT_ONE_FS:
 		o->one_file_system = 1;
 		break;
+	case OPT_PREWARM:
+		o->prewarm = arg;
+		break;
 	case OPT_PERSISTENT:
 		o->persistent = 1;
 		break;
@@ -258,7 +280,7 @@ static void take_rare_option(struct options *o, int c, const char *arg)
 		daxfs_tool_version();
 		exit(daxfs_tool_flush() ? EXIT_FAILED : 0);
 	default:
-		refuse_option(c);
+		usage_error("unknown option");
 	}
 }
 
@@ -285,6 +307,9 @@ static void take_option(struct options *o, int c, const char *arg)
 		break;
 	case 'O':
 		o->overlay = size_option("-O", arg);
+		break;
+	case 'C':
+		o->slots = slots_option(arg);
 		break;
 	case 'E':
 		o->empty = 1;
@@ -351,11 +376,9 @@ static void check_place(struct options *o)
 {
 	int nr = !!o->region + !!o->phys + !!o->heap;
 
-	if (o->output && nr)
-		usage_error("-o together with -r (split mode) is not in this "
-			    "release; give one of them");
 	if (nr > 1)
 		usage_error("-r, -p and -H exclude each other; give one place");
+	o->split = o->output && nr;
 	if (!o->output && !nr)
 		usage_error("nowhere to write: give -o FILE or -r REGION");
 	if (o->heap && !o->mountpoint)
@@ -365,11 +388,25 @@ static void check_place(struct options *o)
 		phys_option(o);
 }
 
-/* Which options make sense together. */
-static void check_options(struct options *o)
+static void check_split(const struct options *o)
 {
-	check_source(o);
-	check_place(o);
+	if (!o->split && o->slots)
+		usage_error("-C: only a region in split mode has a page cache; "
+			    "give -o BACKING and -r REGION");
+	if (!o->split && o->prewarm)
+		usage_error("--prewarm: only a region in split mode has a page "
+			    "cache; give -o BACKING and -r REGION");
+	if (o->split && o->empty)
+		usage_error("--empty has no content for the backing file of -o; "
+			    "leave one of them out");
+	if (o->split && o->heap)
+		usage_error("-H: the kernel module, which alone can have a heap's "
+			    "memory, does not mount regions in split mode; give -r");
+}
+
+/* An image that is not written to. */
+static void check_image(const struct options *o)
+{
 	if (o->output && o->empty)
 		usage_error("--empty with -o makes an image of nothing that "
 			    "cannot be written; give -r");
@@ -383,6 +420,18 @@ static void check_options(struct options *o)
 	if (o->output && o->branching)
 		usage_error("an image (-o) has no room for branches, so -b "
 			    "means nothing; give -r instead");
+}
+
+/* Which options make sense together. */
+static void check_options(struct options *o)
+{
+	check_source(o);
+	check_place(o);
+	check_split(o);
+	if (!o->split)
+		check_image(o);
+	if (!o->prewarm)
+		o->prewarm = "auto";
 	if (o->persistent && o->heap)
 		usage_error("a heap's memory is never persistent; leave out "
 			    "--persistent");
@@ -500,18 +549,43 @@ static void set_sizes(struct daxfs_geometry *g, const struct options *o,
 {
 	g->region_len = o->size & ~(DAXFS_PAGE_SIZE - 1);
 	g->buckets = o->buckets ? o->buckets : DEFAULT_BUCKETS;
-	g->overlay = !o->output;
+	g->overlay = !o->output || o->split;
 	g->persistent = o->persistent;
 	g->branching = o->branching;
 	if (!g->overlay)
 		return;
-	g->overlay_len = o->overlay;
-	if (o->size || o->overlay)
+	g->overlay_len = o->overlay ? o->overlay : o->split ? DEFAULT_OVERLAY : 0;
+	if (o->size)
+		return;
+	if (t->device && !t->heap && (o->split || !o->overlay))
+		g->region_len = t->device_len & ~(DAXFS_PAGE_SIZE - 1);
+	if (o->split || o->overlay)
 		return;
 	if (t->device && !t->heap)
 		g->region_len = t->device_len & ~(DAXFS_PAGE_SIZE - 1);
 	else
 		g->overlay_len = DEFAULT_OVERLAY;
+}
+
+/* As many slots as there is room for, or as there are pages. */
+static u64 default_slots(const struct daxfs_geometry *g)
+{
+	u64 pages = (g->base_data_len + DAXFS_PAGE_SIZE - 1) / DAXFS_PAGE_SIZE;
+	u64 n = DAXFS_CACHE_MIN, needed;
+
+	if (!g->region_len) {
+		while (n < pages && n < DEFAULT_SLOTS)
+			n *= 2;
+		return n;
+	}
+	for (n = DAXFS_MAX_REGION / DAXFS_PAGE_SIZE; n > DAXFS_CACHE_MIN; n /= 2) {
+		struct daxfs_geometry try = *g;
+
+		try.cache_slots = n;
+		if (!daxfs_plan(&try, &needed))
+			break;
+	}
+	return n;
 }
 
 static int plan(struct daxfs_geometry *g, const struct options *o,
@@ -524,7 +598,9 @@ static int plan(struct daxfs_geometry *g, const struct options *o,
 	memset(g, 0, sizeof(*g));
 	if (image)
 		daxfs_image_geometry(image, g);
-	g->mode = o->empty ? DAXFS_MODE_EMPTY : DAXFS_MODE_STATIC;
+	g->mode = o->empty ? DAXFS_MODE_EMPTY : o->split ? DAXFS_MODE_SPLIT :
+		  DAXFS_MODE_STATIC;
+	g->backing_nr = o->split;
 	set_sizes(g, o, t);
 	memcpy(g->uuid, o->uuid, sizeof(g->uuid));
 	if (o->label)
@@ -533,6 +609,8 @@ static int plan(struct daxfs_geometry *g, const struct options *o,
 	g->root_mode = S_IFDIR | 0755;
 	g->root_uid = getuid();
 	g->root_gid = getgid();
+	if (o->split)
+		g->cache_slots = o->slots ? o->slots : default_slots(g);
 	err = daxfs_plan(g, &needed);
 	if (err == -ENOSPC)
 		daxfs_tool_error("%s: too small for what goes in: needs %llu "
@@ -621,12 +699,72 @@ static int format(const struct daxfs_target *t, struct daxfs_geometry *g)
 	return err;
 }
 
-static int write_region(const struct options *o, struct daxfs_target *t,
-			struct daxfs_geometry *g, struct daxfs_image *image,
-			struct tar_source *src, struct bar *bar)
+/* ---- the backing file ---- */
+
+static int backing_failed(const struct daxfs_target *b, int err)
 {
-	if (daxfs_target_create(t, g->region_len))
+	daxfs_tool_error("%s: cannot write the backing file: %s; see the place that "
+			 "it is written to", b->arg, strerror(err < 0 ? -err : err));
+	return -1;
+}
+
+static int create_backing(struct daxfs_target *b, const struct made *m)
+{
+	struct daxfs_backing_head head;
+	ssize_t n;
+
+	if (daxfs_target_create(b, m->backing_len))
 		return -1;
+	daxfs_backing_head(&head, m->g.uuid, 0, m->backing_len);
+	n = pwrite(b->fd, &head, sizeof(head), 0);
+	return n == sizeof(head) ? 0 : backing_failed(b, n < 0 ? errno : EIO);
+}
+
+/* All of it is written: what it is goes into the region. */
+static int note_backing(struct daxfs_target *b, const struct made *m, u8 *base)
+{
+	u64 ns = m->g.created_ns;
+	struct timespec times[2] = {
+		{ .tv_sec = (time_t)(ns / 1000000000),
+		  .tv_nsec = (long)(ns % 1000000000) },
+	};
+	struct daxfs_backing id;
+	u32 i;
+	int r;
+
+	times[1] = times[0];
+	if (fsync(b->fd) || futimens(b->fd, times))
+		return backing_failed(b, errno);
+	r = daxfs_backing_identify(b->fd, m->g.uuid, m->backing_len, &id);
+	if (r)
+		return backing_failed(b, r);
+	for (i = 0; i < m->g.super.area_nr; i++)
+		if (m->g.super.area[i].type == DAXFS_AREA_BACKING)
+			memcpy(base + m->g.super.area[i].off, &id, sizeof(id));
+	return 0;
+}
+
+static int warm_cache(const struct options *o, struct daxfs_target *t,
+		      struct daxfs_target *b, struct made *m)
+{
+	m->warm = (struct prewarm){ .region = t->arg, .how = o->prewarm,
+				    .fd = b->fd };
+	return daxfs_prewarm(&m->warm, t->base, t->len);
+}
+
+/* b: the backing file, in split mode. */
+static int write_region(const struct options *o, struct daxfs_target *t,
+			struct daxfs_target *b, struct made *m,
+			struct daxfs_image *image, struct tar_source *src,
+			struct bar *bar)
+{
+	struct daxfs_geometry *g = &m->g;
+	int fd;
+
+	if (daxfs_target_create(t, g->region_len) ||
+	    (o->split && create_backing(b, m)))
+		return -1;
+	fd = o->split ? b->fd : t->device ? -1 : t->fd;
 	if (g->persistent && !t->durable && !o->quiet)
 		fprintf(stderr, "mkdaxfs: warning: %s: not known to be "
 			"persistent memory: it has no MAP_SYNC; what is "
@@ -634,12 +772,15 @@ static int write_region(const struct options *o, struct daxfs_target *t,
 			t->arg);
 	if (t->device)
 		clear_device(t, g);
-	if (image && daxfs_image_write(image, t->base, t->device ? -1 : t->fd,
-				       &g->super))
+	if (image && daxfs_image_write(image, t->base, fd, &g->super))
 		return image_failed(image, bar);
 	if (src && tar_source_unchanged(src))
 		return -1;
+	if (o->split && note_backing(b, m, t->base))
+		return -1;
 	if (format(t, g) || (o->validate && validate(t)))
+		return -1;
+	if (o->split && (warm_cache(o, t, b, m) || daxfs_target_commit(b)))
 		return -1;
 	return daxfs_target_commit(t);
 }
@@ -658,7 +799,8 @@ static u64 pool_bytes(const struct daxfs_geometry *g)
 
 static const char *mode_text(u32 mode)
 {
-	return mode == DAXFS_MODE_EMPTY ? "empty" : "static";
+	return mode == DAXFS_MODE_EMPTY ? "empty" :
+	       mode == DAXFS_MODE_SPLIT ? "split" : "static";
 }
 
 static void print_text(const struct daxfs_target *t, const struct made *m)
@@ -677,6 +819,11 @@ static void print_text(const struct daxfs_target *t, const struct made *m)
 		       (unsigned long long)n->symlinks,
 		       (unsigned long long)n->specials,
 		       daxfs_tool_size_text(n->content, base));
+	if (m->backing)
+		printf("  backing file: %s, %s\n  cache: %llu pages, %llu filled\n",
+		       m->backing, daxfs_tool_size_text(m->backing_len, base),
+		       (unsigned long long)m->warm.slots,
+		       (unsigned long long)m->warm.pages);
 	if (m->g.overlay)
 		printf("  overlay: %s%s%s\n",
 		       daxfs_tool_size_text(pool_bytes(&m->g), pool),
@@ -706,6 +853,17 @@ static json_object *base_json(const struct daxfs_image_totals *n)
 	return base;
 }
 
+static void split_json(json_object *top, const struct made *m)
+{
+	json_object *cache = json_object_new_object();
+
+	json_object_object_add(cache, "slots", json_u64(m->warm.slots));
+	json_object_object_add(cache, "filled", json_u64(m->warm.pages));
+	json_object_object_add(top, "backing", json_object_new_string(m->backing));
+	json_object_object_add(top, "backing_bytes", json_u64(m->backing_len));
+	json_object_object_add(top, "pcache", cache);
+}
+
 static void print_json(const struct daxfs_target *t, const struct made *m)
 {
 	json_object *top = json_object_new_object();
@@ -727,6 +885,8 @@ static void print_json(const struct daxfs_target *t, const struct made *m)
 			       json_object_new_boolean(m->g.branching));
 	json_object_object_add(top, "base", base_json(&m->totals));
 	json_object_object_add(top, "pool", json_u64(pool_bytes(&m->g)));
+	if (m->backing)
+		split_json(top, m);
 	printf("%s\n", json_object_to_json_string_ext(top,
 	       JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(top);
@@ -761,12 +921,35 @@ static int check_mountpoint(const char *dir)
 	return 0;
 }
 
-/* The server of the same build if there is one, else that of PATH. */
-static int mount_fuse(const char *region, const char *mountpoint)
+/* "backing=PATH"; a comma in the path is not the end of the option. */
+static char *backing_option(const char *path)
 {
-	char name[] = "daxfs-fuse";
+	char *option = malloc(2 * strlen(path) + sizeof("backing=")), *to = option;
+
+	if (!option)
+		return NULL;
+	to = stpcpy(to, "backing=");
+	for (; *path; path++) {
+		if (*path == ',' || *path == '\\')
+			*to++ = '\\';
+		*to++ = *path;
+	}
+	*to = '\0';
+	return option;
+}
+
+/* The server of the same build if there is one, else that of PATH. */
+static int mount_fuse(const char *region, const char *mountpoint,
+		      const char *backing)
+{
+	char name[] = "daxfs-fuse", dash_o[] = "-o";
 	char *argv[] = { name, (char *)(uintptr_t)region,
-			 (char *)(uintptr_t)mountpoint, NULL };
+			 (char *)(uintptr_t)mountpoint, NULL, NULL, NULL };
+
+	if (backing) {
+		argv[3] = dash_o;
+		argv[4] = backing_option(backing);
+	}
 
 	signal(SIGXFSZ, SIG_DFL);
 	fuse_mount_exec(argv);
@@ -804,12 +987,13 @@ static int mount_it(const char *region, const char *mountpoint, int memory,
 {
 	if (heap >= 0 || (memory && kmount_loaded()))
 		return mount_kernel(region, mountpoint, heap);
-	return mount_fuse(region, mountpoint);
+	return mount_fuse(region, mountpoint, NULL);
 }
 
 /* ---- all of it ---- */
 
-static int make(const struct options *o, struct daxfs_target *t)
+static int make(const struct options *o, struct daxfs_target *t,
+		struct daxfs_target *b)
 {
 	struct bar bar = { .quiet = o->quiet };
 	struct daxfs_image *image = NULL;
@@ -823,14 +1007,40 @@ static int make(const struct options *o, struct daxfs_target *t)
 		err = unpack(o, &bar, &src, &image);
 	if (!err)
 		err = plan(&m.g, o, t, image);
+	if (o->split) {
+		m.backing = b->arg;
+		m.backing_len = DAXFS_PAGE_SIZE + ((m.g.base_data_len +
+				DAXFS_PAGE_SIZE - 1) & ~(DAXFS_PAGE_SIZE - 1));
+	}
 	if (!err)
-		err = write_region(o, t, &m.g, image, src, &bar);
+		err = write_region(o, t, b, &m, image, src, &bar);
 	daxfs_tool_progress_end(&bar.p);
 	if (!err && image)
 		daxfs_image_totals(image, &m.totals);
 	daxfs_image_free(image);
 	tar_source_free(src);
 	return err ? err : print_summary(o, t, &m);
+}
+
+/* The backing file of split mode; nothing else without. */
+static int open_backing(const struct options *o, const struct daxfs_target *t,
+			struct daxfs_target *b)
+{
+	if (!o->split)
+		return 0;
+	if (daxfs_target_open(b, o->output, o->force))
+		return -1;
+	if (b->device) {
+		daxfs_tool_error("%s: a backing file is a file; name one",
+				 o->output);
+		return -1;
+	}
+	if (!strcmp(b->path, t->path)) {
+		daxfs_tool_error("%s: -o and -r are the same file; name two",
+				 o->output);
+		return -1;
+	}
+	return 0;
 }
 
 static int open_target(const struct options *o, struct daxfs_target *t,
@@ -846,25 +1056,32 @@ int main(int argc, char **argv)
 {
 	struct options o = { 0 };
 	struct daxfs_target t = { .fd = -1, .old_fd = -1 };
+	struct daxfs_target b = { .fd = -1, .old_fd = -1 };
 	int err, memory, heap = -1;
 	const char *where;
 
 	daxfs_tool_init("mkdaxfs");
 	signal(SIGXFSZ, SIG_IGN);	/* a limit is an error with a message */
 	parse_options(&o, argc, argv);
-	where = o.output ? o.output : o.heap ? o.heap : o.region;
+	where = o.heap ? o.heap : o.region ? o.region : o.output;
 	if (o.mountpoint && check_mountpoint(o.mountpoint))
 		return EXIT_FAILED;
 	err = open_target(&o, &t, where);
 	if (!err)
-		err = make(&o, &t);
+		err = open_backing(&o, &t, &b);
+	if (!err)
+		err = make(&o, &t, &b);
 	memory = t.device;
 	if (!err && t.heap)
 		heap = daxfs_target_take(&t);
 	daxfs_target_close(&t);
+	daxfs_target_close(&b);
 	free(o.exclude);
 	free(o.tar);
 	if (err)
 		return EXIT_FAILED;
-	return o.mountpoint ? mount_it(where, o.mountpoint, memory, heap) : 0;
+	if (!o.mountpoint)
+		return 0;
+	return o.split ? mount_fuse(where, o.mountpoint, o.output) :
+	       mount_it(where, o.mountpoint, memory, heap);
 }

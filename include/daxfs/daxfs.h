@@ -118,6 +118,29 @@ int daxfs_fs_open_branch(struct daxfs **fs, const char *region,
 			 size_t why_len);
 
 /**
+ * daxfs_fs_open_backing - open a region in split mode, with its backing files
+ * @fs: as for daxfs_fs_open()
+ * @region: as for daxfs_fs_open()
+ * @branch: as for daxfs_fs_open_branch()
+ * @backing: path of the backing file; of several, with a colon between two; or
+ *           NULL: as daxfs_fs_open_branch()
+ * @flags: DAXFS_FS_*
+ * @why: as for daxfs_fs_open()
+ * @why_len: bytes at @why
+ *
+ * This process then reads what is not in the page cache itself, and a thread of it
+ * reads ahead, and for processes that have opened the region without the files.
+ * Those wait for others; if nobody has the files, or nobody gets on, what they
+ * read of the base image and is not in the cache is -EIO within five seconds.
+ *
+ * Return: as daxfs_fs_open_branch(); -EINVAL also: not in split mode, or a file
+ * that is not just the one that was made with the region; what open(2) says of it.
+ */
+int daxfs_fs_open_backing(struct daxfs **fs, const char *region,
+			  const char *branch, const char *backing,
+			  unsigned int flags, char *why, size_t why_len);
+
+/**
  * daxfs_fs_close - close a region
  * @fs: from daxfs_fs_open(), or NULL
  *

@@ -58,7 +58,7 @@ enum daxfs_mode {
 #define DAXFS_INCOMPAT_SPLIT	(1ull << 2)	/* needs backing files */
 #define DAXFS_INCOMPAT_PERSIST	(1ull << 3)	/* write back before publishing */
 #define DAXFS_INCOMPAT_KNOWN	(DAXFS_INCOMPAT_OVERLAY | DAXFS_INCOMPAT_PERSIST | \
-				 DAXFS_INCOMPAT_BRANCHING)
+				 DAXFS_INCOMPAT_BRANCHING | DAXFS_INCOMPAT_SPLIT)
 
 enum daxfs_area_type {
 	DAXFS_AREA_NONE		= 0,
@@ -77,6 +77,8 @@ enum daxfs_area_type {
 	DAXFS_AREA_BACKING	= 13,	/* struct daxfs_backing [] */
 	DAXFS_AREA_LOCKS	= 14,	/* file locks across hosts */
 	DAXFS_AREA_BASE_OPENS	= 15,	/* bitmap of hosts per base inode */
+	DAXFS_AREA_PCACHE_PINS	= 16,	/* bitmap of hosts per slot */
+	DAXFS_AREA_PCACHE_ASKS	= 17,	/* words: slots that want to be filled */
 	DAXFS_AREA_TYPES
 };
 
@@ -120,9 +122,15 @@ struct daxfs_super {
 
 #define DAXFS_BASE_SPARSE	(1u << 0)	/* data_off: struct daxfs_base_extent [] */
 
+/* backing address: [47:0] byte of the backing file, [55:48] its number */
+#define DAXFS_BACKING_SHIFT	48u
+#define DAXFS_BACKING_FILES	256u
+#define DAXFS_BACKING_MAX	(1ull << DAXFS_BACKING_SHIFT)	/* bytes of one */
+
 struct daxfs_base_inode {	/* number n is entry n-1; 1 is the root */
 	__u64 size;		/* bytes; directories: dirents * sizeof */
-	__u64 data_off;		/* content, dirents, target; 0 if size is 0 */
+	__u64 data_off;		/* content, dirents, target; 0 if size is 0; of
+				 * content in split mode: a backing address */
 	__s64 mtime_ns;		/* since 1970 */
 	__u32 mode;		/* type and permissions as in stat(2) */
 	__u32 uid;
@@ -181,7 +189,8 @@ struct daxfs_globals {
 	struct daxfs_line members;	/* moves when a host uses one more context */
 	struct daxfs_line branches;	/* c: version of the set of branches */
 	struct daxfs_line dropped;	/* hint: what a tidy-up has to look for; wraps */
-	struct daxfs_line spare[53];
+	struct daxfs_line pcache_asks;	/* slots that were put into PCACHE_ASKS; wraps */
+	struct daxfs_line spare[52];
 };
 
 /* ---- words: kind in [2:0] ---- */
@@ -283,12 +292,13 @@ enum daxfs_unit_type {
 #define DAXFS_S_COMMITTED	2ull
 #define DAXFS_S_ABORTED		3ull
 
-/* pcache slot word: [2:0] state, [3] referenced, [11:4] filler host + 1,
- * [19:12] pins (hosts), [27:20] file, [63:28] page */
+/* pcache slot word: [2:0] state, [3] referenced, [15:4] context that claims or
+ * fills + 1 (0: nobody yet, or not any more), [27:20] file, [63:28] page */
 #define DAXFS_C_FREE		0ull
 #define DAXFS_C_CLAIM		1ull
 #define DAXFS_C_PENDING		2ull
 #define DAXFS_C_VALID		3ull
+#define DAXFS_C_FAILED		4ull	/* could not be read */
 
 /* ---- host table ---- */
 
@@ -367,7 +377,12 @@ struct daxfs_host {
 	struct daxfs_a64 machine_id[2];	/* of its installation; 0: not told */
 	struct daxfs_a64 stores;	/* layer that it may store to through
 					 * mappings; 0: none */
-	struct daxfs_a64 spare[39];
+	struct daxfs_a64 pcache_fills;	/* pages put into the cache */
+	struct daxfs_a64 pcache_waits;	/* for what another context fills */
+	struct daxfs_a64 pcache_errors;	/* pages that could not be read */
+	struct daxfs_a64 backing;	/* 1: it has the backing files, and fills what
+					 * others ask for */
+	struct daxfs_a64 spare[35];
 };
 
 struct daxfs_host_slot {
@@ -547,18 +562,35 @@ struct daxfs_lock_list {	/* a page */
 
 /* ---- page cache ---- */
 
+#define DAXFS_CACHE_WAYS	16u	/* slots that a page may be in: a set */
+#define DAXFS_CACHE_MIN		64u	/* slots; a power of two */
+#define DAXFS_CACHE_ASKS	512u	/* words of PCACHE_ASKS */
+
 struct daxfs_pcache_slot {
 	struct daxfs_a64 word;
 	struct daxfs_a64 seq;		/* fills */
 };
 
-struct daxfs_backing {		/* identity of a backing file */
-	__u8  uuid[16];
-	__u64 size;
+#define DAXFS_BACKING_SAMPLES	64u	/* pages under crc, from the first to the last */
+
+struct daxfs_backing {		/* identity of a backing file; constant */
+	__u8  uuid[16];			/* of the region */
+	__u64 size;			/* bytes, multiple of the page size */
 	__s64 mtime_ns;
-	__u32 crc;			/* of sampled pages */
+	__u32 crc;			/* CRC-32 of sampled pages */
 	__u32 reserved;
 	__u8  spare[216];
+};
+
+#define DAXFS_BACKING_MAGIC	"daxfs\r\n\033"
+
+struct daxfs_backing_head {	/* first page of a backing file */
+	__u8  magic[DAXFS_MAGIC_LEN];
+	__u32 version;
+	__u32 file;			/* number */
+	__u8  uuid[16];
+	__u64 size;			/* bytes of the file */
+	__u8  spare[4056];
 };
 
 /* ---- sizes and offsets are the format ---- */
@@ -628,5 +660,14 @@ DAXFS_SIZE(daxfs_lock_list, 4096);
 DAXFS_AT(daxfs_lock_list, entry, 128);
 DAXFS_SIZE(daxfs_pcache_slot, 16);
 DAXFS_SIZE(daxfs_backing, 256);
+DAXFS_AT(daxfs_backing, mtime_ns, 24);
+DAXFS_AT(daxfs_backing, crc, 32);
+DAXFS_SIZE(daxfs_backing_head, 4096);
+DAXFS_AT(daxfs_backing_head, uuid, 16);
+DAXFS_AT(daxfs_globals, pcache_hand, 384);
+DAXFS_AT(daxfs_globals, pcache_asks, 704);
+DAXFS_AT(daxfs_host, pcache_hits, 144);
+DAXFS_AT(daxfs_host, pcache_fills, 200);
+DAXFS_AT(daxfs_host, backing, 224);
 
 #endif

@@ -174,6 +174,11 @@ static int open_region(struct daxfs_sbi *sbi, struct fs_context *fc)
 		errorf(fc, "daxfs: %s (error %d)", why, r);
 		return r;
 	}
+	/* It has no filler, and its mappings do not pin slots of the cache. */
+	if (daxfs_is_split(&sbi->rg)) {
+		errorf(fc, "daxfs: a region in split mode, which needs daxfs-fuse");
+		return -EOPNOTSUPP;
+	}
 	sbi->constant = !daxfs_has_overlay(&sbi->rg);
 	sbi->branching = daxfs_is_branching(&sbi->rg);
 	return 0;

@@ -40,7 +40,7 @@ t "one argument" refuses 1 "name a region" daxfs-fuse "$R"
 t "three arguments" refuses 1 "too many" daxfs-fuse "$R" "$M" "$M"
 t "unknown flag" refuses 1 "try .*--help" daxfs-fuse -Q "$R" "$M"
 t "unknown option" refuses 1 "unknown option" daxfs-fuse -o nonsense "$R" "$M"
-t "backing" refuses 1 "backing=/x.*not in this release" \
+t "backing" refuses 32 "not in split mode" \
 	daxfs-fuse -o backing=/x "$R" "$M"
 t "branch of a region without" refuses 32 "no branch 'b'.*mkdaxfs -b" \
 	daxfs-fuse -o ro,branch=b "$R" "$M"

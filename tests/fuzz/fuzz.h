@@ -17,6 +17,7 @@ enum fuzz_golden {
 	FUZZ_PLAIN,		/* those by number; by a flag: */
 	FUZZ_XATTR = FUZZ_PLAIN, /* both, with extended attributes */
 	FUZZ_LAYERS,		/* branches on commits that are being merged */
+	FUZZ_SPLIT,		/* content in a backing file, and a page cache */
 	FUZZ_GOLDEN
 };
 
@@ -34,6 +35,7 @@ enum fuzz_class {
 	FUZZ_C_ATTR,		/* and heads and entries of extended attributes */
 	FUZZ_C_MAP, FUZZ_C_SLOT, FUZZ_C_ENTRY,
 	FUZZ_C_OPENS, FUZZ_C_BASE_INODE, FUZZ_C_BASE_META,
+	FUZZ_C_CACHE,		/* of FUZZ_SPLIT alone: the others are as they were */
 	FUZZ_CLASSES
 };
 
@@ -111,6 +113,8 @@ void fuzz_script(const u8 *ops, u32 nr, u32 flags);
 #define FUZZ_F_MIDWAY	32u	/* half of the patches between the operations */
 #define FUZZ_F_XATTR	64u	/* on the golden region FUZZ_XATTR */
 #define FUZZ_F_LAYERS	128u	/* on the golden region FUZZ_LAYERS */
+
+#define FUZZ_SPLIT_FROM	240u	/* byte 0 from here on: on FUZZ_SPLIT */
 
 /* ---- fuzz_region.c ---- */
 

@@ -5,7 +5,8 @@
  * Notes: an input is
  *
  *   byte 0     golden region, modulo 4: 0 empty, 1 base image alone, 2 base
- *              image and a rich overlay with dead hosts, 3 full
+ *              image and a rich overlay with dead hosts, 3 full; from 240 on
+ *              one in split mode
  *   byte 1     flags: 1 make the superblock's checksum right, 2 change words
  *              between accesses, 4 and by a second thread, 8 read-only,
  *              16 run the checks before, 32 a second burst in the middle,
@@ -73,7 +74,8 @@ static void prepare(const u8 *data, size_t size, struct parsed *in)
 	memcpy(in->head, data, n);
 	data += n;
 	size -= n;
-	fuzz_golden_now = in->head[1] & FUZZ_F_LAYERS ? FUZZ_LAYERS :
+	fuzz_golden_now = in->head[0] >= FUZZ_SPLIT_FROM ? FUZZ_SPLIT :
+			  in->head[1] & FUZZ_F_LAYERS ? FUZZ_LAYERS :
 			  in->head[1] & FUZZ_F_XATTR ? FUZZ_XATTR :
 			  (enum fuzz_golden)(in->head[0] % FUZZ_PLAIN);
 	fuzz_mem_reset(fuzz_golden_now);

@@ -102,7 +102,8 @@ static void put_base(u8 *base)
 {
 	u64 inodes = area_off(DAXFS_AREA_BASE_INODES);
 	u64 meta = area_off(DAXFS_AREA_BASE_META);
-	u64 data = area_off(DAXFS_AREA_BASE_DATA);
+	int split = mk.g.mode == DAXFS_MODE_SPLIT;
+	u64 data = split ? DAXFS_PAGE_SIZE : area_off(DAXFS_AREA_BASE_DATA);
 	u32 crc;
 
 	for (u32 i = 0; i < BASE_INODES; i++) {
@@ -121,7 +122,7 @@ static void put_base(u8 *base)
 	}
 	put_dirents(base + meta);
 	put_extents(base + meta, data);
-	for (u32 i = 0; i < 0x6000; i++)
+	for (u32 i = 0; i < 0x6000 && !split; i++)
 		base[data + i] = (u8)('A' + i % 23);
 	crc = port_crc32(0, base + inodes, BASE_INODES * 64);
 	mk.g.super.base_crc = port_crc32(crc, base + meta, 0x1000);
@@ -412,6 +413,39 @@ static void make_layers(void)
 	must(daxfs_branch_leave(&mk.cx[0]), "leave");
 }
 
+/* ---- a page cache ---- */
+
+static void bring_in(u32 i, u64 page)
+{
+	struct daxfs_fill f;
+
+	if (daxfs_cache_claim(&mk.cx[i], page << DAXFS_PAGE_SHIFT, &f) !=
+	    DAXFS_CACHE_OURS)
+		fuzz_fail("cannot make a golden region: a page is not to be had");
+	memcpy(f.page, content, DAXFS_PAGE_SIZE);
+	must(daxfs_cache_filled(&mk.cx[i], &f), "fill");
+}
+
+/* Pages that are there, pinned, asked for, failed, and half filled by the dead. */
+static void make_cache(void)
+{
+	struct daxfs_fill f;
+	u64 slot, off;
+
+	bring_in(0, 1);
+	bring_in(0, 2);
+	must(daxfs_cache_pin(&mk.cx[0], DAXFS_PAGE_SIZE, &slot, &off), "pin");
+	must(daxfs_cache_ask(&mk.cx[0], 4 * DAXFS_PAGE_SIZE, 0), "ask");
+	if (daxfs_cache_claim(&mk.cx[0], 5 * DAXFS_PAGE_SIZE, &f) != DAXFS_CACHE_OURS)
+		fuzz_fail("cannot make a golden region: no slot");
+	must(daxfs_cache_failed(&mk.cx[0], &f), "fail");
+	join(1);
+	if (daxfs_cache_claim(&mk.cx[1], 3 * DAXFS_PAGE_SIZE, &f) != DAXFS_CACHE_OURS)
+		fuzz_fail("cannot make a golden region: no slot");
+	must(daxfs_host_mark_dead(&mk.rg[0], mk.rg[1].host, mk.rg[1].incarnation),
+	     "mark dead");
+}
+
 /* ---- what is where ---- */
 
 static void add_word(struct fuzz_words *w, u64 off)
@@ -544,6 +578,18 @@ static void scan_overlay(struct fuzz_image *im, const struct daxfs_region *rg)
 		  4, 8);
 	add_words(&im->words[FUZZ_C_OPENS], rg->area[DAXFS_AREA_BASE_OPENS].off,
 		  rg->area[DAXFS_AREA_BASE_OPENS].nr, 8);
+	if (daxfs_is_split(rg)) {
+		add_words(&im->words[FUZZ_C_CACHE],
+			  rg->area[DAXFS_AREA_PCACHE_SLOTS].off, 2 * 64, 8);
+		add_words(&im->words[FUZZ_C_CACHE],
+			  rg->area[DAXFS_AREA_PCACHE_PINS].off, 64, 8);
+		add_words(&im->words[FUZZ_C_CACHE],
+			  rg->area[DAXFS_AREA_PCACHE_ASKS].off, 8, 8);
+		add_words(&im->words[FUZZ_C_CACHE],
+			  rg->area[DAXFS_AREA_BACKING].off, 5, 8);
+		add_words(&im->words[FUZZ_C_GLOBALS],
+			  rg->area[DAXFS_AREA_GLOBALS].off + 384, 2, 320);
+	}
 	for (u64 i = 0; i < pool->nr; i++) {
 		u64 v = word_at(info + i * 8);
 
@@ -583,7 +629,7 @@ static void scan(enum fuzz_golden g)
 
 /* ---- each of them ---- */
 
-static void format(int overlay, int base, int branching)
+static void format(int overlay, int base, int branching, int split)
 {
 	struct daxfs_geometry *g = &mk.g;
 	u64 needed;
@@ -601,6 +647,11 @@ static void format(int overlay, int base, int branching)
 		g->base_meta_len = 0x1000;
 		g->base_data_len = 0x6000;
 	}
+	if (split) {
+		g->mode = DAXFS_MODE_SPLIT;
+		g->backing_nr = 1;
+		g->cache_slots = DAXFS_CACHE_MIN;
+	}
 	must(daxfs_plan(g, &needed), "plan");
 	fuzz_mem.len = g->region_len;
 	fuzz_mem.base = aligned_alloc(DAXFS_PAGE_SIZE, fuzz_mem.len);
@@ -608,6 +659,11 @@ static void format(int overlay, int base, int branching)
 	if (!fuzz_mem.base || !fuzz_mem.dirty)
 		fuzz_fail("no memory");
 	memset(fuzz_mem.base, 0, fuzz_mem.len);
+	if (split) {
+		struct daxfs_backing b = { .size = DAXFS_PAGE_SIZE + 0x6000 };
+
+		memcpy(fuzz_mem.base + area_off(DAXFS_AREA_BACKING), &b, sizeof(b));
+	}
 	if (base)
 		put_base(fuzz_mem.base);
 	must(daxfs_format(g, fuzz_mem.base, fuzz_mem.len), "format");
@@ -628,11 +684,11 @@ void fuzz_golden_make(void)
 	fuzz_mem.own = (u8 *)&mk;	/* handles of files lie on the stack */
 	fuzz_mem.own = NULL;
 	fuzz_mem.own_len = ~0ull;
-	format(1, 0, 0);
+	format(1, 0, 0, 0);
 	finish(FUZZ_EMPTY);
-	format(0, 1, 0);
+	format(0, 1, 0, 0);
 	finish(FUZZ_BASE);
-	format(1, 1, 0);
+	format(1, 1, 0, 0);
 	join(0);
 	make_tree(DAXFS_ROOT_INO);
 	make_tree(3);
@@ -641,18 +697,23 @@ void fuzz_golden_make(void)
 	kill_hosts(DAXFS_ROOT_INO);
 	fill_index(3);
 	finish(FUZZ_RICH);
-	format(1, 0, 0);
+	format(1, 0, 0, 0);
 	join(0);
 	make_tree(DAXFS_ROOT_INO);
 	fill_pool();
 	finish(FUZZ_FULL);
-	format(1, 1, 0);
+	format(1, 1, 0, 0);
 	join(0);
 	make_xattrs();
 	finish(FUZZ_XATTR);
-	format(1, 0, 1);
+	format(1, 0, 1, 0);
 	join(0);
 	make_layers();
 	finish(FUZZ_LAYERS);
+	format(1, 1, 0, 1);
+	join(0);
+	make_cache();
+	make_tree(DAXFS_ROOT_INO);
+	finish(FUZZ_SPLIT);
 	fuzz_mem.own_len = 0;
 }

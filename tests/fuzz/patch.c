@@ -55,7 +55,8 @@ static u64 any_word(u64 n)
 /* The word that a patch is about; of a class without words: any word. */
 static u64 word_of(u32 class, u64 nr)
 {
-	const struct fuzz_words *w = &image()->words[class % FUZZ_CLASSES];
+	u32 classes = fuzz_golden_now == FUZZ_SPLIT ? FUZZ_CLASSES : FUZZ_C_CACHE;
+	const struct fuzz_words *w = &image()->words[class % classes];
 
 	return w->nr ? (u64)w->at[nr % w->nr] * 8 :
 	       any_word(nr * 0x9e3779b97f4a7c15ull >> 20);

@@ -54,6 +54,13 @@ static int with_layers(void)
 	return fuzz_golden_now == FUZZ_LAYERS;
 }
 
+static int with_cache(void)
+{
+	extern enum fuzz_golden fuzz_golden_now;
+
+	return fuzz_golden_now == FUZZ_SPLIT;
+}
+
 /* ---- what must hold of each call ---- */
 
 static u64 limit(void)
@@ -77,6 +84,8 @@ static int is_known(s64 r)
 	case ENOSPC: case EUSERS: case EBUSY: case ESTALE: case ENXIO: case ENOLCK:
 	case ENODEV: case EOPNOTSUPP: case ERANGE: case E2BIG: case EACCES:
 		return 1;
+	case EREMOTE:
+		return with_cache();
 	}
 	return 0;
 }
@@ -142,7 +151,7 @@ static void look_at_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off)
 	s64 nr = CALL(cx, 8, "runs", daxfs_runs(cx, f, off, 100000, run, 8));
 
 	for (s64 i = 0; i < nr; i++)
-		if (run[i].off && (run[i].off > fuzz_mem.len ||
+		if (run[i].off && !run[i].away && (run[i].off > fuzz_mem.len ||
 				   run[i].len > fuzz_mem.len - run[i].off))
 			fuzz_fail("a run outside the region");
 }
@@ -230,6 +239,7 @@ static void check(struct daxfs_cx *cx, int base)
 		CALL(cx, 0, "check_base", daxfs_check_base(cx->rg, &ck, scratch));
 	}
 	CALL(cx, 0, "check_index", daxfs_check_index(cx, &ck));
+	CALL(cx, 0, "check_cache", daxfs_check_cache(cx->rg, &ck));
 }
 
 /* The accounting, and repair as a sole host: its contract is a region at rest. */
@@ -614,6 +624,68 @@ static void op_branch(struct daxfs_cx *cx, const u8 *a)
 	}
 }
 
+/* A slot that we may fill; its page lies in the region. */
+static void end_fill(struct daxfs_cx *cx, const struct daxfs_fill *f, u32 how)
+{
+	u64 off = daxfs_off(cx->rg, f->page);
+
+	if (off > fuzz_mem.len || DAXFS_PAGE_SIZE > fuzz_mem.len - off)
+		fuzz_fail("a page of the cache outside the region");
+	port_copy_to(f->page, buf, DAXFS_PAGE_SIZE);
+	switch (how & 3) {
+	case 0:
+		CALL(cx, 0, "cache_failed", daxfs_cache_failed(cx, f));
+		break;
+	case 1:
+		CALL(cx, 0, "cache_give_up", daxfs_cache_give_up(cx, f));
+		break;
+	default:
+		CALL(cx, 0, "cache_filled", daxfs_cache_filled(cx, f));
+	}
+}
+
+static void op_cache(struct daxfs_cx *cx, const u8 *a)
+{
+	static struct daxfs_cache_stat st;
+	u64 addr = (u64)a[1] << DAXFS_PAGE_SHIFT, slot, off, seen = 0;
+	struct daxfs_fill f;
+	u32 filler;
+
+	switch (a[2] & 7) {
+	case 0: case 1:
+		if (CALL(cx, 6, "cache_claim", daxfs_cache_claim(cx, addr % (8 << 12),
+								 &f)) ==
+		    DAXFS_CACHE_OURS)
+			end_fill(cx, &f, a[3]);
+		break;
+	case 2:
+		CALL(cx, 6, "cache_ask", daxfs_cache_ask(cx, addr % (8 << 12), a[3] & 1));
+		break;
+	case 3:
+		if (CALL(cx, 6, "cache_serve", daxfs_cache_serve(cx, &seen, &f)) ==
+		    DAXFS_CACHE_OURS)
+			end_fill(cx, &f, a[3]);
+		break;
+	case 4:
+		CALL(cx, 6, "cache_state", daxfs_cache_state(cx, addr, &filler));
+		daxfs_cache_withdraw(cx, addr);
+		break;
+	case 5:
+		if (!CALL(cx, 0, "cache_pin", daxfs_cache_pin(cx, addr % (8 << 12),
+							      &slot, &off)) &&
+		    (off > fuzz_mem.len || fuzz_mem.len - off < DAXFS_PAGE_SIZE))
+			fuzz_fail("a pinned page outside the region");
+		if (slot != DAXFS_NO_SLOT && a[3] & 1)
+			daxfs_cache_unpin(cx, slot);
+		break;
+	case 6:
+		daxfs_cache_unpin(cx, a[3]);
+		break;
+	default:
+		daxfs_cache_stat(cx->rg, &st);
+	}
+}
+
 static void op_recover(struct daxfs_cx *cx, const u8 *a)
 {
 	u32 slot = a[1] % 8;
@@ -759,7 +831,9 @@ static void run_ops(const u8 *script, u32 nr)
 	for (u32 i = 0; i < nr; i++, script += FUZZ_OP_LEN) {
 		u32 op = script[0] & 31;
 
-		if (with_layers() && (ops[op] == op_lookup || ops[op] == op_pin))
+		if (with_cache() && (ops[op] == op_lookup || ops[op] == op_pin))
+			op_cache(context_of(script[0] >> 5), script);
+		else if (with_layers() && (ops[op] == op_lookup || ops[op] == op_pin))
 			op_branch(context_of(script[0] >> 5), script);
 		else if (with_xattrs() && ops[op] == op_link && script[2] & 128)
 			op_xattr(context_of(script[0] >> 5), script);

@@ -123,8 +123,21 @@ bug tiebreak -DBUG5
 ok  fence
 bug fence   -DBUG1
 bug fence   -DBUG2
+ok  cache
+ok  cache   -DCRASH
+big cache   -DEVICT
+bug cache   -DBUG1
+bug cache   -DBUG2
+bug cache   -DEVICT -DBUG3
+bug cache   -DEVICT -DPIN -DBUG4
+bug cache   -DEVICT -DPIN -DBUG5
+bug cache   -DEVICT -DPIN -DBUG6
+bug cache   -DCRASH -DBUG7
+bug cache   -DEVICT -DBUG8
+bug cache   -DEVICT -DBUG9
 '
 slow='
+big cache   -DEVICT -DPIN
 big barrier
 big lock    -DCRASH
 bug change  -DBUG1

@@ -105,6 +105,7 @@ void world_make_as(struct world *w, const struct world_options *o)
 		.mode = DAXFS_MODE_EMPTY, .buckets = o->buckets,
 		.overlay_len = o->pool_len ? o->pool_len : POOL_LEN,
 		.root_mode = 0755, .uuid = { 1, 2, 3 }, .created_ns = EPOCH_NS,
+		.cache_slots = o->cache_slots,
 	};
 	u64 needed = 0;
 	u32 i;

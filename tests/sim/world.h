@@ -52,6 +52,7 @@ struct world_options {
 	int base;		/* a base image: see world_base.c */
 	int persistent;		/* it survives power cuts */
 	int branching;		/* all hosts show a branch of an empty main */
+	u64 cache_slots;	/* with base: its content is in backing files */
 };
 
 /* Format, and join all hosts. buckets: of the index. Exits on failure. */
@@ -137,6 +138,15 @@ u64 world_slab_pages(struct world *w);
 void world_base_plan(struct daxfs_geometry *g);
 void world_base_put(struct daxfs_geometry *g, u8 *base);
 const char *world_base_when_empty(void);
+
+/*
+ * Split mode: two backing files of WORLD_BACKING_PAGES pages, of which the base
+ * image has the first pages of number 0; the others hold something else each.
+ */
+#define WORLD_BACKING_FILES	2u
+#define WORLD_BACKING_PAGES	4096u
+void world_backing_page(u64 addr, u8 *page);
+u64 world_backing_addr(u32 file, u64 page);
 
 /* daxfs_check_pool(): what it reports is printed. 0: every page is accounted for. */
 int world_account(struct daxfs_cx *cx);

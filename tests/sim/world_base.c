@@ -38,7 +38,8 @@ void world_base_plan(struct daxfs_geometry *g)
 {
 	u32 i;
 
-	g->mode = DAXFS_MODE_STATIC;
+	g->mode = g->cache_slots ? DAXFS_MODE_SPLIT : DAXFS_MODE_STATIC;
+	g->backing_nr = g->cache_slots ? WORLD_BACKING_FILES : 0;
 	g->base_inode_nr = NODES;
 	for (i = 1; i < NODES; i++) {
 		g->base_meta_len += sizeof(struct daxfs_base_dirent);
@@ -57,6 +58,40 @@ static const struct daxfs_area *area(const struct daxfs_geometry *g, u32 type)
 	for (i = 0; g->super.area[i].type != type; i++)
 		;
 	return &g->super.area[i];
+}
+
+/* ---- backing files ---- */
+
+static u8 content[16 * DAXFS_PAGE_SIZE];	/* of file 0, behind its head */
+
+u64 world_backing_addr(u32 file, u64 page)
+{
+	return (u64)file << DAXFS_BACKING_SHIFT | page << DAXFS_PAGE_SHIFT;
+}
+
+void world_backing_page(u64 addr, u8 *page)
+{
+	u64 nr = (addr & (DAXFS_BACKING_MAX - 1)) >> DAXFS_PAGE_SHIFT;
+	u64 at = (nr - 1) << DAXFS_PAGE_SHIFT, mark = addr >> DAXFS_PAGE_SHIFT;
+
+	if (addr < DAXFS_BACKING_MAX && at < sizeof(content)) {
+		memcpy(page, content + at, DAXFS_PAGE_SIZE);
+		return;
+	}
+	for (u32 i = 0; i < DAXFS_PAGE_SIZE; i += sizeof(mark))
+		memcpy(page + i, &mark, sizeof(mark));
+}
+
+static void put_backing(const struct daxfs_geometry *g, u8 *base)
+{
+	struct daxfs_backing b = {
+		.uuid = { 1, 2, 3 },
+		.size = (u64)WORLD_BACKING_PAGES << DAXFS_PAGE_SHIFT,
+	};
+	u64 off = area(g, DAXFS_AREA_BACKING)->off;
+
+	for (u32 i = 0; i < g->backing_nr; i++)
+		memcpy(base + off + i * sizeof(b), &b, sizeof(b));
 }
 
 /* The entries of directory dir; returns their bytes. */
@@ -96,7 +131,8 @@ static void put_xattr(u8 *base, u64 meta, struct daxfs_base_inode *in)
 void world_base_put(struct daxfs_geometry *g, u8 *base)
 {
 	u64 meta = area(g, DAXFS_AREA_BASE_META)->off;
-	u64 data = area(g, DAXFS_AREA_BASE_DATA)->off;
+	u64 data = g->cache_slots ? DAXFS_PAGE_SIZE :
+		   area(g, DAXFS_AREA_BASE_DATA)->off;
 	const struct daxfs_area *a = area(g, DAXFS_AREA_BASE_INODES);
 	struct daxfs_base_inode *in = (struct daxfs_base_inode *)(base + a->off);
 	u32 i, subdirs, crc;
@@ -109,7 +145,9 @@ void world_base_put(struct daxfs_geometry *g, u8 *base)
 		in[i].nlink = 1;
 		in[i].size = n->len;
 		in[i].data_off = *at;
-		memset(base + *at, n->fill, n->len);
+		memset(at == &data && g->cache_slots ?
+		       content + *at - DAXFS_PAGE_SIZE : base + *at, n->fill,
+		       n->len);
 		if (S_ISDIR(n->mode)) {
 			in[i].parent = n->parent;
 			in[i].size = put_dir(base + *at, i + 1, &subdirs);
@@ -119,6 +157,8 @@ void world_base_put(struct daxfs_geometry *g, u8 *base)
 			in[i].data_off = 0;
 		*at += S_ISREG(n->mode) ? PAGE_UP(n->len) : in[i].size;
 	}
+	if (g->cache_slots)
+		put_backing(g, base);
 	put_xattr(base, meta, &in[WITH_XATTR - 1]);
 	crc = port_crc32(0, in, NODES * sizeof(*in));
 	a = area(g, DAXFS_AREA_BASE_META);

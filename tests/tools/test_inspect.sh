@@ -93,7 +93,7 @@ t "an address that is none" refuses 2 "not an address" daxfs-inspect status -p z
 t "cat without a path" refuses 2 "PATH" daxfs-inspect cat -r x
 t "too many arguments" refuses 2 "too many" daxfs-inspect status a b -r x
 t "unknown option" refuses 2 "wrong option" daxfs-inspect status --frob
-t "pcache comes later" refuses 2 "later" daxfs-inspect pcache -r x
+t "-b of something else" refuses 2 "-b belongs to cat" daxfs-inspect status -r x -b y
 t "--help" status 0 daxfs-inspect --help
 t "--version" status 0 daxfs-inspect --version
 t "fsck --help" status 0 fsck.daxfs --help
@@ -229,6 +229,7 @@ t "status of a short region" refuses 1 "$shm/bad" daxfs-inspect status -r "$shm/
 
 reg=$shm/region
 t "mkdaxfs, empty" status 0 mkdaxfs -q --empty -r "$reg" -s 64M
+t "pcache of a region without" refuses 1 "not in split mode" daxfs-inspect pcache -r "$reg"
 empty_json() {
 	status 0 daxfs-inspect status -r "$reg" --json &&
 		is /mode empty && is /overlay true && is /size 67108864 &&

@@ -104,12 +104,19 @@ uuid=6f9d37b5-6a5e-4c9a-8a1b-2f4c9e3d7a10
 t "no arguments" refuses 2 "no source" mkdaxfs
 t "nowhere to write" refuses 2 "nowhere to write" mkdaxfs -d "$tree"
 t "-d and --empty" refuses 2 "exclude each other" mkdaxfs -d "$tree" -E -r "$reg"
-t "split mode" refuses 2 "not in this release" mkdaxfs -d "$tree" -r "$reg" -o "$img"
+t "split mode of nothing" refuses 2 "no content" mkdaxfs --empty -r "$reg" -o "$img"
+t "split mode, one file for both" refuses 1 "same file" mkdaxfs -d "$tree" -r "$reg" -o "$reg"
+t "split mode in a heap" refuses 2 "kernel module" mkdaxfs -d "$tree" -H /dev/null -m / -o "$img"
+t "split mode, too small" refuses 1 "too small" mkdaxfs -d "$tree" -r "$reg" -o "$img" -s 4M -C 1024
 t "--empty with -o" refuses 2 "--empty with -o" mkdaxfs -E -o "$img"
 t "-O with -o" refuses 2 "-O means nothing" mkdaxfs -d "$tree" -o "$img" -O 1M
 t "-B with -o" refuses 2 "-B means nothing" mkdaxfs -d "$tree" -o "$img" -B 512
 t "-b with -o" refuses 2 "-b means nothing" mkdaxfs -d "$tree" -o "$img" -b
-t "-C comes later" refuses 2 "not in this release" mkdaxfs -C 8 -d "$tree" -r "$reg"
+t "-C without split mode" refuses 2 "split mode" mkdaxfs -C 64 -d "$tree" -r "$reg"
+t "-C 8" refuses 2 "power of two" mkdaxfs -C 8 -d "$tree" -r "$reg" -o "$img"
+t "-C 100" refuses 2 "power of two" mkdaxfs -C 100 -d "$tree" -r "$reg" -o "$img"
+t "--prewarm without split mode" refuses 2 "split mode" \
+	mkdaxfs --prewarm none -d "$tree" -r "$reg"
 t "-r and -p" refuses 2 "exclude each other" mkdaxfs -E -r "$reg" -p 0 -s 1M
 t "-r and -H" refuses 2 "exclude each other" mkdaxfs -E -r "$reg" -H x -m "$mnt"
 t "-p without -s" refuses 2 "-p needs -s" mkdaxfs -E -p 0x1000
