@@ -212,7 +212,9 @@ const char *inspect_host_state(const struct daxfs_host_info *info)
 	case DAXFS_H_DEAD:
 		return "dead";
 	case DAXFS_H_RECOVERING:
-		return "recovering";
+		/* It left, or had come into a dead host's slot, and did not end it. */
+		return info->recoverer == info->slot && place == DAXFS_HOST_GONE ?
+		       "gone" : "recovering";
 	default:
 		break;
 	}
