@@ -22,6 +22,8 @@
 
 #include "damage.h"
 #include "mount.h"
+#include "region.h"
+#include "word.h"
 
 #define REGION_SIZE	"10M"
 #define FILES		330u	/* small ones in one directory */
@@ -1007,6 +1009,39 @@ static void run_killed_in_branch(u32 times)
 	verdict("who is killed in branches leaves what can be set right", why);
 }
 
+/* A process that has begun to leave, and is no more: state as daxfs_host_leave() has it. */
+static void leave_half(const char *path)
+{
+	struct daxfs_a64 *state;
+	u64 v;
+
+	join(path, 0);
+	state = &daxfs_host(the_rg, the_rg->host)->state;
+	v = a64_load_relaxed(state);
+	a64_store_release(state, host_make(DAXFS_H_RECOVERING, the_rg->host,
+					   host_pid(v), host_incarnation(v)));
+	_exit(0);
+}
+
+static void run_left_half(void)
+{
+	char path[128];
+	pid_t pid;
+
+	strcpy(path, at("r"));
+	copy_region(at("e"), path);
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		give_up("cannot fork");
+	if (!pid)
+		leave_half(path);
+	waitpid(pid, NULL, 0);
+	verdict("who ended as he left is recovered", fsck("-n", path) != 4 ||
+		fsck("-y", path) != 1 || fsck("-n", path) ?
+		"it is taken for a host that works" : NULL);
+}
+
 /* The new index is made in the reserve, or where the leaks were. */
 static void run_full(void)
 {
@@ -1149,6 +1184,7 @@ int main(int argc, char **argv)
 		run_killed_in_branch(getenv("KILLS") ? (u32)atoi(getenv("KILLS")) : 20);
 		run_beside();
 		run_killed();
+		run_left_half();
 		run_full();
 	}
 	run_cases(only);
