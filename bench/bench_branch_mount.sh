@@ -77,7 +77,7 @@ row_of() {
 # ---- an ioctl ----
 
 bench_ioctl() {
-	local ours peer
+	local i
 
 	mkdir "$dir/ours" "$dir/null"
 	mkdaxfs -q -b -E -r "$shm/r" -s 256M
@@ -85,13 +85,15 @@ bench_ioctl() {
 	null_fuse "$dir/null" &
 	null=$!
 	until mountpoint -q "$dir/null"; do sleep 0.05; done
-	read -r ours peer < <(branch_ioctl "$dir/ours" "$dir/null" "$creates")
+	for ((i = 0; i < rounds; i++)); do
+		branch_ioctl "$dir/ours" "$dir/null" "$creates"
+	done >"$dir/pairs"
+	awk '{ print $1, $2 + 30 }' "$dir/pairs" >"$dir/ioctl"
 	unmount_all
 	wait "$null" || :
 	null=
 	rm "$shm/r"
-	row "branch create on a mount / null ioctl + 30 us" "$ours" \
-		"$(awk -v p="$peer" 'BEGIN { print p + 30 }')" us 1
+	row_of "branch create on a mount / null ioctl + 30 us" us 1 "$dir/ioctl"
 }
 
 # ---- commands ----
@@ -105,12 +107,11 @@ bench_commands() {
 		t=$(now)
 		daxfs-branch create "b$i" -p main -r "$shm/r" -m "$dir/m"
 		daxfs-branch commit -m "$dir/m"
-		echo "$(($(now) - t))" >>"$dir/times"
+		echo "$((($(now) - t) / 1000)) 10000" >>"$dir/times"
 		fusermount3 -u "$dir/m"
 	done
 	rm "$shm/r"
-	row "create -m and commit by command / 10 ms" \
-		"$(median <"$dir/times" | awk '{ print $1 / 1e6 }')" 10 ms 1
+	row_of "create -m and commit by command / 10 ms" us 1 "$dir/times"
 }
 
 # ---- work ----

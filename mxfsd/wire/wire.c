@@ -176,6 +176,7 @@ static void get_record(struct in *in, struct mxfs_record *r)
 	r->lvb.state = (uint8_t)get(in, 1);
 	must(in, is_mode(r->gr) && is_mode(r->rq));
 	must(in, !(r->flags & ~MXFS_R_ALL) && r->lvb.state < MXFS_LVB_STATES);
+	must(in, !(r->flags & MXFS_R_MASTER) || r->owner <= MXFS_NODES);
 	get_name(in, &r->name, 0);
 	if (r->lvb.state != MXFS_LVB_NONE)
 		get_bytes(in, r->lvb.byte, MXFS_LVB);

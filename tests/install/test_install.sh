@@ -156,7 +156,7 @@ links() { # PROGRAM FLAGS...
 t "a program with the shared library" links "$top/shared-cat" $(pc --cflags --libs)
 # shellcheck disable=SC2046
 t "a program with the static library" links "$top/static-cat" $(pc --cflags) \
-	"$d/usr/lib/libdaxfs.a" -lz -luuid -pthread
+	"$d/usr/lib/libdaxfs.a" -lz -luuid -luring -pthread
 t "the shared one needs libdaxfs.so.1" \
 	bash -c "ldd '$top/shared-cat' | grep -q 'libdaxfs\.so\.1'"
 

@@ -347,15 +347,9 @@ usage() {
 		refuses 1 '.' daxfs-fuse "$SHM/good" && [ ! -e "$SHM/u1" ]
 }
 
-not_yet() {
-	local opt
-
-	for opt in "-C 1024"; do
-		# shellcheck disable=SC2086 # one word, or two
-		refuses 2 'release|not yet|later|support' mkdaxfs --empty \
-			-r "$SHM/u2" -s 16M $opt || return 1
-	done
-	[ ! -e "$SHM/u2" ]
+no_cache() { # nothing lies elsewhere that it would be for
+	refuses 2 'split mode' mkdaxfs --empty -r "$SHM/u2" -s 16M -C 1024 &&
+		[ ! -e "$SHM/u2" ]
 }
 
 one_place() { # -r, -p and -H each name one
@@ -366,5 +360,5 @@ one_place() { # -r, -p and -H each name one
 
 t "wrong usage" usage
 t "two places for a region" one_place
-t "options of later releases say so" not_yet
+t "a page cache without a backing file" no_cache
 finish

@@ -105,7 +105,7 @@ t "pages of a range between 2 MiB" wrong "multiples of" "phys=$(printf '%#x' \
 t "a descriptor that is no dma-buf" wrong "no dma-buf" dmabuf=0
 t "an unknown option" logged "Unknown parameter 'colour'" "$one,colour=red"
 t "backing=" logged "not in this release" "$one,backing=/x"
-t "branch=" logged "not in this release" "$one,branch=x"
+t "a branch of a region without" logged "made it without -b" "$one,branch=x"
 t "a user" not nobody mount -i -t daxfs -o "$one" none m
 t "root of a user namespace" not nobody unshare -Urm mount -i -t daxfs -o "$one" none m
 t "no address in the log" not sh -c 'dmesg | grep -i 0x10000'
