@@ -2,10 +2,8 @@
 /*
  * famfs mount: play the log into a shadow tree, and serve that.
  *
- * Notes: the process that the user started forks; the child opens, plays,
- * mounts and serves, the parent waits for one byte that says that the mount
- * answers, or for the child's end. A shadow tree that nobody named is made for
- * the mount and removed with it.
+ * Notes: a child plays, mounts and serves (../fuse/background.c). A shadow tree
+ * that nobody named is made for the mount and removed with it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,10 +11,10 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include "../fuse/background.h"
 #include "../tools/common.h"
 #include "fuse_map.h"
 
@@ -50,7 +48,6 @@ static struct famfs_server server = {
 	.fs_lock = PTHREAD_MUTEX_INITIALIZER,
 	.node_lock = PTHREAD_MUTEX_INITIALIZER,
 };
-static int ready_fd = -1;	/* of the parent that waits, or -1 */
 
 /* ---- the child ---- */
 
@@ -62,31 +59,19 @@ static void fuse_log_line(enum fuse_log_level level, const char *fmt, va_list ap
 	vsyslog(LOG_DAEMON | (int)level, fmt, ap);
 }
 
+static void to_syslog(void)
+{
+	famfs_say_to_syslog("famfs");
+	fuse_set_log_func(fuse_log_line);
+}
+
 static void ready(void *arg)
 {
 	struct famfs_server *s = arg;
-	int null;
 
-	if (ready_fd < 0) {
-		famfs_filemap_say(&s->session);
-		return;
-	}
-	setsid();
-	famfs_say_to_syslog("famfs");
-	famfs_filemap_say(&s->session);
-	fuse_set_log_func(fuse_log_line);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		dup2(null, STDERR_FILENO);
-		if (null > STDERR_FILENO)
-			close(null);
-	}
-	if (write(ready_fd, "", 1) < 0)
+	if (daxfs_background_ready(to_syslog) < 0)
 		famfs_say("nobody waits for this mount");
-	close(ready_fd);
-	ready_fd = -1;
+	famfs_filemap_say(&s->session);
 }
 
 static void fault(void *arg)
@@ -245,62 +230,16 @@ static int run(struct famfs_server *s, struct options *o, const char *mountpoint
 	return r ? FAMFS_EXIT_FAILED : FAMFS_EXIT_OK;
 }
 
-/* ---- the parent ---- */
+struct job {			/* of the child */
+	struct options *o;
+	const char *mountpoint;
+};
 
-static pid_t child;
-
-static void pass_signal(int sig)
+static int run_job(void *arg)
 {
-	kill(child, sig);
-}
+	const struct job *job = arg;
 
-static int wait_child(int fd)
-{
-	struct sigaction sa = { .sa_handler = pass_signal };
-	char byte;
-	ssize_t n;
-	int status;
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	do
-		n = read(fd, &byte, 1);
-	while (n < 0 && errno == EINTR);
-	if (n == 1)
-		return FAMFS_EXIT_OK;
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return FAMFS_EXIT_FAILED;
-	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) :
-	       FAMFS_EXIT_FAILED;
-}
-
-static int run_in_background(struct famfs_server *s, struct options *o,
-			     const char *mountpoint)
-{
-	sigset_t before;
-	int fd[2];
-
-	if (pipe2(fd, O_CLOEXEC)) {
-		famfs_say("%s", strerror(errno));
-		return FAMFS_EXIT_FAILED;
-	}
-	pthread_sigmask(SIG_BLOCK, NULL, &before);
-	daxfs_session_block();
-	child = fork();
-	if (child < 0) {
-		famfs_say("%s", strerror(errno));
-		return FAMFS_EXIT_FAILED;
-	}
-	if (child) {
-		close(fd[1]);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-		return wait_child(fd[0]);
-	}
-	close(fd[0]);
-	ready_fd = fd[1];
-	return run(s, o, mountpoint);
+	return run(&server, job->o, job->mountpoint);
 }
 
 /* ---- the command line ---- */
@@ -381,6 +320,7 @@ static char *mountpoint_of(const char *path)
 static int start(struct options *o, const char *device, const char *path)
 {
 	char *mountpoint = mountpoint_of(path);
+	struct job job = { o, mountpoint };
 	int r = FAMFS_EXIT_FAILED;
 
 	server.device = !mountpoint ? NULL : strncmp(device, "phys:", 5) ?
@@ -391,7 +331,7 @@ static int start(struct options *o, const char *device, const char *path)
 		daxfs_session_block();
 		r = run(&server, o, mountpoint);
 	} else if (server.device) {
-		r = run_in_background(&server, o, mountpoint);
+		r = daxfs_background("famfs", FAMFS_EXIT_FAILED, run_job, &job);
 	}
 	free(mountpoint);
 	return r;

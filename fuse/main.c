@@ -2,12 +2,8 @@
 /*
  * daxfs-fuse: mount a daxfs region through FUSE.
  *
- * Notes: the process that the user started forks before anything is opened,
- * because a host of the region is named by its process. The child opens,
- * mounts and serves; the parent waits for one byte, which says that the mount
- * answers, or for the child's end. What ends a session is blocked in the child
- * from its first instruction on, so a Ctrl-C at any time finds it clean: it
- * unmounts and leaves the region.
+ * Notes: the server opens, mounts and serves in a child (background.c), which
+ * unmounts and leaves the region whenever a signal comes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "background.h"
 #include "guard.h"
 #include "options.h"
 #include "server.h"
@@ -28,33 +24,20 @@ static struct daxfs_server server = {
 	.size_fd = -1,
 	.handles_lock = PTHREAD_MUTEX_INITIALIZER,
 };
-static int ready_fd = -1;	/* of the parent that waits, or -1 */
 
 /* ---- the child: from a region to a mount ---- */
 
-/* The mount answers: let the parent go and cut what ties us to a terminal. */
+static void to_syslog(void)
+{
+	daxfs_log_init(0);
+}
+
 static void ready(void *arg)
 {
-	int null;
-
 	(void)arg;
-	if (ready_fd < 0)
-		return;
-	setsid();
-	daxfs_log_init(0);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		dup2(null, STDERR_FILENO);
-		if (null > STDERR_FILENO)
-			close(null);
-	}
 	/* If the parent is gone, nobody wants to know. */
-	if (write(ready_fd, "", 1) < 0)
+	if (daxfs_background_ready(to_syslog) < 0)
 		daxfs_log("nobody waits for this mount");
-	close(ready_fd);
-	ready_fd = -1;
 }
 
 /*
@@ -290,65 +273,16 @@ static int run(struct daxfs_server *s, struct daxfs_options *o,
 	return r;
 }
 
-/* ---- the parent ---- */
+struct job {			/* of the child */
+	struct daxfs_options *o;
+	const char *mountpoint;
+};
 
-static pid_t child;
-
-static void pass_signal(int sig)
+static int run_job(void *arg)
 {
-	kill(child, sig);
-}
+	const struct job *job = arg;
 
-/* The child's end tells more than ours would: wait for it in any case. */
-static int wait_child(int fd)
-{
-	struct sigaction sa = { .sa_handler = pass_signal };
-	char byte;
-	ssize_t n;
-	int status;
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	do
-		n = read(fd, &byte, 1);
-	while (n < 0 && errno == EINTR);
-	if (n == 1)
-		return DAXFS_EXIT_OK;
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return DAXFS_EXIT_SYSTEM;
-	if (WIFEXITED(status) && WEXITSTATUS(status))
-		return WEXITSTATUS(status);
-	/* Ended by a signal before it served, even if cleanly. */
-	return DAXFS_EXIT_SYSTEM;
-}
-
-static int run_in_background(struct daxfs_server *s, struct daxfs_options *o,
-			     const char *mountpoint)
-{
-	sigset_t before;
-	int fd[2];
-
-	if (pipe2(fd, O_CLOEXEC)) {
-		perror(o->name);
-		return DAXFS_EXIT_SYSTEM;
-	}
-	pthread_sigmask(SIG_BLOCK, NULL, &before);
-	daxfs_session_block();
-	child = fork();
-	if (child < 0) {
-		perror(o->name);
-		return DAXFS_EXIT_SYSTEM;
-	}
-	if (child) {
-		close(fd[1]);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-		return wait_child(fd[0]);
-	}
-	close(fd[0]);
-	ready_fd = fd[1];
-	return run(s, o, mountpoint);
+	return run(&server, job->o, job->mountpoint);
 }
 
 /* ---- paths: absolute, because the server has no directory of its own ---- */
@@ -391,6 +325,7 @@ static char *absolute_mountpoint(const struct daxfs_options *o)
 static int start(struct daxfs_options *o)
 {
 	char *mountpoint = absolute_mountpoint(o);
+	struct job job = { o, mountpoint };
 	int r = DAXFS_EXIT_MOUNT;
 
 	server.region = mountpoint ? absolute_region(o) : NULL;
@@ -404,7 +339,7 @@ static int start(struct daxfs_options *o)
 		daxfs_log_init(1);
 		r = run(&server, o, mountpoint);
 	} else if (server.region) {
-		r = run_in_background(&server, o, mountpoint);
+		r = daxfs_background(o->name, DAXFS_EXIT_SYSTEM, run_job, &job);
 	}
 	free((void *)(uintptr_t)server.region);
 	free(mountpoint);
