@@ -490,8 +490,11 @@ static int begin_stores(struct daxfs_sbi *sbi)
 	return (int)r;
 }
 
-/* In a branch. Caller has store_sem, and stores have begun. */
-static int store_in_branch(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+/*
+ * A page of the file's own to store to. *leads: the entry leads there; else it is gone,
+ * so that the store faults again and finds it.
+ */
+static int find_stored(struct vm_fault *vmf, struct inode *inode, bool *leads)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
@@ -502,11 +505,24 @@ static int store_in_branch(struct vm_fault *vmf, struct inode *inode, vm_fault_t
 		r = note_store(inode);
 	if (r)
 		return r;
-	*ret = VM_FAULT_NOPAGE;
-	if (fd.replaced || pte_pfn(vmf->orig_pte) != daxfs_mem_pfn(&sbi->mem, fd.run.off)) {
+	*leads = !fd.replaced &&
+		 pte_pfn(vmf->orig_pte) == daxfs_mem_pfn(&sbi->mem, fd.run.off);
+	if (!*leads)
 		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
-		return 0;		/* it faults again, and finds it */
-	}
+	return 0;
+}
+
+/* In a branch. Caller has store_sem, and stores have begun. */
+static int store_in_branch(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+{
+	bool leads;
+	int r = find_stored(vmf, inode, &leads);
+
+	if (r)
+		return r;
+	*ret = VM_FAULT_NOPAGE;
+	if (!leads)
+		return 0;
 	/* If the entry is not as it was, that comes again, too. */
 	return apply_to_existing_page_range(vmf->vma->vm_mm, vmf->address & PAGE_MASK,
 					    PAGE_SIZE, open_entry, vmf);
@@ -528,22 +544,12 @@ static int try_store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
 /* It may lead to a page of the base image, or to one that has left the file. */
 static int store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
 {
-	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
-	struct found fd;
-	int r = find(inode, off, PAGE_SIZE, true, &fd);
+	bool leads;
+	int r = find_stored(vmf, inode, &leads);
 
-	if (!r)
-		r = note_store(inode);
-	if (r)
-		return r;
-	*ret = 0;		/* the kernel makes it one to store through */
-	if (!fd.replaced &&
-	    pte_pfn(vmf->orig_pte) == daxfs_mem_pfn(&sbi->mem, fd.run.off))
-		return 0;
-	unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
-	*ret = VM_FAULT_NOPAGE;		/* it faults again, and finds it */
-	return 0;
+	/* 0: the kernel makes it one to store through */
+	*ret = !r && leads ? 0 : VM_FAULT_NOPAGE;
+	return r;
 }
 
 static vm_fault_t daxfs_pfn_mkwrite(struct vm_fault *vmf)
