@@ -40,11 +40,16 @@ static int check_type(u32 mode, int flags)
 	return S_ISREG(mode) ? 0 : -ENXIO;
 }
 
+static struct daxfs_new new_file(const struct daxfs *fs, mode_t mode)
+{
+	return (struct daxfs_new){ .mode = S_IFREG | (mode & 07777),
+				   .uid = fs->uid, .gid = fs->gid };
+}
+
 static int create_last(struct daxfs *fs, struct daxfs_cx *cx,
 		       struct daxfs_walk *w, mode_t mode)
 {
-	struct daxfs_new what = { .mode = S_IFREG | (mode & 07777),
-				  .uid = fs->uid, .gid = fs->gid };
+	struct daxfs_new what = new_file(fs, mode);
 
 	if (w->slash)
 		return -EISDIR;
@@ -109,27 +114,37 @@ static int truncate_now(struct daxfs_cx *cx, struct daxfs_held *held)
 	return r;
 }
 
-/* path: the directory. */
-static int open_tmpfile(struct daxfs *fs, struct daxfs_cx *cx,
-			struct daxfs_fd *fd, u64 start, const char *path,
-			mode_t mode)
+/* excl: it can't be given a name. */
+static int open_nameless(struct daxfs *fs, struct daxfs_cx *cx,
+			 struct daxfs_fd *fd, u64 dir, mode_t mode, int excl)
 {
-	struct daxfs_new what = { .mode = S_IFREG | (mode & 07777),
-				  .uid = fs->uid, .gid = fs->gid };
-	u32 how = fd->flags & O_NOFOLLOW ? 0 : DAXFS_WALK_FOLLOW;
+	struct daxfs_new what = new_file(fs, mode);
 	struct daxfs_file file;
-	struct daxfs_walk w;
-	int r = daxfs_walk(cx, start, path, how, &w);
+	int r = daxfs_tmpfile(cx, dir, &what, excl, NULL, &file);
 
-	if (!r)
-		r = daxfs_tmpfile(cx, w.st.ino, &what, fd->flags & O_EXCL, NULL,
-				  &file);
 	if (r)
 		return r;
 	fd->mode = S_IFREG;
 	return daxfs_hold_made(fs->m, cx, &file, &fd->held);
 }
 
+/* path: the directory. */
+static int open_tmpfile(struct daxfs *fs, struct daxfs_cx *cx,
+			struct daxfs_fd *fd, u64 start, const char *path,
+			mode_t mode)
+{
+	u32 how = fd->flags & O_NOFOLLOW ? 0 : DAXFS_WALK_FOLLOW;
+	struct daxfs_walk w;
+	int r = daxfs_walk(cx, start, path, how, &w);
+
+	return r ? r : open_nameless(fs, cx, fd, w.st.ino, mode,
+				     fd->flags & O_EXCL);
+}
+
+/*
+ * What another host deletes before it is held was made all the same, once:
+ * the caller gets a file without a name, as if it had been deleted just after.
+ */
 static int open_once(struct daxfs *fs, struct daxfs_cx *cx, struct daxfs_fd *fd,
 		     u64 start, const char *path, mode_t mode)
 {
@@ -144,6 +159,8 @@ static int open_once(struct daxfs *fs, struct daxfs_cx *cx, struct daxfs_fd *fd,
 	if (r)
 		return r;
 	r = daxfs_hold(fs->m, cx, w.st.ino, &fd->held);
+	if (r == -ENOENT && made)
+		return open_nameless(fs, cx, fd, w.dir, mode, 1);
 	if (r)		/* deleted since we saw it */
 		return r == -ENOENT && fd->flags & O_CREAT ? -EAGAIN : r;
 	fd->mode = w.st.mode & S_IFMT;

@@ -1927,6 +1927,60 @@ static void test_threads(void **state)
 	assert_int_equal(stat_result(e->fs, "t47-99", NULL), -ENOENT);
 }
 
+struct remover {
+	struct daxfs *fs;
+	int over, removed, r;
+};
+
+static void *remove_for_ever(void *arg)
+{
+	struct remover *w = arg;
+	int last;
+
+	do {
+		last = __atomic_load_n(&w->over, __ATOMIC_SEQ_CST);
+		w->r = daxfs_fs_unlink(w->fs, NULL, "f");
+		w->removed += !w->r;
+		if (w->r)
+			sched_yield();	/* for who makes it */
+	} while ((!w->r || w->r == -ENOENT) && !last);
+	return NULL;
+}
+
+/*
+ * What open makes it makes once, and the caller has it, whoever removes the
+ * name, also in the moment before the file is held.
+ */
+static void test_made_removed(void **state)
+{
+	struct env *e = *state;
+	struct remover w = { .fs = e->fs };
+	struct daxfs_fd *fd;
+	pthread_t thread;
+	int made = 0, r;
+	char got[2];
+
+	assert_int_equal(pthread_create(&thread, NULL, remove_for_ever, &w), 0);
+	while (made < 20000) {
+		r = daxfs_fd_open(e->fs, NULL, "f",
+				  O_RDWR | O_CREAT | O_EXCL, 0644, &fd);
+		if (r == -EEXIST) {
+			sched_yield();	/* for who removes it */
+			continue;
+		}
+		must(r);
+		made++;
+		assert_int_equal(daxfs_fd_pwrite(fd, "ab", 2, 0), 2);
+		assert_int_equal(daxfs_fd_pread(fd, got, 2, 0), 2);
+		assert_memory_equal(got, "ab", 2);
+		daxfs_fd_close(fd);
+	}
+	__atomic_store_n(&w.over, 1, __ATOMIC_SEQ_CST);
+	pthread_join(thread, NULL);
+	assert_true(!w.r || w.r == -ENOENT);
+	assert_int_equal(made, w.removed);
+}
+
 static void *borrow(void *arg)
 {
 	struct daxfs_mount *m = arg;
@@ -2524,6 +2578,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_power_was_lost),
 	cmocka_unit_test_setup_teardown(test_threads, setup_large,
 					teardown),
+	REGION_TEST(test_made_removed),
 	REGION_TEST(test_contexts),
 	cmocka_unit_test(test_truncated_to_nothing),
 	cmocka_unit_test(test_truncated_to_super),
