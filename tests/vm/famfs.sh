@@ -18,7 +18,8 @@ cat >"$SHARE/begin.sh" <<'E'
 PATH=$BUILD:$PATH
 export FAMFS_SYSTEM_UUID=/tmp/system.uuid
 D=/dev/dax0.0
-modprobe fuse && mkdir /tmp/m || exit 1
+grep -qw fuse /proc/filesystems || modprobe fuse || exit 1
+mkdir /tmp/m || exit 1
 t() { # NAME COMMAND...
 	if "${@:2}" >/tmp/t 2>&1; then
 		echo "ok $1"
