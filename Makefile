@@ -58,7 +58,7 @@ BASE_FLAGS := -std=gnu11 $(WARN) -fPIC -fno-semantic-interposition \
 INC        := -Iinclude -Icore -Iport/posix -Ilib
 
 pc          = $(shell pkg-config $(1) 2>/dev/null)
-LIBS_PC    := fuse3 json-c libarchive uuid yaml-0.1 zlib liburing
+LIBS_PC    := fuse3 json-c libarchive uuid yaml-0.1 zlib liburing libssl libcrypto inih
 # json-c's own include folder has headers named debug.h and the like: sources
 # say <json-c/json.h>, which needs no flag.
 USER_INC   := $(call pc,--cflags fuse3) -Itools
@@ -105,6 +105,13 @@ MXFS_SRC   := $(call sources,mxfsd/wire mxfsd/dlm)
 MXFS_A     := $(B)/obj/mxfsd.a
 MXFS_MAINS := $(call with_main,$(call sources,tests/mxfs))
 TESTS      += $(call prog,$(MXFS_MAINS))
+# The daemon around it, the client's library, and their tool.
+MXFSD_SRC  := $(call sources,mxfsd/daemon) mxfsd/control/control.c fuse/background.c
+MXFSD_LIBS := $(call pc,--libs libssl libcrypto inih uuid)
+LIBMXFS_SRC := $(call sources,mxfsd/client) mxfsd/control/control.c \
+	      mxfsd/wire/mode.c mxfsd/wire/wire.c
+MXFSCTL_SRC := $(call sources,mxfsd/ctl)
+TOOLS      += $(B)/mxfsd $(B)/mxfsctl
 LIBRARY    := $(if $(wildcard lib/libdaxfs.map),$(B)/libdaxfs.a \
 	      $(B)/libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.pc)
 
@@ -339,6 +346,18 @@ $(call prog,$(MXFS_MAINS)): $(B)/%: $(B)/obj/tests/mxfs/%.o $(call obj,$(MXFS_HE
 		$(MXFS_A)
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -Wl,--as-needed $(TEST_LIBS)
+
+MXFS_INC   := -Imxfsd/wire -Imxfsd/dlm -Imxfsd/control
+$(call obj,$(MXFSD_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/daemon -Ifuse
+$(call obj,$(LIBMXFS_SRC) $(MXFSCTL_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/client
+
+$(B)/mxfsd: $(call obj,$(MXFSD_SRC)) $(MXFS_A)
+	$(SAY) LD $@
+	$(LINK) -o $@ $^ -Wl,--as-needed $(MXFSD_LIBS)
+
+$(B)/mxfsctl: $(call obj,$(MXFSCTL_SRC) $(LIBMXFS_SRC))
+	$(SAY) LD $@
+	$(LINK) -o $@ $^ -Wl,--as-needed $(call pc,--libs json-c)
 
 # ---- libdaxfs ----
 

@@ -331,7 +331,8 @@ static int start(struct options *o, const char *device, const char *path)
 		daxfs_session_block();
 		r = run(&server, o, mountpoint);
 	} else if (server.device) {
-		r = daxfs_background("famfs", FAMFS_EXIT_FAILED, run_job, &job);
+		r = daxfs_background("famfs", FAMFS_EXIT_FAILED, daxfs_session_block,
+				     run_job, &job);
 	}
 	free(mountpoint);
 	return r;

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "background.h"
-#include "session.h"
 
 static int ready_fd = -1;	/* of the parent that waits, or -1 */
 
@@ -93,7 +92,8 @@ static int complain(const char *name, int failed)
 	return failed;
 }
 
-int daxfs_background(const char *name, int failed, int (*run)(void *arg), void *arg)
+int daxfs_background(const char *name, int failed, void (*block)(void),
+		     int (*run)(void *arg), void *arg)
 {
 	sigset_t before;
 	int fd[2];
@@ -101,7 +101,7 @@ int daxfs_background(const char *name, int failed, int (*run)(void *arg), void *
 	if (pipe2(fd, O_CLOEXEC))
 		return complain(name, failed);
 	pthread_sigmask(SIG_BLOCK, NULL, &before);
-	daxfs_session_block();
+	block();
 	child = fork();
 	if (child < 0)
 		return complain(name, failed);

@@ -339,7 +339,8 @@ static int start(struct daxfs_options *o)
 		daxfs_log_init(1);
 		r = run(&server, o, mountpoint);
 	} else if (server.region) {
-		r = daxfs_background(o->name, DAXFS_EXIT_SYSTEM, run_job, &job);
+		r = daxfs_background(o->name, DAXFS_EXIT_SYSTEM, daxfs_session_block,
+				     run_job, &job);
 	}
 	free((void *)(uintptr_t)server.region);
 	free(mountpoint);

@@ -104,6 +104,12 @@ int mxfsd_dlm_convert(struct mxfsd_dlm *d, uint64_t lkid,
 		      const struct mxfsd_request *r, uint64_t now);
 int mxfsd_dlm_unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
 		     const uint8_t *lvb, uint64_t now);
+/*
+ * Unlock for a client that has died: what it wrote under PW or EX may be half done, so
+ * the value block becomes LOST. -1: as unlock.
+ */
+int mxfsd_dlm_abandon(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
+		      uint64_t now);
 /* The request's AST says whether it came in time. -1: nothing to cancel. */
 int mxfsd_dlm_cancel(struct mxfsd_dlm *d, uint64_t lkid, uint64_t now);
 

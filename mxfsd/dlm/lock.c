@@ -153,12 +153,13 @@ uint64_t mxfsd_dlm_lock(struct mxfsd_dlm *d, const struct mxfsd_request *r,
 	return lkid;
 }
 
-/* Who may write the value block, sets it with the release. */
+/* Who may write the value block, sets it with the release. NULL: to LOST. */
 static void set_lvb(struct lock *l, const uint8_t *value)
 {
 	l->lvb.version++;
-	l->lvb.state = MXFS_LVB_VALID;
-	memcpy(l->lvb.byte, value, MXFS_LVB);
+	l->lvb.state = value ? MXFS_LVB_VALID : MXFS_LVB_LOST;
+	if (value)
+		memcpy(l->lvb.byte, value, MXFS_LVB);
 	l->flags |= MXFS_R_WRITE;
 }
 
@@ -192,8 +193,8 @@ static void ast(struct mxfsd_dlm *d, const struct lock *l, int status, uint64_t 
 	mxfsd_do(d, &a);
 }
 
-int mxfsd_dlm_unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
-		     const uint8_t *lvb, uint64_t now)
+static int unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
+		  const uint8_t *lvb, int write, uint64_t now)
 {
 	struct lock *l;
 
@@ -205,13 +206,25 @@ int mxfsd_dlm_unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
 		ast(d, l, MXFS_S_CANCELLED, 0);
 	/* What a release under way has written is still to be written. */
 	l->flags = l->op == OP_CONVERT ? l->flags & MXFS_R_WRITE : 0;
-	if (lvb && mxfs_mode_is_writer(l->gr))
+	if (write && mxfs_mode_is_writer(l->gr))
 		set_lvb(l, lvb);
 	if (l->gr != MXFS_NONE)
 		l->gr = MXFS_NL;
 	ask(d, l, OP_UNLOCK, MXFS_NONE, tag, 0);
 	mxfsd_finish(d);
 	return 0;
+}
+
+int mxfsd_dlm_unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
+		     const uint8_t *lvb, uint64_t now)
+{
+	return unlock(d, lkid, tag, lvb, !!lvb, now);
+}
+
+int mxfsd_dlm_abandon(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
+		      uint64_t now)
+{
+	return unlock(d, lkid, tag, NULL, 1, now);
 }
 
 /* ---- answers ---- */
