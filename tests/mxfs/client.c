@@ -129,7 +129,10 @@ static void release(struct world *w, struct node *n, struct client *c)
 	if (write)
 		give_value(w, c, lvb);
 	c->state = C_RELEASE;
-	if (mxfsd_dlm_unlock(n->dlm, c->lkid, tag_of(c), write ? lvb : NULL,
+	/* A client that dies says nothing of what it has written. */
+	if (!write && rng_chance(&w->rng, 20) ?
+	    mxfsd_dlm_abandon(n->dlm, c->lkid, tag_of(c), sim_clock(w, n)) :
+	    mxfsd_dlm_unlock(n->dlm, c->lkid, tag_of(c), write ? lvb : NULL,
 			     sim_clock(w, n)))
 		expect_lost(w, n, "an unlock is refused");
 }

@@ -448,6 +448,37 @@ static void value_block(void **state)
 	assert_int_equal(o->last.lvb.version, 0);
 }
 
+/* What a client that has died may have written is not known. */
+static void abandoned(void **state)
+{
+	static const char value[MXFS_LVB] = "value";
+	struct one *o = *state;
+	uint64_t keep = lock(o, MXFS_NL, 0), a = lock(o, MXFS_EX, 0);
+
+	convert(o, a, MXFS_PR, MXFS_R_WRITE);
+	assert_int_equal(mxfsd_dlm_abandon(o->d, a, 0, o->now), 0);
+	drain(o);
+	convert(o, keep, MXFS_CR, 0);		/* PR cannot have written */
+	assert_int_equal(o->last.lvb.state, MXFS_LVB_VALID);
+	a = lock(o, MXFS_PW, 0);
+	assert_int_equal(mxfsd_dlm_abandon(o->d, a, 0, o->now), 0);
+	assert_int_equal(mxfsd_dlm_abandon(o->d, a, 0, o->now), -1);
+	drain(o);
+	convert(o, keep, MXFS_PR, 0);
+	assert_int_equal(o->last.lvb.state, MXFS_LVB_LOST);
+	assert_int_equal(o->last.lvb.version, 2);
+	a = lock(o, MXFS_CR, 0);
+	convert(o, keep, MXFS_NL, 0);
+	unlock(o, a);
+	a = lock(o, MXFS_EX, 0);
+	assert_int_equal(mxfsd_dlm_unlock(o->d, a, 0, (const uint8_t *)value, o->now),
+			 0);
+	drain(o);
+	convert(o, keep, MXFS_CR, 0);
+	assert_int_equal(o->last.lvb.state, MXFS_LVB_VALID);
+	assert_int_equal(o->last.lvb.version, 3);
+}
+
 /* Two owners, two resources. */
 static void circle(void **state)
 {
@@ -629,7 +660,7 @@ int main(void)
 		OF_ONE(converters_come_first), OF_ONE(behind_other_converters),
 		OF_ONE(queued_conversion), OF_ONE(deadlock), OF_ONE(in_the_way),
 		OF_ONE(cancels_and_timeouts), OF_ONE(no_queue),
-		OF_ONE(between_pr_and_cw), OF_ONE(value_block), OF_ONE(circle),
+		OF_ONE(between_pr_and_cw), OF_ONE(value_block), OF_ONE(abandoned), OF_ONE(circle),
 		OF_ONE(overtaken), OF_ONE(bad_requests),
 		cmocka_unit_test(voter_has_started),
 		cmocka_unit_test(voter_has_promised),

@@ -26,7 +26,12 @@ E
 guest panic <<'E'
 echo "before the end"
 sleep 0.5
-echo c >/proc/sysrq-trigger
+if [ -e /proc/sysrq-trigger ]; then
+	echo c >/proc/sysrq-trigger
+else	# a kernel without it panics when memory is out
+	echo 2 >/proc/sys/vm/panic_on_oom
+	tail /dev/zero
+fi
 echo "behind the end"
 E
 
@@ -44,7 +49,7 @@ t "the host's root is read-only" not grep written "$WORK/all.out"
 t "the kernel finds its modules by itself" says all "overlay is mounted"
 t "a panic is status 121" guest_ends panic 121
 t "what was said before it" says panic "before the end"
-t "its console is shown" grep -q "console: .*sysrq" "$WORK/panic.err"
+t "its console is shown" grep -Eq "console: .*(sysrq|panic)" "$WORK/panic.err"
 t "nothing comes behind it" not grep -q behind "$WORK/panic.out"
 
 # ---- other ends ----
