@@ -107,6 +107,7 @@ MXFS_MAINS := $(call with_main,$(call sources,tests/mxfs))
 TESTS      += $(call prog,$(MXFS_MAINS))
 # The daemon around it, the client's library, and their tool.
 MXFSD_SRC  := $(call sources,mxfsd/daemon) mxfsd/control/control.c fuse/background.c
+MXFSD_A    := $(B)/obj/mxfsd-daemon.a
 MXFSD_LIBS := $(call pc,--libs libssl libcrypto inih uuid)
 LIBMXFS_SRC := $(call sources,mxfsd/client) mxfsd/control/control.c \
 	      mxfsd/wire/mode.c mxfsd/wire/wire.c
@@ -333,9 +334,10 @@ $(B)/mount.fuse.daxfs: $(B)/daxfs-fuse
 
 # ---- the lock manager ----
 
+MXFS_INC   := -Imxfsd/wire -Imxfsd/dlm -Imxfsd/control
 MXFS_HELP  := $(filter-out $(MXFS_MAINS),$(call sources,tests/mxfs))
 MXFS_OBJ   := $(call obj,$(MXFS_SRC) $(MXFS_HELP) $(MXFS_MAINS))
-$(MXFS_OBJ): DIR_INC := -Imxfsd/wire -Imxfsd/dlm -Itests/mxfs
+$(MXFS_OBJ): DIR_INC := $(MXFS_INC) -Imxfsd/client -Imxfsd/daemon -Ifuse -Itests/mxfs
 
 $(MXFS_A): $(call obj,$(MXFS_SRC))
 	$(SAY) AR $@
@@ -343,15 +345,20 @@ $(MXFS_A): $(call obj,$(MXFS_SRC))
 	$(Q)$(AR) rcs $@ $^
 
 $(call prog,$(MXFS_MAINS)): $(B)/%: $(B)/obj/tests/mxfs/%.o $(call obj,$(MXFS_HELP)) \
-		$(MXFS_A)
+		$(MXFSD_A) $(MXFS_A)
 	$(SAY) LD $@
-	$(LINK) -o $@ $^ -Wl,--as-needed $(TEST_LIBS)
+	$(LINK) -o $@ $^ -Wl,--as-needed $(TEST_LIBS) $(MXFSD_LIBS)
 
-MXFS_INC   := -Imxfsd/wire -Imxfsd/dlm -Imxfsd/control
 $(call obj,$(MXFSD_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/daemon -Ifuse
 $(call obj,$(LIBMXFS_SRC) $(MXFSCTL_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/client
 
-$(B)/mxfsd: $(call obj,$(MXFSD_SRC)) $(MXFS_A)
+$(MXFSD_A): $(call obj,$(filter-out mxfsd/daemon/main.c,$(MXFSD_SRC)) \
+		$(call sources,mxfsd/client))
+	$(SAY) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/mxfsd: $(call obj,mxfsd/daemon/main.c) $(MXFSD_A) $(MXFS_A)
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -Wl,--as-needed $(MXFSD_LIBS)
 

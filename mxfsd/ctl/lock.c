@@ -166,6 +166,7 @@ static void on_bast(struct mxfs_lk *lk, int wanted, void *arg)
 	if (wanted >= 0) {
 		if (!j->command && !j->c->json)
 			printf("wanted %s\n", mxfs_mode_text((uint8_t)wanted));
+		fflush(stdout);
 		return;
 	}
 	j->lost = 1;

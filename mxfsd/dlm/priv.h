@@ -93,6 +93,7 @@ struct proposal {
 	uint64_t yes;		/* members that voted for it */
 	enum { NO_DISK, DISK_ASKED, DISK_WAIT, DISK_LOOK, DISK_CLAIM, DISK_YES } disk;
 	uint64_t disk_at;	/* DISK_WAIT: how long; DISK_CLAIM: since when */
+	uint64_t claimers_nr;	/* to be saved before the claim hides who claimed before */
 	struct mxfsd_disk disk_seen;
 	struct mxfs_set members, pending;
 };

@@ -514,13 +514,20 @@ static void claim(struct mxfsd_dlm *d)
 	d->prop.disk_at = d->now;
 }
 
-/* The disk does not know of incarnations: the newest that was heard of. */
+/*
+ * Who has claimed before may have locks. The disk does not know of incarnations: the
+ * newest that was heard of. This claim is going to hide that one, also if nothing comes of
+ * it but the claim: so this node remembers it, and says so with its votes.
+ */
 static void fence_claimers(struct mxfsd_dlm *d, const struct mxfsd_disk *disk)
 {
-	struct mxfs_set s;
+	struct mxfs_set s, before = d->st.pending;
 
 	members_of(d, disk->mask & d->cfg.voters & ~d->prop.members.mask, &s);
 	mxfs_set_join(&d->prop.pending, &s);
+	mxfs_set_join(&d->st.pending, &s);
+	if (!mxfs_set_equal(&before, &d->st.pending))
+		mxfsd_persist(d, &d->prop.claimers_nr);
 }
 
 void mxfsd_dlm_disk_state(struct mxfsd_dlm *d, const struct mxfsd_disk *disk,
@@ -537,7 +544,7 @@ void mxfsd_dlm_disk_state(struct mxfsd_dlm *d, const struct mxfsd_disk *disk,
 		p->disk_at = d->now + d->cfg.takeover_ns;
 		fence_claimers(d, disk);
 	} else if (p->disk == DISK_LOOK && disk->epoch == p->disk_seen.epoch &&
-		   !others_renewed(d, disk)) {
+		   !others_renewed(d, disk) && d->saved >= p->claimers_nr) {
 		claim(d);
 	} else if (p->disk == DISK_ASKED || p->disk == DISK_LOOK) {
 		give_up(d);
