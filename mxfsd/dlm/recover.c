@@ -60,8 +60,13 @@ static void send_commit(struct mxfsd_dlm *d)
 	mxfsd_send_all(d, &m, d->view.members.mask & ~self_bit(d));
 }
 
+/* A node that slept on the way may have a lease no more: nothing is granted by that. */
 void mxfsd_recover_adopt(struct mxfsd_dlm *d)
 {
+	if (d->now >= mxfsd_lease_until(d)) {
+		mxfsd_reborn(d);
+		return;
+	}
 	mxfsd_res_retire(d);
 	d->view = d->next;
 	memset(&d->next, 0, sizeof(d->next));
