@@ -12,9 +12,9 @@
 #
 # usage: scripts/run-tests.sh check | GROUP...
 # groups: lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan
-#         install posix fuse scenario famfs famfs-asan stress tsan vm bench demo;
-#         and stress-long sim-long fuzz-long mutations-long unit-tsan programs vm-long vm-6.12
-#         vm-debug
+#         install posix fuse scenario famfs famfs-asan mxfs mxfs-asan stress tsan
+#         vm bench demo; and stress-long sim-long fuzz-long mutations-long unit-tsan
+#         programs vm-long vm-6.12 vm-debug
 # shellcheck disable=SC2046 # lists of test programs, whose names we give
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -254,6 +254,10 @@ famfs_scripts() {
 	printf '%s\n' tests/famfs/*.sh | grep -v '/lib\.sh$'
 }
 
+mxfs_scripts() {
+	printf '%s\n' tests/mxfs/*.sh | grep -v '/lib\.sh$'
+}
+
 # Tests that boot guests; what waits for a kernel that checks itself gets longer.
 # Left out is what that kernel, or this form, does not have.
 guests() { # GROUP KERNEL SECONDS
@@ -286,11 +290,11 @@ group() {
 		;;
 	unit)
 		each unit 120 $(programs tests/unit "$BUILD")
-		each unit 120 "$BUILD"/test_{dlm,wire}
+		each unit 120 "$BUILD"/test_{dlm,wire,daemon}
 		;;
 	unit-asan)
 		BUILD=$asan each unit-asan 300 $(programs tests/unit "$asan")
-		each unit-asan 300 "$asan"/test_{dlm,wire}
+		each unit-asan 300 "$asan"/test_{dlm,wire,daemon}
 		;;
 	sim)
 		several sim 600 $(programs tests/sim "$BUILD/sim") "$BUILD/sim_dlm"
@@ -348,6 +352,12 @@ group() {
 	famfs)
 		each famfs 120 $(programs tests/famfs "$BUILD" | grep /test_) \
 			$(famfs_scripts)
+		;;
+	mxfs)
+		each mxfs 180 $(mxfs_scripts)
+		;;
+	mxfs-asan)
+		BUILD=$asan each mxfs-asan 240 tests/mxfs/{control,loopback,tls}.sh
 		;;
 	famfs-asan)
 		BUILD=$asan each famfs-asan 200 $(programs tests/famfs "$asan" |
@@ -416,7 +426,7 @@ total() { # the last line, and the exit status
 
 [ $# -gt 0 ] || { echo "usage: scripts/run-tests.sh check|GROUP..." >&2; exit 2; }
 short="lint arm64 unit unit-asan sim fuzz model mutations tools tools-asan install posix fuse \
-scenario famfs famfs-asan stress tsan vm bench demo"
+scenario famfs famfs-asan mxfs mxfs-asan stress tsan vm bench demo"
 for arg in "$@"; do
 	case $arg in
 	check)

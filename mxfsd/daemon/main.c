@@ -195,6 +195,7 @@ static void end(struct daemon *d)
 	tls_free(d->tls);
 	loop_free(d->loop);
 	conf_free(d->conf);
+	d->conf = NULL;
 }
 
 static void nothing(void)
@@ -291,10 +292,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mxfsd: %s\n", err);
 		return 2;
 	}
-	if (!test && !init)
-		return d.foreground ? run(&d) :
-			daxfs_background("mxfsd", 1, block_signals, run, &d);
-	r = test ? check(d.conf) : make_state(d.conf);
+	if (d.foreground)
+		r = run(&d);
+	else if (!test && !init)
+		r = daxfs_background("mxfsd", 1, block_signals, run, &d);
+	else
+		r = test ? check(d.conf) : make_state(d.conf);
 	conf_free(d.conf);
 	return r;
 }

@@ -169,9 +169,13 @@ t "all go on" all_members 1 2 3
 
 mxfsctl -s "$WORK/3/socket" lock k EX -- sleep 60 &
 job=$!
+has_lock() { # N RESOURCE
+	ctl "$1" locks | grep -q " $2 .*EX"
+}
+t "a client of a node that dies" soon has_lock 3 k
 mxfsctl -s "$WORK/1/socket" lock w EX >"$WORK/w.out" &
 STARTED+=($!)
-t "a lock of a node that dies" soon grep -q '^granted' "$WORK/w.out"
+t "a lock of another node" soon grep -q '^granted' "$WORK/w.out"
 end 3 KILL
 t "its client is told: status 4, and the command is ended" status_is 4 wait $job
 t "the others go on without it" all_members 1 2
