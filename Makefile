@@ -18,6 +18,8 @@ MOUNTDIR   ?= $(if $(filter /usr /usr/local,$(PREFIX)),/sbin,$(SBINDIR))
 
 # modprobe(8) reads those of /usr and of /usr/local.
 MODPROBEDIR ?= $(PREFIX)/lib/modprobe.d
+DOCDIR     ?= $(PREFIX)/share/doc/daxfs
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 # DKMS looks for sources there alone.
 SRCDIR     ?= /usr/src
 
@@ -114,7 +116,8 @@ LIBMXFS_SRC := $(call sources,mxfsd/client) mxfsd/control/control.c \
 MXFSCTL_SRC := $(call sources,mxfsd/ctl)
 TOOLS      += $(B)/mxfsd $(B)/mxfsctl
 LIBRARY    := $(if $(wildcard lib/libdaxfs.map),$(B)/libdaxfs.a \
-	      $(B)/libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.pc)
+	      $(B)/libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.pc) \
+	      $(B)/libmxfs.a $(B)/libmxfs.so.$(SOVERSION) $(B)/libmxfs.pc
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -170,7 +173,8 @@ kernel-sparse: ## the same under sparse, which has to find nothing
 install: build ## install to PREFIX (/usr/local) under DESTDIR
 	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SBINDIR='$(SBINDIR)' \
 	LIBDIR='$(LIBDIR)' INCLUDEDIR='$(INCLUDEDIR)' MANDIR='$(MANDIR)' \
-	MOUNTDIR='$(MOUNTDIR)' MODPROBEDIR='$(MODPROBEDIR)' BUILD='$(B)' \
+	MOUNTDIR='$(MOUNTDIR)' MODPROBEDIR='$(MODPROBEDIR)' DOCDIR='$(DOCDIR)' \
+	UNITDIR='$(UNITDIR)' BUILD='$(B)' \
 	SOVERSION=$(SOVERSION) INSTALL='$(INSTALL)' scripts/install.sh
 
 .PHONY: install-dkms
@@ -366,32 +370,36 @@ $(B)/mxfsctl: $(call obj,$(MXFSCTL_SRC) $(LIBMXFS_SRC))
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -Wl,--as-needed $(call pc,--libs json-c)
 
-# ---- libdaxfs ----
+# ---- libraries ----
 
-$(B)/libdaxfs.so.$(SOVERSION): $(LIB_OBJ) lib/libdaxfs.map
-	$(SAY) LD $@
-	$(LINK) -shared -o $@ $(filter %.o,$^) -Wl,-soname,libdaxfs.so.$(SOVERSION) \
-	-Wl,--version-script=lib/libdaxfs.map -Wl,-Bsymbolic-functions -Wl,-z,defs \
-	$(USER_LIBS)
-	$(Q)ln -sf libdaxfs.so.$(SOVERSION) $(B)/libdaxfs.so
+# $(1): name; $(2): objects; $(3): map of what is exported; $(4): libraries
+define a_library
+$(B)/$(1).so.$(SOVERSION): $(2) $(3)
+	$$(SAY) LD $$@
+	$$(LINK) -shared -o $$@ $(2) -Wl,-soname,$(1).so.$(SOVERSION) \
+	-Wl,--version-script=$(3) -Wl,-Bsymbolic-functions -Wl,-z,defs $(4)
+	$$(Q)ln -sf $(1).so.$(SOVERSION) $(B)/$(1).so
 
 # One object whose global names are those that the shared library exports.
-$(B)/libdaxfs.a: $(LIB_OBJ) lib/libdaxfs.map
-	$(SAY) AR $@
-	$(Q)$(CC) -r -nostdlib -o $(B)/obj/libdaxfs.o $(filter %.o,$^)
-	$(Q)sed -n '/global:/,/local:/s/^[[:space:]]*\(daxfs_[a-z0-9_*]*\);.*/\1/p' \
-	lib/libdaxfs.map >$(B)/obj/libdaxfs.names
-	$(Q)$(OBJCOPY) --wildcard --keep-global-symbols=$(B)/obj/libdaxfs.names \
-	$(B)/obj/libdaxfs.o
-	$(Q)rm -f $@
-	$(Q)$(AR) rcs $@ $(B)/obj/libdaxfs.o
+$(B)/$(1).a: $(2) $(3)
+	$$(SAY) AR $$@
+	$$(Q)$$(CC) -r -nostdlib -o $(B)/obj/$(1).o $(2)
+	$$(Q)sed -n '/global:/,/local:/s/^[[:space:]]*\([a-z]*_[a-z0-9_*]*\);.*/\1/p' \
+	$(3) >$(B)/obj/$(1).names
+	$$(Q)$$(OBJCOPY) --wildcard --keep-global-symbols=$(B)/obj/$(1).names \
+	$(B)/obj/$(1).o
+	$$(Q)rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $(B)/obj/$(1).o
 
 # Anew each time: PREFIX may be another.
-.PHONY: $(B)/libdaxfs.pc
-$(B)/libdaxfs.pc: packaging/libdaxfs.pc.in
-	$(Q)mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
-	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(RELEASE)|g' $< >$@
+.PHONY: $(B)/$(1).pc
+$(B)/$(1).pc: packaging/$(1).pc.in
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@VERSION@|$(RELEASE)|g' $$< >$$@
+endef
+$(eval $(call a_library,libdaxfs,$(LIB_OBJ),lib/libdaxfs.map,$$(USER_LIBS)))
+$(eval $(call a_library,libmxfs,$(call obj,$(LIBMXFS_SRC)),mxfsd/client/libmxfs.map))
 
 # ---- the same core over other ports ----
 

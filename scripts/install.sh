@@ -3,7 +3,7 @@
 # Put what was built where `make install` was told.
 #
 # Notes: called by the Makefile with DESTDIR, BINDIR, SBINDIR, LIBDIR,
-# INCLUDEDIR, MANDIR, MOUNTDIR, MODPROBEDIR, BUILD, SOVERSION and INSTALL set.
+# INCLUDEDIR, MANDIR, MOUNTDIR, MODPROBEDIR, DOCDIR, UNITDIR, BUILD, SOVERSION and INSTALL set.
 # Existing files are replaced, nothing else is touched. The kernel module is not
 # installed here: see install-dkms.sh.
 set -eu
@@ -40,12 +40,20 @@ done
 put 755 "$BINDIR" "$BUILD/daxfs-fuse"
 link "$BINDIR/daxfs-fuse" "$MOUNTDIR/mount.fuse.daxfs"
 
-put 644 "$LIBDIR" "$BUILD/libdaxfs.a"
-put 755 "$LIBDIR" "$BUILD/libdaxfs.so.$SOVERSION"
-link "libdaxfs.so.$SOVERSION" "$LIBDIR/libdaxfs.so"
-put 644 "$LIBDIR/pkgconfig" "$BUILD/libdaxfs.pc"
+put 755 "$SBINDIR" "$BUILD/mxfsd"
+put 755 "$BINDIR" "$BUILD/mxfsctl"
+
+for lib in libdaxfs libmxfs; do
+	put 644 "$LIBDIR" "$BUILD/$lib.a"
+	put 755 "$LIBDIR" "$BUILD/$lib.so.$SOVERSION"
+	link "$lib.so.$SOVERSION" "$LIBDIR/$lib.so"
+	put 644 "$LIBDIR/pkgconfig" "$BUILD/$lib.pc"
+done
 put 644 "$INCLUDEDIR/daxfs" include/daxfs/format.h include/daxfs/daxfs.h \
 	include/daxfs/ioctl.h
+put 644 "$INCLUDEDIR/mxfs" mxfsd/client/mxfs.h
+put 644 "$DOCDIR" packaging/mxfsd.conf
+put 644 "$UNITDIR" packaging/mxfsd.service
 put 644 "$MODPROBEDIR" packaging/modprobe.d/daxfs.conf
 
 for page in docs/man/*.[1-9]; do

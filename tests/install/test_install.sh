@@ -49,6 +49,29 @@ t "and what loads the module" has 644 /usr/lib/modprobe.d/daxfs.conf
 t "library, headers, pkg-config" has 644 /usr/lib/libdaxfs.a \
 	/usr/lib/pkgconfig/libdaxfs.pc /usr/include/daxfs/daxfs.h \
 	/usr/include/daxfs/format.h /usr/include/daxfs/ioctl.h
+t "those of mxfs" has 644 /usr/lib/libmxfs.a /usr/lib/pkgconfig/libmxfs.pc \
+	/usr/include/mxfs/mxfs.h /usr/share/doc/daxfs/mxfsd.conf \
+	/usr/lib/systemd/system/mxfsd.service /usr/share/man/man8/{mxfsd,mxfsctl}.8 \
+	/usr/share/man/man5/mxfsd.conf.5 /usr/share/man/man3/libmxfs.3
+t "and its programs" has 755 /usr/sbin/mxfsd /usr/bin/mxfsctl /usr/lib/libmxfs.so.1
+cat >"$top/lock.c" <<'E'
+#include <mxfs/mxfs.h>
+int main(void)
+{
+	struct mxfs_conn *c;
+
+	return mxfs_connect(&c, "/nonexistent") < 0 ? 0 : 1;
+}
+E
+for lib in -lmxfs -l:libmxfs.a; do
+	for cc in gcc "gcc -x c++ -lstdc++"; do
+		command -v "${CXX:-g++}" >/dev/null || [ "$cc" = gcc ] || continue
+		# shellcheck disable=SC2086 # words
+		t "a program with $lib, by $cc" $cc -Wall -Werror -I"$d/usr/include" \
+			"$top/lock.c" -x none -L"$d/usr/lib" $lib -o "$top/lock"
+		t "it runs" env LD_LIBRARY_PATH="$d/usr/lib" "$top/lock"
+	done
+done
 t "shared library" has 755 /usr/lib/libdaxfs.so.1
 t "a manual page for each command" has 644 /usr/share/man/man8/{mkdaxfs,daxfs-fuse}.8 \
 	/usr/share/man/man8/{daxfs-inspect,fsck.daxfs,mount.fuse.daxfs,mount.daxfs}.8 \
