@@ -57,7 +57,7 @@ unpack() {
 }
 
 sources() {
-	cp -a "$TOP"/{Makefile,core,include,port,kernel,scripts} "$ROOT/src/"
+	cp -a "$TOP"/{Makefile,core,include,lib,port,kernel,scripts} "$ROOT/src/"
 }
 
 # With /proc, which objtool wants, for as long as it runs.
