@@ -163,6 +163,12 @@ demo-famfs: deps-demo ## an owner makes files on memory, two clients check them 
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
 	@BUILD='$(abspath $(B))' scripts/demo-famfs.sh
 
+.PHONY: demo-dlm
+demo-dlm: deps-demo ## three daemons, locks, a death, no majority
+	@echo "building ..."
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory build
+	@BUILD='$(abspath $(B))' scripts/demo-dlm.sh
+
 .PHONY: kernel kernel-sparse
 kernel: ## build daxfs.ko (KDIR=HEADERS of another kernel than the running one; KOUT=FOLDER)
 	+@MAKE='$(MAKE) $(PAR)' V='$(V)' scripts/kernel-build.sh '$(KDIR)' '$(KOUT)'

@@ -404,6 +404,7 @@ group() {
 		run demo 180 scripts/demo.sh
 		run demo-branches 120 scripts/demo-branches.sh
 		run demo-famfs 120 scripts/demo-famfs.sh
+		run demo-dlm 120 scripts/demo-dlm.sh
 		;;
 	*)
 		echo "run-tests.sh: '$1' is not a group" >&2

@@ -625,8 +625,8 @@ static int may_lock(const struct clients *cs, const struct ucred *who)
 {
 	const struct conf *conf = engine_conf(cs->engine);
 
-	/* The socket's mode has let it in: root, or one of the group. */
-	return !who->uid || conf->has_group;
+	/* The socket's mode has let it in: root, its owner, or one of the group. */
+	return !who->uid || who->uid == geteuid() || conf->has_group;
 }
 
 static void welcome(struct client *c)

@@ -525,7 +525,7 @@ static int is_safe(int fd, const char *path, char *err, size_t size)
 		snprintf(err, size, "%s: must be a file of at most 1 MiB", path);
 		return 0;
 	}
-	if (st.st_uid || st.st_mode & 022) {
+	if ((st.st_uid && st.st_uid != geteuid()) || st.st_mode & 022) {
 		snprintf(err, size, "%s: must be root's, and writable by nobody else: "
 				    "chown root, chmod 640",
 			 path);

@@ -102,7 +102,8 @@ static int open_secret(const char *path, char *err, size_t size)
 
 	if (fd < 0 || fstat(fd, &st)) {
 		snprintf(err, size, "%s: %s", path, strerror(errno));
-	} else if (!S_ISREG(st.st_mode) || st.st_uid || st.st_mode & 077) {
+	} else if (!S_ISREG(st.st_mode) || (st.st_uid && st.st_uid != geteuid()) ||
+		   st.st_mode & 077) {
 		snprintf(err, size, "%s: must be a file that root alone can read: "
 			 "chown root, chmod 600", path);
 	} else {

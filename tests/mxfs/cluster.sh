@@ -72,7 +72,8 @@ isolated() { # N PEER PEER
 	deaf "$1" "$2" "$3" && deaf "$2" "$1" && deaf "$3" "$1"
 }
 
-network >"$WORK/net.log" 2>&1 || give_up "no namespaces, veth or nftables here: $(tail -n 1 "$WORK/net.log")"
+network >"$WORK/net.log" 2>&1 ||
+	give_up "no namespaces, veth or nftables here: $(tail -n 1 "$WORK/net.log")"
 (umask 077 && head -c 32 /dev/urandom | base64 >"$WORK/secret")
 for n in 1 2 3; do
 	configure $n '1 2 3' <<-E
@@ -134,8 +135,8 @@ master_of() { # RESOURCE: as one that holds it knows
 
 	hold m 1 "$1" NL
 	soon held m >/dev/null
-	m=$(ctl 1 locks --json | tr -d ' \n' | grep -o "\"resource\":\"$1\",[^}]*\"master\":[0-9]*" |
-		grep -o '[0-9]*$' | head -n 1)
+	m=$(ctl 1 locks --json | tr -d ' \n' |
+		grep -o "\"resource\":\"$1\",[^}]*\"master\":[0-9]*" | grep -o '[0-9]*$' | head -n 1)
 	let_go m
 	echo "$m"
 }

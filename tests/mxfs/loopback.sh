@@ -98,7 +98,8 @@ t "a value block is written under EX" ctl 1 lock v EX --lvb-set c0ffee -- true
 t "and read under PR on another node" grep -q '^valid c0ffee0' \
 	<(ctl 2 lock v PR -- sh -c 'echo $MXFS_LVB_STATE $MXFS_LVB')
 t "a command that fails writes nothing" status_is 9 ctl 1 lock v EX --lvb-set bad0 -- sh -c 'exit 9'
-t "it is as it was" grep -q '^valid c0ffee0' <(ctl 2 lock v PR -- sh -c 'echo $MXFS_LVB_STATE $MXFS_LVB')
+t "it is as it was" grep -q '^valid c0ffee0' \
+	<(ctl 2 lock v PR -- sh -c 'echo $MXFS_LVB_STATE $MXFS_LVB')
 mxfsctl -s "$WORK/1/socket" lock v EX >"$WORK/dies.out" &
 dies=$!
 t "a writer" soon grep -q '^granted' "$WORK/dies.out"

@@ -69,7 +69,7 @@ in_root() { # COMMAND...
 
 builds() { # DIR-OF-HEADERS
 	in_root sh -c "cd /src && scripts/kernel-build.sh $1 /tmp/out" >"$WORK/log" 2>&1 ||
-		{ grep -E -A4 'error|warning|kernel-build' "$WORK/log"; return 1; }
+		{ grep -E -A4 'error|warning' "$WORK/log" || tail -n 30 "$WORK/log"; return 1; }
 	grep -A4 'warning:' "$WORK/log"
 	! grep -q 'warning:' "$WORK/log" && [ -e "$ROOT/tmp/out/daxfs.ko" ]
 }
