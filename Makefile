@@ -112,7 +112,7 @@ MXFSD_SRC  := $(call sources,mxfsd/daemon) mxfsd/control/control.c fuse/backgrou
 MXFSD_A    := $(B)/obj/mxfsd-daemon.a
 MXFSD_LIBS := $(call pc,--libs libssl libcrypto inih uuid)
 LIBMXFS_SRC := $(call sources,mxfsd/client) mxfsd/control/control.c \
-	      mxfsd/wire/mode.c mxfsd/wire/wire.c
+	      mxfsd/wire/mode.c mxfsd/wire/wire.c mxfsd/wire/crc.c
 MXFSCTL_SRC := $(call sources,mxfsd/ctl)
 TOOLS      += $(B)/mxfsd $(B)/mxfsctl
 LIBRARY    := $(if $(wildcard lib/libdaxfs.map),$(B)/libdaxfs.a \
@@ -317,7 +317,8 @@ $(call prog,$(1)): $(call obj,$(1)) $(2) $(call extra,$(1)) $(CORE_A)
 endef
 extra       = $(if $(filter tools/mkdaxfs.c,$(1)),$(TAR_A)) \
 	      $(if $(filter tests/famfs/%,$(1)),$(B)/obj/famfs/helpers.a) \
-	      $(if $(filter famfs/% tests/famfs/%,$(1)),$(call obj,tools/common.c))
+	      $(if $(filter famfs/% tests/famfs/%,$(1)),$(call obj,tools/common.c)) \
+	      $(if $(filter bench/mxfs_%,$(1)),$(MXFSD_A) $(MXFS_A))
 # $(1): folder
 helper_src = $(filter-out $(call with_main,$(call sources,$(1))),$(call sources,$(1)))
 helper_a   = $(if $(helper_src),$(B)/obj/$(1)/helpers.a)
@@ -359,6 +360,7 @@ $(call prog,$(MXFS_MAINS)): $(B)/%: $(B)/obj/tests/mxfs/%.o $(call obj,$(MXFS_HE
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -Wl,--as-needed $(TEST_LIBS) $(MXFSD_LIBS)
 
+$(call obj,bench/mxfs_ops.c): DIR_INC += $(MXFS_INC) -Imxfsd/client
 $(call obj,$(MXFSD_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/daemon -Ifuse
 $(call obj,$(LIBMXFS_SRC) $(MXFSCTL_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/client
 

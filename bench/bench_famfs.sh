@@ -20,6 +20,8 @@ if [ "${1:-}" = --quick ]; then
 fi
 rounds=${BENCH_COUNT:-$rounds}
 here=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=/dev/null
+. "$here/bench/row.sh"
 build=${BUILD:-$here/build}
 PATH=$build:$PATH
 dir=$(mktemp -d /dev/shm/daxfs-bench.XXXXXX)
@@ -47,23 +49,6 @@ us() { # COMMAND...: microseconds
 	start=$(date +%s%N)
 	"$@" >/dev/null
 	echo $((($(date +%s%N) - start) / 1000))
-}
-
-# From files "ours" and "peer", a number a line, of the rounds.
-row() { # QUESTION UNIT TARGET: ">=X" or "<=X"
-	paste -d , "$dir/ours" "$dir/peer" | awk -F, -v q="$1" \
-		'{ printf "%s,%d,%s,%s\n", q, NR, $1, $2 }' >>"${BENCH_ROUNDS:-/dev/null}"
-	paste -d , "$dir/ours" "$dir/peer" | awk -F, '{ print $1 / $2 }' | sort -n >"$dir/ratio"
-	sort -n -o "$dir/ours" "$dir/ours"
-	sort -n -o "$dir/peer" "$dir/peer"
-	paste -d , "$dir/ours" "$dir/peer" "$dir/ratio" | sed -n "$(((rounds + 1) / 2))p" |
-		awk -F, -v q="$1" -v unit="$2" -v target="$3" '{
-			want = substr(target, 3) + 0
-			met = target ~ /^>/ ? $3 >= want : $3 <= want
-			printf "%s,%.1f,%.1f,%s,%.3f,%s,%s\n", q, $1, $2, unit, $3, target,
-				met ? "yes" : "no"
-		}'
-	rm -f "$dir/ours" "$dir/peer"
 }
 
 fresh() { # SIZE

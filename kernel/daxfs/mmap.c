@@ -361,16 +361,24 @@ static void insert_around(struct vm_fault *vmf, const struct daxfs_sbi *sbi,
 			break;
 }
 
-/* Under the lock of the page table, for that page alone. */
-static int open_entry(pte_t *pte, unsigned long addr, void *arg)
+/*
+ * For that page alone, if the entry is as it was: else the store comes again. The table is
+ * there for as long as this fault has its mapping locked. Of what the kernel exports, nothing
+ * that every version has leaves an entry alone that has become another one.
+ */
+static void open_entry(struct vm_fault *vmf)
 {
-	struct vm_fault *vmf = arg;
-	pte_t now = daxfs_ptep_get(pte);
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	unsigned long addr = vmf->address & PAGE_MASK;
+	spinlock_t *lock = pte_lockptr(mm, vmf->pmd);
+	pte_t *pte = pte_offset_kernel(vmf->pmd, addr), now;
 
+	spin_lock(lock);
+	now = daxfs_ptep_get(pte);
 	if (pte_same(now, vmf->orig_pte))
-		set_pte_at(vmf->vma->vm_mm, addr, pte,
+		set_pte_at(mm, addr, pte,
 			   pte_mkyoung(pte_mkdirty(daxfs_pte_mkwrite(now))));
-	return 0;
+	spin_unlock(lock);
 }
 
 /*
@@ -521,11 +529,9 @@ static int store_in_branch(struct vm_fault *vmf, struct inode *inode, vm_fault_t
 	if (r)
 		return r;
 	*ret = VM_FAULT_NOPAGE;
-	if (!leads)
-		return 0;
-	/* If the entry is not as it was, that comes again, too. */
-	return apply_to_existing_page_range(vmf->vma->vm_mm, vmf->address & PAGE_MASK,
-					    PAGE_SIZE, open_entry, vmf);
+	if (leads)
+		open_entry(vmf);
+	return 0;
 }
 
 static int try_store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)

@@ -393,9 +393,11 @@ static long conn_read(struct conn *c)
 
 static void read_in(struct conn *c)
 {
+	size_t room;
 	long n;
 
 	for (int i = 0; !c->dead && (i < READS || (c->tls && tls_pending(c->tls))); i++) {
+		room = BUFFER - c->in_len;
 		n = conn_read(c);
 		if (n == -EAGAIN || n == -EINTR)
 			return;
@@ -408,6 +410,8 @@ static void read_in(struct conn *c)
 		}
 		c->in_len += (size_t)n;
 		consume(c);
+		if (!c->tls && (size_t)n < room)
+			return;		/* there was no more */
 	}
 }
 

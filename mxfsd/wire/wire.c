@@ -8,6 +8,7 @@
  * step. Nothing is allocated: the longest payload is known. Encoding what was
  * decoded gives the same bytes, but for a header extension.
  */
+#include <endian.h>
 #include <string.h>
 
 #include "wire.h"
@@ -28,36 +29,13 @@ enum {
 
 enum payload { NONE, HELLO, ACK, LEASE, SET, SETS, VOTE, RECORD, COUNT, PROBE };
 
-/* ---- checksums ---- */
-
-/* CRC-32C, four bits at a time: the table fits into one cache line. */
-uint32_t mxfs_crc32c(const void *data, size_t len)
-{
-	static const uint32_t table[16] = {
-		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
-		0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
-		0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
-	};
-	const uint8_t *p = data;
-	uint32_t crc = ~0u;
-
-	while (len--) {
-		crc ^= *p++;
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
-	return ~crc;
-}
-
 /* ---- cursors ---- */
 
 static void put(uint8_t **p, uint64_t v, unsigned int bytes)
 {
-	while (bytes--) {
-		*(*p)++ = (uint8_t)v;
-		v >>= 8;
-	}
+	v = htole64(v);
+	memcpy(*p, &v, bytes);
+	*p += bytes;
 }
 
 static void put_bytes(uint8_t **p, const void *from, size_t len)
@@ -79,10 +57,9 @@ static uint64_t get(struct in *in, unsigned int bytes)
 		in->bad = 1;
 		return 0;
 	}
-	for (unsigned int i = 0; i < bytes; i++)
-		v |= (uint64_t)in->p[i] << 8 * i;
+	memcpy(&v, in->p, bytes);
 	in->p += bytes;
-	return v;
+	return le64toh(v);
 }
 
 static void get_bytes(struct in *in, void *to, size_t len)

@@ -136,7 +136,8 @@ master_of() { # RESOURCE: as one that holds it knows
 	hold m 1 "$1" NL
 	soon held m >/dev/null
 	m=$(ctl 1 locks --json | tr -d ' \n' |
-		grep -o "\"resource\":\"$1\",[^}]*\"master\":[0-9]*" | grep -o '[0-9]*$' | head -n 1)
+		grep -o "\"resource\":\"$1\",[^}]*\"master\":[0-9]*" |
+		grep -o '[0-9]*$' | head -n 1)
 	let_go m
 	echo "$m"
 }
