@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "control.h"
+#include "ledger.h"
 #include "store.h"
 #include "world.h"
 
@@ -339,6 +340,165 @@ static void control_noise(void **state)
 	assert_true(taken > 0);
 }
 
+/* ---- the journal's ledger ---- */
+
+#define OWNERS	4
+
+/*
+ * A world that knows more than the ledger: who could still write, and what was left in
+ * the journal by whom. Nodes take, die, come back, replay, put down, at random.
+ */
+struct journal {
+	struct ledger l;
+	struct ledger_owner owner[OWNERS];	/* as each believes */
+	int can_write[OWNERS];	/* it believes that the volume is its own */
+	int left;		/* something has to be replayed */
+	uint64_t epoch, last_nr;
+};
+
+static void journal_take(struct journal *j, struct rng *r, uint32_t n)
+{
+	struct ledger_owner who = { .node = n + 1, .inc = j->owner[n].inc };
+	int others = 0, fenced, was = j->l.state;
+
+	who.epoch = rng_chance(r, 80) ? ++j->epoch : rng_below(r, j->epoch + 1);
+	for (uint32_t i = 0; i < OWNERS; i++)
+		others |= j->can_write[i];
+	fenced = rng_chance(r, 50);
+	if (fenced && others) {
+		memset(j->can_write, 0, sizeof(j->can_write));
+		others = 0;
+	}
+	if (ledger_take(&j->l, &who, fenced))
+		return;
+	assert_false(others);		/* nobody else could write */
+	assert_int_equal(j->l.state, was == LEDGER_CLEAN ? LEDGER_DIRTY :
+			 LEDGER_REPLAYING);
+	assert_true(j->l.state == LEDGER_REPLAYING || !j->left);
+	j->owner[n] = who;
+	j->can_write[n] = 1;
+	j->left = 1;
+}
+
+static void journal_step(struct journal *j, struct rng *r)
+{
+	uint32_t n = (uint32_t)rng_below(r, OWNERS);
+	struct ledger_owner *who = &j->owner[n];
+	int r2;
+
+	switch (rng_below(r, 5)) {
+	case 0:
+		journal_take(j, r, n);
+		break;
+	case 1:			/* it dies, and comes back as another */
+		j->can_write[n] = 0;
+		who->inc++;
+		break;
+	case 2:
+		r2 = ledger_recovered(&j->l, who);
+		assert_true(r2 || j->l.owner == n + 1);
+		break;
+	case 3:
+		ledger_use(&j->l, who);
+		break;
+	case 4:
+		if (j->can_write[n] && !ledger_put_down(&j->l, who)) {
+			j->can_write[n] = 0;
+			j->left = 0;
+		}
+		break;
+	}
+}
+
+static void ledger_at_random(void **state)
+{
+	static const uint8_t volume[16] = "volume";
+	struct rng r = { 8 };
+	int seen[LEDGER_STATES] = { 0 };
+
+	(void)state;
+	for (int run = 0; run < 200; run++) {
+		struct journal j;
+
+		memset(&j, 0, sizeof(j));
+		ledger_init(&j.l, volume);
+		for (int i = 0; i < 200; i++) {
+			struct ledger before = j.l;
+			int writers = 0;
+
+			journal_step(&j, &r);
+			for (uint32_t n = 0; n < OWNERS; n++)
+				writers += j.can_write[n];
+			assert_true(writers <= 1);
+			assert_true(j.l.epoch >= before.epoch);
+			assert_true(j.l.nr > before.nr ||
+				    !memcmp(&j.l, &before, sizeof(before)));
+			seen[j.l.state]++;
+		}
+	}
+	for (int s = 0; s < LEDGER_STATES; s++)
+		assert_true(seen[s] > 100);
+}
+
+static void ledger_rules(void **state)
+{
+	static const uint8_t volume[16] = "volume";
+	struct ledger_owner a = { .node = 1, .inc = 1, .epoch = 5 };
+	struct ledger_owner b = { .node = 2, .inc = 1, .epoch = 6 };
+	struct ledger_owner reborn = { .node = 1, .inc = 2, .epoch = 5 };
+	struct ledger l;
+
+	(void)state;
+	ledger_init(&l, volume);
+	assert_int_equal(ledger_take(&l, &a, 0), LEDGER_OK);
+	assert_int_equal(l.state, LEDGER_DIRTY);
+	assert_int_equal(ledger_take(&l, &b, 0), LEDGER_NOT_FENCED);
+	assert_int_equal(ledger_put_down(&l, &reborn), LEDGER_NOT_YOURS);
+	assert_int_equal(ledger_recovered(&l, &a), LEDGER_NOT_NOW);
+	assert_int_equal(ledger_take(&l, &b, 1), LEDGER_OK);
+	assert_int_equal(l.state, LEDGER_REPLAYING);
+	assert_int_equal(ledger_put_down(&l, &a), LEDGER_NOT_YOURS);	/* too late */
+	assert_int_equal(ledger_put_down(&l, &b), LEDGER_NOT_NOW);
+	assert_int_equal(ledger_use(&l, &b), LEDGER_NOT_NOW);
+	assert_int_equal(ledger_take(&l, &a, 1), LEDGER_OLD);
+	assert_int_equal(ledger_recovered(&l, &b), LEDGER_OK);
+	assert_int_equal(ledger_use(&l, &b), LEDGER_OK);
+	assert_int_equal(ledger_put_down(&l, &b), LEDGER_OK);
+	assert_int_equal(l.state, LEDGER_CLEAN);
+}
+
+/* Written by turns: whatever becomes of the one that is written, a record is there. */
+static void ledger_torn(void **state)
+{
+	static const uint8_t volume[16] = "volume";
+	uint8_t two[2][LEDGER_BYTES] = { { 0 } }, next[LEDGER_BYTES];
+	struct ledger_owner a = { .node = 3, .inc = 9, .epoch = 1 };
+	struct ledger l, got;
+	int place;
+
+	(void)state;
+	assert_int_equal(ledger_newest(&got, two, &place), -1);
+	ledger_init(&l, volume);
+	ledger_encode(&l, two[0]);
+	for (int i = 0; i < 20; i++, a.epoch++) {
+		assert_int_equal(ledger_newest(&got, two, &place), 0);
+		assert_memory_equal(&got, &l, sizeof(l));
+		assert_int_equal(ledger_take(&l, &a, 1), LEDGER_OK);
+		ledger_encode(&l, next);
+		for (size_t n = 0; n < LEDGER_BYTES; n++) {
+			uint8_t torn[2][LEDGER_BYTES];
+			struct ledger seen;
+			int where;
+
+			memcpy(torn, two, sizeof(two));
+			memcpy(torn[!place], next, n);
+			assert_int_equal(ledger_newest(&seen, torn, &where), 0);
+			assert_true(seen.nr == got.nr || seen.nr == l.nr);
+		}
+		memcpy(two[!place], next, sizeof(next));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +507,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(store_keeps, dir_begin, dir_end),
 		cmocka_unit_test_setup_teardown(store_damaged, dir_begin, dir_end),
 		cmocka_unit_test(control_same), cmocka_unit_test(control_noise),
+		cmocka_unit_test(ledger_rules), cmocka_unit_test(ledger_at_random),
+		cmocka_unit_test(ledger_torn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
