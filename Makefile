@@ -360,7 +360,7 @@ $(call prog,$(MXFS_MAINS)): $(B)/%: $(B)/obj/tests/mxfs/%.o $(call obj,$(MXFS_HE
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -Wl,--as-needed $(TEST_LIBS) $(MXFSD_LIBS)
 
-$(call obj,bench/mxfs_ops.c): DIR_INC += $(MXFS_INC) -Imxfsd/client
+$(call obj,bench/mxfs_ops.c bench/mxfs_core.c): DIR_INC += $(MXFS_INC) -Imxfsd/client
 $(call obj,$(MXFSD_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/daemon -Ifuse
 $(call obj,$(LIBMXFS_SRC) $(MXFSCTL_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/client
 

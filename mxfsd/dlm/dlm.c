@@ -14,39 +14,74 @@
 
 /* ---- actions and messages ---- */
 
-static void fifo_init(struct fifo *f)
+#define FIFO_KEPT	((size_t)1 << 20)	/* bytes that an empty one keeps */
+
+static size_t fifo_needs(size_t size)
 {
-	f->first = NULL;
-	f->end = &f->first;
+	return sizeof(size) + ((size + 7) & ~(size_t)7);
 }
 
-static void fifo_add(struct mxfsd_dlm *d, struct fifo *f, const void *what,
-		     size_t size)
+static int fifo_grow(struct fifo *f, size_t needs)
 {
-	struct queued *q = malloc(sizeof(*q) + size);
+	size_t room = 2 * f->room + needs + 4096;
+	uint8_t *bytes;
 
-	if (!q) {
-		d->broken = 1;
-		return;
+	if (f->first >= f->room / 2 && f->end - f->first + needs <= f->room) {
+		memmove(f->bytes, f->bytes + f->first, f->end - f->first);
+		f->end -= f->first;
+		f->first = 0;
+		return 0;
 	}
-	q->next = NULL;
-	q->size = size;
-	memcpy(q->bytes, what, size);
-	*f->end = q;
-	f->end = &q->next;
+	bytes = malloc(room);
+	if (!bytes)
+		return -1;
+	if (f->bytes)
+		memcpy(bytes, f->bytes + f->first, f->end - f->first);
+	free(f->bytes);
+	f->bytes = bytes;
+	f->room = room;
+	f->end -= f->first;
+	f->first = 0;
+	return 0;
+}
+
+/* Room for one, to be filled in before the next. NULL: no memory. */
+static void *fifo_put(struct mxfsd_dlm *d, struct fifo *f, size_t size)
+{
+	size_t needs = fifo_needs(size);
+	uint8_t *at;
+
+	if (f->end + needs > f->room && fifo_grow(f, needs)) {
+		d->broken = 1;
+		return NULL;
+	}
+	at = f->bytes + f->end;
+	memcpy(at, &size, sizeof(size));
+	f->end += needs;
+	return at + sizeof(size);
+}
+
+static void fifo_empty(struct fifo *f)
+{
+	f->first = f->end = 0;
+	if (f->room <= FIFO_KEPT)
+		return;
+	free(f->bytes);
+	f->bytes = NULL;
+	f->room = 0;
 }
 
 static int fifo_take(struct fifo *f, void *what)
 {
-	struct queued *q = f->first;
+	size_t size;
 
-	if (!q)
+	if (f->first == f->end)
 		return 0;
-	memcpy(what, q->bytes, q->size);
-	f->first = q->next;
-	if (!f->first)
-		f->end = &f->first;
-	free(q);
+	memcpy(&size, f->bytes + f->first, sizeof(size));
+	memcpy(what, f->bytes + f->first + sizeof(size), size);
+	f->first += fifo_needs(size);
+	if (f->first == f->end)
+		fifo_empty(f);
 	return 1;
 }
 
@@ -60,15 +95,26 @@ static size_t msg_size(const struct mxfs_msg *msg)
 		sizeof(*msg);
 }
 
+#define BARE	offsetof(struct mxfsd_action, msg)	/* without a message */
+
+struct mxfsd_action *mxfsd_action(struct mxfsd_dlm *d, enum mxfsd_action_kind kind)
+{
+	struct mxfsd_action *a = fifo_put(d, &d->out, BARE);
+
+	if (!a)
+		return NULL;
+	memset(a, 0, BARE);
+	a->kind = kind;
+	return a;
+}
+
 void mxfsd_do(struct mxfsd_dlm *d, const struct mxfsd_action *a)
 {
-	size_t size = offsetof(struct mxfsd_action, msg);
+	size_t size = a->kind == MXFSD_PERSIST ? sizeof(*a) : BARE;
+	void *to = fifo_put(d, &d->out, size);
 
-	if (a->kind == MXFSD_SEND)
-		size += msg_size(&a->msg);
-	else if (a->kind == MXFSD_PERSIST)
-		size = sizeof(*a);
-	fifo_add(d, &d->out, a, size);
+	if (to)
+		memcpy(to, a, size);
 }
 
 int mxfsd_dlm_take(struct mxfsd_dlm *d, struct mxfsd_action *action)
@@ -80,7 +126,8 @@ struct mxfs_msg mxfsd_msg(struct mxfsd_dlm *d, uint16_t type, uint32_t dst)
 {
 	struct mxfs_msg m;
 
-	memset(&m, 0, sizeof(m));
+	m.type = type;
+	memset(&m, 0, msg_size(&m));
 	m.type = type;
 	m.src = d->cfg.node;
 	m.dst = dst;
@@ -90,14 +137,22 @@ struct mxfs_msg mxfsd_msg(struct mxfsd_dlm *d, uint16_t type, uint32_t dst)
 
 void mxfsd_send(struct mxfsd_dlm *d, const struct mxfs_msg *msg)
 {
-	struct mxfsd_action a = { .kind = MXFSD_SEND };
+	size_t size = msg_size(msg);
+	struct mxfsd_action *a;
+	void *to;
 
 	if (msg->dst == d->cfg.node) {
-		fifo_add(d, &d->in, msg, msg_size(msg));
+		to = fifo_put(d, &d->in, size);
+		if (to)
+			memcpy(to, msg, size);
 		return;
 	}
-	a.msg = *msg;
-	mxfsd_do(d, &a);
+	a = fifo_put(d, &d->out, BARE + size);
+	if (!a)
+		return;
+	memset(a, 0, BARE);
+	a->kind = MXFSD_SEND;
+	memcpy(&a->msg, msg, size);
 }
 
 void mxfsd_send_all(struct mxfsd_dlm *d, struct mxfs_msg *msg, uint64_t mask)
@@ -133,10 +188,7 @@ void mxfsd_persist(struct mxfsd_dlm *d, uint64_t *nr)
 
 static void inbox_drop(struct mxfsd_dlm *d)
 {
-	struct mxfs_msg m;
-
-	while (fifo_take(&d->in, &m))
-		;
+	fifo_empty(&d->in);
 }
 
 void mxfsd_reborn(struct mxfsd_dlm *d)
@@ -184,8 +236,6 @@ struct mxfsd_dlm *mxfsd_dlm_new(const struct mxfsd_config *config,
 	d->st = *stable;
 	d->now = d->born = now;
 	d->quorum = quorum_of(config);
-	fifo_init(&d->in);
-	fifo_init(&d->out);
 	mxfsd_list_init(&d->lock_list);
 	mxfsd_list_init(&d->waits);
 	if (mxfsd_table_init(&d->locks) || mxfsd_res_init(d)) {
@@ -198,14 +248,11 @@ struct mxfsd_dlm *mxfsd_dlm_new(const struct mxfsd_config *config,
 
 void mxfsd_dlm_free(struct mxfsd_dlm *d)
 {
-	struct mxfsd_action a;
-
-	inbox_drop(d);
 	mxfsd_lock_drop_all(d);
 	mxfsd_masters_empty(&d->cur);
 	mxfsd_masters_empty(&d->old);
-	while (mxfsd_dlm_take(d, &a))
-		;
+	free(d->in.bytes);
+	free(d->out.bytes);
 	mxfsd_table_fini(&d->locks);
 	mxfsd_table_fini(&d->cur.res);
 	mxfsd_table_fini(&d->cur.entry);

@@ -184,13 +184,17 @@ int mxfsd_dlm_convert(struct mxfsd_dlm *d, uint64_t lkid,
 
 static void ast(struct mxfsd_dlm *d, const struct lock *l, int status, uint64_t seq)
 {
-	struct mxfsd_action a = {
-		.kind = MXFSD_AST, .lkid = l->lkid, .tag = l->tag,
-		.status = status, .mode = l->gr, .lvb = l->lvb, .nr = seq,
-		.mask = d->view.epoch,
-	};
+	struct mxfsd_action *a = mxfsd_action(d, MXFSD_AST);
 
-	mxfsd_do(d, &a);
+	if (!a)
+		return;
+	a->lkid = l->lkid;
+	a->tag = l->tag;
+	a->status = status;
+	a->mode = l->gr;
+	a->lvb = l->lvb;
+	a->nr = seq;
+	a->mask = d->view.epoch;
 }
 
 static int unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,

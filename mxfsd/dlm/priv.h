@@ -98,15 +98,13 @@ struct proposal {
 	struct mxfs_set members, pending;
 };
 
-/* A message or an action that waits, as long as its type needs. */
-struct queued {
-	struct queued *next;
-	size_t size;
-	uint64_t bytes[];
-};
-
+/*
+ * Messages or actions that wait, one behind the other, each as long as its type needs,
+ * behind its size.
+ */
 struct fifo {
-	struct queued *first, **end;
+	uint8_t *bytes;
+	size_t first, end, room;
 };
 
 struct mxfsd_dlm {
@@ -165,6 +163,11 @@ void mxfsd_send(struct mxfsd_dlm *d, const struct mxfs_msg *msg);
 /* To each node of the mask, which may contain this one. */
 void mxfsd_send_all(struct mxfsd_dlm *d, struct mxfs_msg *msg, uint64_t mask);
 void mxfsd_do(struct mxfsd_dlm *d, const struct mxfsd_action *action);
+/*
+ * An action without a message to be filled in before the next one: zero, but for the kind.
+ * Its fields behind lvb are not there. NULL without memory: then this incarnation ends.
+ */
+struct mxfsd_action *mxfsd_action(struct mxfsd_dlm *d, enum mxfsd_action_kind kind);
 uint64_t mxfsd_name_hash(const struct mxfsd_dlm *d, const struct mxfs_name *n);
 /* This incarnation has no lock and is no member any more: begin the next one. */
 void mxfsd_reborn(struct mxfsd_dlm *d);
