@@ -173,6 +173,11 @@ static int set_control(struct conf *c, const char *v)
 	return put_path(c->control, sizeof(c->control), v);
 }
 
+static int set_disk(struct conf *c, const char *v)
+{
+	return put_path(c->disk, sizeof(c->disk), v);
+}
+
 static int set_group(struct conf *c, const char *v)
 {
 	struct group *g = getgrnam(v);
@@ -302,6 +307,7 @@ static const struct key {
 	{ "node", "listen", set_listen, "ADDRESS or ADDRESS:PORT, as numbers" },
 	{ "node", "state", set_state, "an absolute path" },
 	{ "node", "control", set_control, "an absolute path of less than 108 bytes" },
+	{ "node", "disk", set_disk, "an absolute path" },
 	{ "node", "group", set_group, "a group of this machine" },
 	{ "node", "security", set_security, "certificate, secret or none" },
 	{ "node", "certificate", set_certificate, "an absolute path" },
@@ -471,6 +477,8 @@ static int check(struct reader *r)
 	if (r->peer_seen & mxfs_bit(c->node))
 		return wrong(r, "[peer %u] is this node itself", c->node);
 	c->voters = r->peer_seen | mxfs_bit(c->node);
+	if (c->disk[0] && __builtin_popcountll(c->voters) != 2)
+		return wrong(r, "disk is for two nodes: with more of them a majority decides");
 	return check_security(r) && check_timing(r) && check_volumes(r);
 }
 

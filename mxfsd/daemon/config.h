@@ -38,6 +38,7 @@ struct conf {
 	struct conf_address listen, peer[MXFS_NODES];	/* node id - 1 */
 	uint64_t voters;	/* this node and its peers */
 	char state[256], control[108];
+	char disk[256];		/* that votes; empty: none */
 	int has_group;
 	gid_t group;		/* who may use the control socket, besides root */
 	enum conf_security security;

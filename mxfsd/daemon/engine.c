@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk.h"
 #include "engine.h"
 #include "fence.h"
 
@@ -21,6 +22,7 @@ struct engine {
 	struct store *store;
 	struct peers *peers;
 	struct fence *fence;
+	struct disk *disk;	/* NULL: none is configured */
 	struct mxfsd_dlm *dlm;
 	struct loop_timer timer;
 	void (*client)(void *arg, const struct mxfsd_action *a);
@@ -73,7 +75,8 @@ static void act(struct engine *e, const struct mxfsd_action *a)
 	case MXFSD_DISK_RENEW:
 	case MXFSD_DISK_READ:
 	case MXFSD_DISK_CLAIM:
-		break;		/* no disk is configured */
+		disk_do(e->disk, a);
+		break;
 	}
 }
 
@@ -124,6 +127,19 @@ static void on_fenced(void *arg, uint32_t node, uint64_t inc, int ok)
 	engine_turn(e);
 }
 
+static void on_disk(void *arg, const struct disk_done *done)
+{
+	struct engine *e = arg;
+
+	if (done->kind == MXFSD_DISK_RENEW)
+		mxfsd_dlm_disk_renewed(e->dlm, done->nr, done->disk, loop_now());
+	else if (done->kind == MXFSD_DISK_READ)
+		mxfsd_dlm_disk_state(e->dlm, done->disk, loop_now());
+	else
+		mxfsd_dlm_disk_claimed(e->dlm, done->nr, done->disk, loop_now());
+	engine_turn(e);
+}
+
 int engine_fenced(struct engine *e, uint32_t node)
 {
 	return fence_confirm(e->fence, node);
@@ -142,7 +158,7 @@ static struct mxfsd_config config_of(const struct conf *c)
 		.node = c->node, .voters = c->voters,
 		.fence = c->fence != CONF_FENCE_NONE, .renew_ns = c->renew_ns,
 		.lease_ns = c->lease_ns, .takeover_ns = c->takeover_ns,
-		.probe_ns = c->probe_ns,
+		.probe_ns = c->probe_ns, .disk = c->disk[0] != 0,
 	};
 
 	memcpy(cfg.key, c->cluster, sizeof(cfg.key));
@@ -156,6 +172,11 @@ static int start(struct engine *e, const struct mxfsd_stable *stable, struct tls
 	struct mxfsd_config cfg = config_of(e->conf);
 	struct mxfsd_state state;
 
+	if (e->conf->disk[0]) {
+		e->disk = disk_open(e->loop, e->conf, on_disk, e, err, size);
+		if (!e->disk)
+			return -1;
+	}
 	e->fence = fence_new(e->loop, e->conf, on_fenced, e);
 	e->dlm = e->fence ? mxfsd_dlm_new(&cfg, stable, loop_now()) : NULL;
 	if (!e->dlm) {
@@ -193,6 +214,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	disk_close(e->disk);
 	peers_free(e->peers);
 	fence_free(e->fence);
 	if (e->dlm)

@@ -17,6 +17,7 @@
 
 #include "background.h"
 #include "client.h"
+#include "disk.h"
 #include "engine.h"
 #include "notify.h"
 
@@ -37,7 +38,8 @@ struct daemon {
 static const char usage[] =
 	"usage: mxfsd -c FILE [-f]   run; -f: in the foreground\n"
 	"       mxfsd -c FILE -t     check the configuration\n"
-	"       mxfsd -c FILE -i     make the state of a node that has never run\n";
+	"       mxfsd -c FILE -i     make the state of a node that has never run\n"
+	"       mxfsd -c FILE -v     make the voting disk of two nodes, on one of them\n";
 
 /* ---- configuration that changes ---- */
 
@@ -55,6 +57,8 @@ static const char *fixed(const struct conf *a, const struct conf *b)
 		return "state, control and group";
 	if (a->security != b->security)
 		return "security";
+	if (strcmp(a->disk, b->disk))
+		return "disk";
 	if ((a->fence == CONF_FENCE_NONE) != (b->fence == CONF_FENCE_NONE))
 		return "whether there is a fence";
 	if (a->renew_ns != b->renew_ns || a->lease_ns != b->lease_ns ||
@@ -247,6 +251,16 @@ static int make_state(const struct conf *conf)
 	return 1;
 }
 
+static int make_disk(const struct conf *conf)
+{
+	char err[400] = "there is no disk in [node]";
+
+	if (conf->disk[0] && !disk_format(conf, err, sizeof(err)))
+		return 0;
+	fprintf(stderr, "mxfsd: %s\n", err);
+	return 1;
+}
+
 /* Also the keys: what is wrong with them is better known before than after. */
 static int check(const struct conf *conf)
 {
@@ -267,10 +281,10 @@ static int check(const struct conf *conf)
 int main(int argc, char **argv)
 {
 	struct daemon d = { .path = NULL };
-	int opt, test = 0, init = 0, r;
+	int opt, test = 0, init = 0, vote = 0, r;
 	char err[400];
 
-	while ((opt = getopt(argc, argv, "c:ftih")) != -1) {
+	while ((opt = getopt(argc, argv, "c:ftivh")) != -1) {
 		if (opt == 'c') {
 			d.path = optarg;
 		} else if (opt == 'f') {
@@ -279,12 +293,14 @@ int main(int argc, char **argv)
 			test = 1;
 		} else if (opt == 'i') {
 			init = 1;
+		} else if (opt == 'v') {
+			vote = 1;
 		} else {
 			fputs(usage, opt == 'h' ? stdout : stderr);
 			return opt == 'h' ? 0 : 2;
 		}
 	}
-	if (!d.path || optind != argc || test + init + d.foreground > 1) {
+	if (!d.path || optind != argc || test + init + vote + d.foreground > 1) {
 		fputs(usage, stderr);
 		return 2;
 	}
@@ -294,10 +310,10 @@ int main(int argc, char **argv)
 	}
 	if (d.foreground)
 		r = run(&d);
-	else if (!test && !init)
+	else if (!test && !init && !vote)
 		r = daxfs_background("mxfsd", 1, block_signals, run, &d);
 	else
-		r = test ? check(d.conf) : make_state(d.conf);
+		r = test ? check(d.conf) : init ? make_state(d.conf) : make_disk(d.conf);
 	conf_free(d.conf);
 	return r;
 }
