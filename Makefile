@@ -101,7 +101,8 @@ programs_in = $(call prog,$(foreach d,$(1),$(call with_main,$(call sources,$(d))
 FUSE_PROGS := $(if $(FUSE_SRC),$(B)/daxfs-fuse $(B)/mount.fuse.daxfs)
 TOOLS      := $(call programs_in,$(TOOL_DIRS)) $(FUSE_PROGS)
 TESTS      := $(call programs_in,$(TEST_DIRS))
-BENCHES    := $(call programs_in,$(BENCH_DIRS))
+# bench_split.sh has its device and its JSON from the tests.
+BENCHES    := $(call programs_in,$(BENCH_DIRS)) $(B)/fault_file $(B)/json_get
 # The lock manager: a library of its own, and its tests, which need no region.
 MXFS_SRC   := $(call sources,mxfsd/wire mxfsd/dlm)
 MXFS_A     := $(B)/obj/mxfsd.a

@@ -36,6 +36,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "content.h"
 #include "node.h"
 
 /* Longer than a process that got a reply takes to be scheduled. */
@@ -551,16 +552,19 @@ int daxfs_node_getattr(struct daxfs_nodes *t, struct daxfs_cx *cx, u64 ino,
 
 /* ---- notifications ---- */
 
-/* Cut off meanwhile: then the last byte that there was is zero. */
-static int read_last(struct daxfs_cx *cx, struct daxfs_node *node,
-		     struct daxfs_node_state *state)
+/*
+ * Cut off meanwhile: then the last byte that there was is zero. In split mode this
+ * may wait for a backing file: not under the lock.
+ */
+static int read_last(struct daxfs_nodes *t, struct daxfs_cx *cx,
+		     struct daxfs_node *node, struct daxfs_node_state *state)
 {
 	s64 r = 0;
 
 	state->last = 0;
 	if (state->st.size)
-		r = daxfs_read(cx, &node->held->file, state->st.size - 1,
-			       &state->last, 1);
+		r = daxfs_mount_read(t->m, cx, node->held, state->st.size - 1,
+				     &state->last, 1);
 	return r < 0 ? (int)r : 0;
 }
 
@@ -576,12 +580,10 @@ int daxfs_node_look(struct daxfs_nodes *t, struct daxfs_cx *cx,
 	state->exact = node->own_begun == node->own_done;
 	state->view = view_of(t, cx);
 	state->stale = !r && changed_by_others(node, state->st.change, state->view);
-	if (state->stale) {
+	if (state->stale)
 		node->wrong = node->uncached = 0;	/* unless it happens again */
-		r = read_last(cx, node, state);
-	}
 	pthread_mutex_unlock(&s->lock);
-	return r;
+	return state->stale ? read_last(t, cx, node, state) : r;
 }
 
 void daxfs_node_notified(struct daxfs_nodes *t, struct daxfs_cx *cx,
