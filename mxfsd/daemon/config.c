@@ -493,6 +493,22 @@ static void defaults(struct conf *c)
 	c->probe_ns = 1000ull * MS;
 }
 
+/*
+ * The number of the first line that inih would take for two, of which the second might
+ * look like a key or a comment. 0: there is none.
+ */
+static int long_line(const char *text)
+{
+	for (int line = 1; *text; line++) {
+		size_t len = strcspn(text, "\n");
+
+		if (len > CONF_LINE)
+			return line;
+		text += len + (text[len] == '\n');
+	}
+	return 0;
+}
+
 int conf_parse(const char *text, const char *name, struct conf **conf, char *err,
 	       size_t size)
 {
@@ -505,15 +521,18 @@ int conf_parse(const char *text, const char *name, struct conf **conf, char *err
 		return -1;
 	}
 	defaults(r.c);
-	line = ini_parse_string(text, on_key, &r);
+	line = long_line(text);
+	if (line)
+		wrong(&r, "this line is longer than %u bytes", CONF_LINE);
+	else
+		line = ini_parse_string(text, on_key, &r);
 	if (!line && check(&r)) {
 		*conf = r.c;
 		return 0;
 	}
 	conf_free(r.c);
 	if (!r.what[0])
-		strcpy(r.what, "this is neither [section] nor key = value, or longer "
-			       "than 199 bytes");
+		strcpy(r.what, "this is neither [section] nor key = value");
 	if (line > 0)
 		snprintf(err, size, "%s:%d: %s", name, line, r.what);
 	else

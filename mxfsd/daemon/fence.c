@@ -45,17 +45,22 @@ static void end(struct job *j, int ok)
 	j->f->done(j->f->arg, j->node, j->inc, ok);
 }
 
-static int reap(struct job *j)
+static int wait_for(struct job *j)
 {
 	int status = -1;
 
-	loop_unset(j->f->loop, &j->timer);
-	loop_del(j->f->loop, &j->watch);
-	close(j->watch.fd);
 	while (waitpid(j->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	j->pid = 0;
 	return status;
+}
+
+static int reap(struct job *j)
+{
+	loop_unset(j->f->loop, &j->timer);
+	loop_del(j->f->loop, &j->watch);
+	close(j->watch.fd);
+	return wait_for(j);
 }
 
 static void ended(void *arg, uint32_t events)
@@ -79,12 +84,15 @@ static void too_long(void *arg)
 	kill(j->pid, SIGKILL);
 }
 
-/* Signals are blocked in the daemon, for its signalfd; not so in an agent. */
+/*
+ * Signals are blocked in the daemon, for its signalfd, and SIGPIPE is ignored; not so in
+ * an agent.
+ */
 static int spawn(struct job *j)
 {
 	char *argv[CONF_ARGS + 3], node[12], inc[24];
 	posix_spawnattr_t attr;
-	sigset_t none;
+	sigset_t none, usual;
 	int n, r;
 
 	for (n = 0; j->f->conf->agent[n]; n++)
@@ -97,10 +105,26 @@ static int spawn(struct job *j)
 	sigemptyset(&none);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr,
+				 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	r = posix_spawn(&j->pid, argv[0], NULL, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
 	return r;
+}
+
+/* An agent that nobody would hear the end of must not run, nor be waited for. */
+static void drop_agent(struct job *j, int r)
+{
+	log_error("peer %u: the fence agent cannot be watched (%s): it is asked again",
+		  j->node, strerror(-r));
+	if (j->watch.fd >= 0)
+		close(j->watch.fd);
+	kill(j->pid, SIGKILL);
+	wait_for(j);
+	end(j, 0);
 }
 
 static void run_agent(struct job *j)
@@ -115,9 +139,9 @@ static void run_agent(struct job *j)
 		return;
 	}
 	j->watch.fd = pidfd_open(j->pid, 0);
-	if (j->watch.fd < 0 || loop_add(j->f->loop, &j->watch, EPOLLIN)) {
-		kill(j->pid, SIGKILL);
-		end(j, 0);
+	r = j->watch.fd < 0 ? -errno : loop_add(j->f->loop, &j->watch, EPOLLIN);
+	if (r) {
+		drop_agent(j, r);
 		return;
 	}
 	loop_set(j->f->loop, &j->timer, loop_now() + FENCE_NS);

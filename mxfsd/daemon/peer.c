@@ -422,10 +422,13 @@ static void shaken(struct conn *c)
 	uint32_t node = tls_node(c->tls);
 	struct peer *p = c->peer ? c->peer : may_come(c, node);
 
-	if (p && p->node == node)
+	if (p && p->node == node) {
 		become(c, p);
-	else
-		conn_end(c, "TLS: it is another node than that which was dialed");
+		return;
+	}
+	if (p)
+		refuse(c->ps, "peer %u: refused: node %u is at its address", p->node, node);
+	conn_end(c, "TLS: it is another node");
 }
 
 static void shake(struct conn *c)

@@ -12,11 +12,13 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "control.h"
+#include "fence.h"
 #include "ledger.h"
 #include "store.h"
 #include "world.h"
@@ -117,6 +119,36 @@ static void conf_misspelt(void **state)
 	}
 }
 
+/*
+ * What stands behind byte 199 of a line is neither a key of its own nor a comment: the line
+ * is refused. head: what it begins with; tail: what would be a line.
+ */
+static void conf_long(void **state)
+{
+	static const struct {
+		const char *head, *tail;
+	} lines[] = {
+		{ "# ", "level = debug" }, { "# ", "[logging]" }, { "to = /", "#x" },
+		{ "to = /", "; x" }, { "", "" },
+	};
+	char copy[sizeof(text) + 300], err[400];
+	struct conf *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		int fits = (int)(198 - strlen(lines[i].head));
+
+		/* "#" to fill: as a comment that just fits it is taken */
+		snprintf(copy, sizeof(copy), "%s#%0197d\n", text, 0);
+		conf_free(parse(copy));
+		snprintf(copy, sizeof(copy), "%s%s%0*d%s\n", text, lines[i].head,
+			 fits + 1, 0, lines[i].tail);
+		assert_int_equal(conf_parse(copy, "conf", &c, err, sizeof(err)), -1);
+		assert_null(c);
+		assert_string_equal(err, "conf:26: this line is longer than 198 bytes");
+	}
+}
+
 /* Bytes at random: an answer each time, and a line for each refusal. */
 static void conf_noise(void **state)
 {
@@ -148,6 +180,52 @@ static void conf_noise(void **state)
 		}
 	}
 	assert_true(taken > 0 && taken < ROUNDS);
+}
+
+/* ---- fencing ---- */
+
+struct fenced {
+	struct loop *loop;
+	int ok, times;
+};
+
+static void on_fenced(void *arg, uint32_t node, uint64_t inc, int ok)
+{
+	struct fenced *f = arg;
+
+	assert_int_equal(node, 2);
+	assert_true(inc == 77);
+	f->ok = ok;
+	f->times++;
+	if (ok)
+		loop_stop(f->loop);
+}
+
+/* Without a descriptor to watch the agent by nothing is confirmed; the next time is right. */
+static void fence_again(void **state)
+{
+	struct fenced f = { .loop = loop_new() };
+	struct conf *c = parse(text);
+	struct rlimit full, none;
+	struct fence *fence;
+
+	(void)state;
+	free(c->agent[0]);
+	c->agent[0] = strdup("/bin/true");
+	fence = fence_new(f.loop, c, on_fenced, &f);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &full), 0);
+	none = full;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	fence_begin(fence, 2, 77);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
+	assert_true(f.times == 1 && !f.ok && fence_waiting(fence) == 2);
+	fence_begin(fence, 2, 77);
+	assert_int_equal(loop_run(f.loop), 0);
+	assert_true(f.times == 2 && f.ok && !fence_waiting(fence));
+	fence_free(fence);
+	loop_free(f.loop);
+	conf_free(c);
 }
 
 /* ---- the state file ---- */
@@ -504,6 +582,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(conf_all), cmocka_unit_test(conf_addresses),
 		cmocka_unit_test(conf_misspelt), cmocka_unit_test(conf_noise),
+		cmocka_unit_test(conf_long), cmocka_unit_test(fence_again),
 		cmocka_unit_test_setup_teardown(store_keeps, dir_begin, dir_end),
 		cmocka_unit_test_setup_teardown(store_damaged, dir_begin, dir_end),
 		cmocka_unit_test(control_same), cmocka_unit_test(control_noise),

@@ -125,4 +125,14 @@ t "the others go on" all_members 1 2
 with_certificate 3 node3
 again 3
 t "all are there" all_members 1 2 3
+
+# An address leads to a node; who it is says its certificate.
+sed -i "s/$NET\.2:/$NET.x:/; s/$NET\.3:/$NET.2:/; s/$NET\.x:/$NET.3:/" 1/conf
+again 1
+t "another node at a peer's address is no peer" soon logs 1 \
+	'peer 2: refused: node 3 is at its address'
+t "the others go on" all_members 2 3
+with_certificate 1 node1
+again 1
+t "all are there again" all_members 1 2 3
 finish
