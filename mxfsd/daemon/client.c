@@ -670,7 +670,7 @@ static void client_new(struct clients *cs, int fd)
 static void on_listen(void *arg, uint32_t events)
 {
 	struct clients *cs = arg;
-	int fd = accept4(cs->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = loop_accept(cs->loop, cs->listen.fd, NULL, NULL);
 
 	(void)events;
 	if (fd < 0)

@@ -6,18 +6,22 @@
  * are of CLOCK_BOOTTIME, epoll_wait() counts by a clock that stops while the
  * machine sleeps: then a timer is late, and who is called looks at the clock.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "loop.h"
 
 #define BATCH	64
 
 struct loop {
 	int epoll, stop;
+	int spare;		/* a descriptor for who is to be sent away */
 	struct epoll_event ev[BATCH];
 	int at, nr;		/* the event that is being told, of how many */
 	struct loop_timer *timers;
@@ -31,18 +35,21 @@ struct loop *loop_new(void)
 	if (!loop)
 		return NULL;
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (loop->epoll < 0) {
-		free(loop);
-		return NULL;
-	}
-	return loop;
+	loop->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (loop->epoll >= 0 && loop->spare >= 0)
+		return loop;
+	loop_free(loop);
+	return NULL;
 }
 
 void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
-	close(loop->epoll);
+	if (loop->epoll >= 0)
+		close(loop->epoll);
+	if (loop->spare >= 0)
+		close(loop->spare);
 	free(loop);
 }
 
@@ -80,6 +87,21 @@ void loop_del(struct loop *loop, struct loop_watch *w)
 	for (int i = loop->at; i < loop->nr; i++)
 		if (loop->ev[i].data.ptr == w)
 			loop->ev[i].data.ptr = NULL;
+}
+
+int loop_accept(struct loop *loop, int fd, struct sockaddr *sa, socklen_t *len)
+{
+	int got = accept4(fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (got >= 0 || (errno != EMFILE && errno != ENFILE))
+		return got;
+	close(loop->spare);
+	got = accept4(fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (got >= 0)
+		close(got);
+	loop->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	log_warn("a connection is refused: no more descriptors");
+	return -1;
 }
 
 static void tell(struct loop *loop)

@@ -11,6 +11,7 @@
 #define MXFSD_LOOP_H
 
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct loop;
 
@@ -45,6 +46,12 @@ int loop_add(struct loop *loop, struct loop_watch *w, uint32_t events);
 int loop_change(struct loop *loop, struct loop_watch *w, uint32_t events);
 /* Before its descriptor is closed. Nothing more is told. */
 void loop_del(struct loop *loop, struct loop_watch *w);
+
+/*
+ * accept4(2), without waiting. A connection for which there is no descriptor is closed: it
+ * would be told of again and again. -1: there is none now.
+ */
+int loop_accept(struct loop *loop, int fd, struct sockaddr *sa, socklen_t *len);
 
 /* Once, at that time or later; replaces what was set. */
 void loop_set(struct loop *loop, struct loop_timer *t, uint64_t at);

@@ -513,8 +513,7 @@ static void on_listen(void *arg, uint32_t events)
 	struct peers *ps = arg;
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
-	int fd = accept4(ps->listen.fd, (struct sockaddr *)&sa, &len,
-			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = loop_accept(ps->loop, ps->listen.fd, (struct sockaddr *)&sa, &len);
 	struct conn *c;
 
 	(void)events;
