@@ -115,6 +115,17 @@ static int set_text(struct daxfs_options *o, char **value, const char *text)
 	return DAXFS_EXIT_SYSTEM;
 }
 
+/* Paths, and what backslashes mean in them is for daxfs_mount_backing() to say. */
+static int set_backing(struct daxfs_options *o, const char *paths)
+{
+	free(o->backing);
+	o->backing = strdup(paths);
+	if (o->backing)
+		return -1;
+	fprintf(stderr, "%s: no memory\n", o->name);
+	return DAXFS_EXIT_SYSTEM;
+}
+
 /* The kernel leaves it to us; it need not know but of the first. */
 static int set_atime(struct daxfs_options *o, const char *option)
 {
@@ -132,7 +143,7 @@ static int one_option(struct daxfs_options *o, const char *option)
 	if (!*option || is_for_others(option))
 		return -1;
 	if (!strncmp(option, "backing=", 8))
-		return set_text(o, &o->backing, option + 8);
+		return set_backing(o, option + 8);
 	if (!strncmp(option, "branch=", 7))
 		return set_text(o, &o->branch, option + 7);
 	if (!strncmp(option, "max_threads=", 12))

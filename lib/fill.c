@@ -650,6 +650,23 @@ static int all_there(struct daxfs_mount *m, char *why, size_t why_len)
 	return -EINVAL;
 }
 
+/* The path at *rest, without the backslashes; NULL: there is no more. */
+static char *next_path(char **rest)
+{
+	char *path = *rest, *to = path, *at = path;
+
+	if (!path)
+		return NULL;
+	for (; *at && *at != ':'; at++) {
+		if (*at == '\\' && at[1])
+			at++;
+		*to++ = *at;
+	}
+	*rest = *at ? at + 1 : NULL;
+	*to = 0;
+	return path;
+}
+
 int daxfs_mount_backing(struct daxfs_mount *m, const char *paths, char *why,
 			size_t why_len)
 {
@@ -662,7 +679,7 @@ int daxfs_mount_backing(struct daxfs_mount *m, const char *paths, char *why,
 		free(list);
 		return -EINVAL;
 	}
-	while (!r && (path = strsep(&rest, ":")))
+	while (!r && (path = next_path(&rest)))
 		r = add_backing(m, path, why, why_len);
 	free(list);
 	return r ? r : all_there(m, why, why_len);

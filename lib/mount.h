@@ -69,7 +69,8 @@ void daxfs_mount_on_evict(struct daxfs_mount *m, void (*fn)(void *arg),
 
 /*
  * Of a region in split mode: this host has the backing files, at those paths, one
- * behind a colon. After daxfs_mount_open() and before daxfs_mount_start(), which
+ * behind a colon; a backslash takes its meaning away from a colon, or a backslash,
+ * of a path. After daxfs_mount_open() and before daxfs_mount_start(), which
  * begins to serve hosts without them. why says what is wrong with a file.
  */
 int daxfs_mount_backing(struct daxfs_mount *m, const char *paths, char *why,

@@ -921,7 +921,7 @@ static int check_mountpoint(const char *dir)
 	return 0;
 }
 
-/* "backing=PATH"; a comma in the path is not the end of the option. */
+/* "backing=PATH"; a comma in the path is not the end of the option, nor a colon of it. */
 static char *backing_option(const char *path)
 {
 	char *option = malloc(2 * strlen(path) + sizeof("backing=")), *to = option;
@@ -930,7 +930,7 @@ static char *backing_option(const char *path)
 		return NULL;
 	to = stpcpy(to, "backing=");
 	for (; *path; path++) {
-		if (*path == ',' || *path == '\\')
+		if (strchr(",:\\", *path))
 			*to++ = '\\';
 		*to++ = *path;
 	}

@@ -122,8 +122,9 @@ int daxfs_fs_open_branch(struct daxfs **fs, const char *region,
  * @fs: as for daxfs_fs_open()
  * @region: as for daxfs_fs_open()
  * @branch: as for daxfs_fs_open_branch()
- * @backing: path of the backing file; of several, with a colon between two; or
- *           NULL: as daxfs_fs_open_branch()
+ * @backing: path of the backing file; of several, with a colon between two, and
+ *           a backslash before each colon or backslash of a path; or NULL: as
+ *           daxfs_fs_open_branch()
  * @flags: DAXFS_FS_*
  * @why: as for daxfs_fs_open()
  * @why_len: bytes at @why

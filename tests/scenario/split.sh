@@ -312,6 +312,16 @@ a_copy() {
 		cmp "$HOST/d/big1" "$WORK/tree/d/big1" && unmount "$HOST"
 }
 
+odd_path() {
+	cp -p "$BACK" "$WORK/an:odd,na\\me" &&
+		mount_region r host "backing=$WORK/an\\:odd\\,na\\\\me" &&
+		cmp "$HOST/d/big1" "$WORK/tree/d/big1" && unmount "$HOST"
+}
+
+colon_parts() {
+	refused 'No such file' "$WORK/an:odd\\,na\\\\me"
+}
+
 t "of another region" another_region
 t "modified" touched
 t "shorter" shorter
@@ -324,6 +334,8 @@ t "of a region without" refuses 32 'not in split mode' \
 	sh -c 'mkdaxfs -q --empty -r "$1/e" && daxfs-fuse "$1/e" "$2" -o backing="$3"' \
 	sh "$SHM" "$HOST" "$BACK"
 t "an exact copy is as good" a_copy
+t "at a path with a colon, a comma and a backslash" odd_path
+t "a colon without a backslash parts paths" colon_parts
 
 # ---- before the first mount ----
 
