@@ -294,6 +294,8 @@ static void take_option(struct options *o, int c, const char *arg)
 		list_option(&o->tar, &o->tar_nr, arg);
 		break;
 	case 'o':
+		if (o->output)
+			usage_error("-o is given twice: one image is made at a time");
 		o->output = arg;
 		break;
 	case 'r':
