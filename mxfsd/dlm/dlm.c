@@ -108,13 +108,15 @@ struct mxfsd_action *mxfsd_action(struct mxfsd_dlm *d, enum mxfsd_action_kind ki
 	return a;
 }
 
-void mxfsd_do(struct mxfsd_dlm *d, const struct mxfsd_action *a)
+int mxfsd_do(struct mxfsd_dlm *d, const struct mxfsd_action *a)
 {
 	size_t size = a->kind == MXFSD_PERSIST ? sizeof(*a) : BARE;
 	void *to = fifo_put(d, &d->out, size);
 
-	if (to)
-		memcpy(to, a, size);
+	if (!to)
+		return -1;
+	memcpy(to, a, size);
+	return 0;
 }
 
 int mxfsd_dlm_take(struct mxfsd_dlm *d, struct mxfsd_action *action)
@@ -141,6 +143,9 @@ void mxfsd_send(struct mxfsd_dlm *d, const struct mxfs_msg *msg)
 	struct mxfsd_action *a;
 	void *to;
 
+	/* One is missing: nobody is to hear what should have followed it. */
+	if (d->broken)
+		return;
 	if (msg->dst == d->cfg.node) {
 		to = fifo_put(d, &d->in, size);
 		if (to)

@@ -182,12 +182,12 @@ int mxfsd_dlm_convert(struct mxfsd_dlm *d, uint64_t lkid,
 	return 0;
 }
 
-static void ast(struct mxfsd_dlm *d, const struct lock *l, int status, uint64_t seq)
+static int ast(struct mxfsd_dlm *d, const struct lock *l, int status, uint64_t seq)
 {
 	struct mxfsd_action *a = mxfsd_action(d, MXFSD_AST);
 
 	if (!a)
-		return;
+		return -1;
 	a->lkid = l->lkid;
 	a->tag = l->tag;
 	a->status = status;
@@ -195,6 +195,7 @@ static void ast(struct mxfsd_dlm *d, const struct lock *l, int status, uint64_t 
 	a->lvb = l->lvb;
 	a->nr = seq;
 	a->mask = d->view.epoch;
+	return 0;
 }
 
 static int unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
@@ -206,8 +207,11 @@ static int unlock(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
 	l = mxfsd_lock_find(d, lkid);
 	if (!l || l->op == OP_UNLOCK)
 		return -1;
-	if (l->op)
-		ast(d, l, MXFS_S_CANCELLED, 0);
+	/* Without memory for that it is told LOST, as all locks are. */
+	if (l->op && ast(d, l, MXFS_S_CANCELLED, 0)) {
+		mxfsd_finish(d);
+		return -1;
+	}
 	/* What a release under way has written is still to be written. */
 	l->flags = l->op == OP_CONVERT ? l->flags & MXFS_R_WRITE : 0;
 	if (write && mxfs_mode_is_writer(l->gr))
@@ -233,6 +237,8 @@ int mxfsd_dlm_abandon(struct mxfsd_dlm *d, uint64_t lkid, uint64_t tag,
 
 /* ---- answers ---- */
 
+/* An answer that cannot be told leaves the request under way: it ends as LOST. */
+
 static void done(struct lock *l)
 {
 	l->op = OP_NONE;
@@ -246,8 +252,8 @@ static void granted(struct mxfsd_dlm *d, struct lock *l,
 {
 	l->gr = l->rq;
 	l->lvb = rec->lvb;
-	done(l);
-	ast(d, l, MXFS_S_OK, rec->seq);
+	if (!ast(d, l, MXFS_S_OK, rec->seq))
+		done(l);
 }
 
 /* kept: what it holds now. */
@@ -258,8 +264,9 @@ static void denied(struct mxfsd_dlm *d, struct lock *l, int status, uint8_t kept
 	l->gr = kept;
 	if (status == MXFS_S_CANCELLED && l->cancelled)
 		status = l->cancelled;
+	if (ast(d, l, status, 0))
+		return;
 	done(l);
-	ast(d, l, status, 0);
 	if (gone)
 		lock_free(d, l);
 }
@@ -289,8 +296,8 @@ void mxfsd_lock_message(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 	if (m->rec.req != l->req || !l->op)
 		return;
 	if (m->type == MXFS_UNLOCK) {
-		ast(d, l, MXFS_S_OK, 0);
-		lock_free(d, l);
+		if (!ast(d, l, MXFS_S_OK, 0))
+			lock_free(d, l);
 	} else if (m->type == MXFS_GRANT) {
 		granted(d, l, &m->rec);
 	} else {
@@ -380,10 +387,8 @@ void mxfsd_lock_drop_all(struct mxfsd_dlm *d)
 		struct mxfsd_action a = { .kind = MXFSD_LOST, .lkid = l->lkid };
 
 		l->gr = MXFS_NONE;
-		if (l->op)
-			ast(d, l, MXFS_S_LOST, 0);
-		else
-			mxfsd_do(d, &a);
+		if (l->op ? ast(d, l, MXFS_S_LOST, 0) : mxfsd_do(d, &a))
+			return;	/* the next event tries again */
 		lock_free(d, l);
 	}
 	d->next_wait = NEVER;

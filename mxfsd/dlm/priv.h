@@ -162,7 +162,8 @@ struct mxfs_msg mxfsd_msg(struct mxfsd_dlm *d, uint16_t type, uint32_t dst);
 void mxfsd_send(struct mxfsd_dlm *d, const struct mxfs_msg *msg);
 /* To each node of the mask, which may contain this one. */
 void mxfsd_send_all(struct mxfsd_dlm *d, struct mxfs_msg *msg, uint64_t mask);
-void mxfsd_do(struct mxfsd_dlm *d, const struct mxfsd_action *action);
+/* -1: no memory, and this incarnation ends. */
+int mxfsd_do(struct mxfsd_dlm *d, const struct mxfsd_action *action);
 /*
  * An action without a message to be filled in before the next one: zero, but for the kind.
  * Its fields behind lvb are not there. NULL without memory: then this incarnation ends.
@@ -178,7 +179,7 @@ void mxfsd_persist(struct mxfsd_dlm *d, uint64_t *nr);
 void mxfsd_lock_message(struct mxfsd_dlm *d, const struct mxfs_msg *msg);
 void mxfsd_lock_tick(struct mxfsd_dlm *d);
 uint64_t mxfsd_lock_deadline(const struct mxfsd_dlm *d);
-/* All of them are void. */
+/* All of them are void. Those that cannot be told for lack of memory are left. */
 void mxfsd_lock_drop_all(struct mxfsd_dlm *d);
 /* Assert what is held, each to the master of now; then ask again. */
 void mxfsd_lock_assert(struct mxfsd_dlm *d);
@@ -199,7 +200,7 @@ struct entry *mxfsd_entry_find(const struct mxfsd_dlm *d, uint32_t node,
 void mxfsd_masters_empty(struct masters *m);
 /* Is the entry in the way of one that waits, or ahead of it? */
 int mxfsd_entry_blocks(const struct entry *e, const struct entry *waiting);
-/* An assertion, or what the former master knew. -1: no memory. */
+/* An assertion, or what the former master knew. -1: no memory; 1: not to be taken. */
 int mxfsd_res_assert(struct mxfsd_dlm *d, uint32_t node,
 		     const struct mxfs_record *rec);
 /* Send what was known of the resources in old, and forget it. */

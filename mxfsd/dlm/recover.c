@@ -108,15 +108,18 @@ static void go(struct mxfsd_dlm *d)
 
 static void asserted(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 {
-	d->got[m->src - 1]++;
-	if (mxfsd_res_assert(d, m->src, &m->rec))
+	int r = mxfsd_res_assert(d, m->src, &m->rec);
+
+	if (r < 0)
 		d->broken = 1;
+	else if (!r)
+		d->got[m->src - 1]++;
 }
 
 static void asserted_all(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 {
 	if (d->got[m->src - 1] != m->count) {
-		d->broken = 1;	/* what was promised has not come */
+		d->dirty = 1;	/* what was promised has not come: once more */
 		return;
 	}
 	d->done |= mxfs_bit(m->src);

@@ -483,7 +483,7 @@ int mxfsd_res_assert(struct mxfsd_dlm *d, uint32_t node,
 		return 0;
 	}
 	if (rec->gr >= MXFS_MODES || mxfsd_entry_find(d, node, rec->lkid))
-		return -1;
+		return 1;
 	e = entry_new(d, r, node, rec);
 	if (!e)
 		return -1;

@@ -648,6 +648,51 @@ static void no_quorum(void **state)
 	mxfsd_dlm_free(o.d);
 }
 
+/* ---- no memory ---- */
+
+static int no_memory;
+
+#ifdef __SANITIZE_ADDRESS__
+#define TAKES_MALLOC	0	/* the sanitizer has its own */
+#else
+#define TAKES_MALLOC	1
+void *__libc_malloc(size_t size);
+
+void *malloc(size_t size)
+{
+	return no_memory ? NULL : __libc_malloc(size);
+}
+#endif
+
+#define LOCKS	1000u
+
+/* Each lock hears LOST once, when there is memory again. */
+static void lost_without_memory(void **state)
+{
+	static struct mxfsd_action a;
+	struct one *o = *state;
+	struct mxfsd_request r = { .name = { 4, "name" }, .mode = MXFS_PR };
+	struct mxfsd_state s;
+	uint32_t lost = 0, asked = 0;
+
+	if (!TAKES_MALLOC)
+		skip();
+	do {
+		no_memory = asked >= LOCKS;
+		asked += mxfsd_dlm_lock(o->d, &r, o->now) != 0;
+		mxfsd_dlm_state(o->d, &s);
+	} while (s.epoch && asked < 100 * LOCKS);
+	assert_int_equal(s.epoch, 0);
+	no_memory = 0;
+	mxfsd_dlm_tick(o->d, ++o->now);
+	while (mxfsd_dlm_take(o->d, &a))
+		lost += a.kind == MXFSD_LOST ||
+			(a.kind == MXFSD_AST && a.status == MXFS_S_LOST);
+	assert_int_equal(lost, asked);
+	mxfsd_dlm_state(o->d, &s);
+	assert_int_equal(s.locks, 0);
+}
+
 #define OF_ONE(f)	cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -662,6 +707,7 @@ int main(void)
 		OF_ONE(cancels_and_timeouts), OF_ONE(no_queue),
 		OF_ONE(between_pr_and_cw), OF_ONE(value_block), OF_ONE(abandoned), OF_ONE(circle),
 		OF_ONE(overtaken), OF_ONE(bad_requests),
+		OF_ONE(lost_without_memory),
 		cmocka_unit_test(voter_has_started),
 		cmocka_unit_test(voter_has_promised),
 		cmocka_unit_test(no_quorum),

@@ -104,6 +104,7 @@ uuid=6f9d37b5-6a5e-4c9a-8a1b-2f4c9e3d7a10
 t "no arguments" refuses 2 "no source" mkdaxfs
 t "nowhere to write" refuses 2 "nowhere to write" mkdaxfs -d "$tree"
 t "-d and --empty" refuses 2 "exclude each other" mkdaxfs -d "$tree" -E -r "$reg"
+t "two outputs" refuses 2 "given twice" mkdaxfs -d "$tree" -o "$img" -o "$img.other"
 t "split mode of nothing" refuses 2 "no content" mkdaxfs --empty -r "$reg" -o "$img"
 t "split mode, one file for both" refuses 1 "same file" mkdaxfs -d "$tree" -r "$reg" -o "$reg"
 t "split mode in a heap" refuses 2 "kernel module" mkdaxfs -d "$tree" -H /dev/null -m / -o "$img"
