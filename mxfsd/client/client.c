@@ -84,6 +84,7 @@ static int error_of(int32_t status)
 	case MXFS_S_NO_MEMORY:
 		return -ENOMEM;
 	case MXFS_S_REFUSED:
+	case MXFS_S_QUOTA:
 		return -EPERM;
 	case MXFS_S_NO_LOCK:
 		return -ENOENT;

@@ -41,8 +41,12 @@ struct mxfsd_config {
 	uint64_t lease_ns;	/* the holder counts from sending */
 	uint64_t takeover_ns;	/* the others count from receiving: >= lease * 1.05 + 0.5 s */
 	uint64_t probe_ns;	/* waiting before deadlock is suspected */
+	uint32_t peer_locks;	/* 0: MXFSD_PEER_LOCKS */
 	uint8_t key[16];	/* of the hash that places resources: the cluster's */
 };
+
+#define MXFSD_WAITERS	65536u	/* new locks that wait for one resource */
+#define MXFSD_PEER_LOCKS 2097152u	/* of one node, that one master has */
 
 #define MXFSD_TAKEOVER(lease_ns) ((lease_ns) + (lease_ns) / 20 + 500000000u)
 

@@ -46,6 +46,7 @@ struct res {			/* mastered here */
 	struct mxfsd_list queue[MXFSD_QUEUES];
 	struct mxfs_lvb lvb;
 	uint64_t seq;
+	uint32_t waiting;	/* length of that queue */
 	/* While it is rebuilt: */
 	uint32_t writer;	/* by the former master: who held PW or EX */
 	uint64_t writer_inc;
@@ -69,6 +70,7 @@ struct entry {			/* a lock as its master sees it */
 struct masters {		/* resources, and their entries */
 	struct mxfsd_table res, entry;
 	struct mxfsd_list all;
+	uint32_t of[MXFS_NODES];	/* entries of each node */
 };
 
 struct peer {

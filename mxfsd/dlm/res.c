@@ -90,6 +90,8 @@ static void queue_in(struct mxfsd_dlm *d, struct entry *e, enum mxfsd_queue q)
 {
 	mxfsd_list_del(&e->link);
 	mxfsd_list_add_tail(&e->link, &e->res->queue[q]);
+	e->res->waiting -= e->queue == MXFSD_WAIT;
+	e->res->waiting += q == MXFSD_WAIT;
 	e->queue = q;
 	e->bast = MXFS_NONE;
 	e->since = ++d->next_since;
@@ -113,6 +115,7 @@ static struct entry *entry_new(struct mxfsd_dlm *d, struct res *r, uint32_t node
 	e->rq = rec->rq;
 	mxfsd_list_init(&e->link);
 	mxfsd_table_add(&d->cur.entry, &e->by_lkid, entry_hash(node, rec->lkid));
+	d->cur.of[node - 1]++;
 	return e;
 }
 
@@ -120,6 +123,8 @@ static void entry_free(struct masters *m, struct entry *e)
 {
 	mxfsd_table_del(&m->entry, &e->by_lkid);
 	mxfsd_list_del(&e->link);
+	e->res->waiting -= e->queue == MXFSD_WAIT;
+	m->of[e->node - 1]--;
 	free(e);
 }
 
@@ -335,6 +340,32 @@ static void write_lvb(struct res *r, const struct mxfs_record *rec)
 		r->lvb = rec->lvb;
 }
 
+/* What one node, or all for one name, may have a master keep has an end. */
+static int is_too_much(const struct mxfsd_dlm *d, const struct mxfs_msg *m)
+{
+	uint32_t most = d->cfg.peer_locks ? d->cfg.peer_locks : MXFSD_PEER_LOCKS;
+	const struct res *r;
+
+	if (d->cur.of[m->src - 1] >= most)
+		return 1;
+	r = res_find(&d->cur, mxfsd_name_hash(d, &m->rec.name), &m->rec.name);
+	return r && r->waiting >= MXFSD_WAITERS;
+}
+
+static void refuse(struct mxfsd_dlm *d, const struct mxfs_msg *request)
+{
+	struct mxfs_msg m = mxfsd_msg(d, MXFS_DENY, request->src);
+
+	m.req = request->req;
+	m.status = MXFS_S_QUOTA;
+	m.rec.lkid = request->rec.lkid;
+	m.rec.owner = request->rec.owner;
+	m.rec.req = request->req;
+	m.rec.gr = m.rec.rq = MXFS_NONE;
+	m.rec.name = request->rec.name;
+	mxfsd_send(d, &m);
+}
+
 static void do_lock(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 {
 	struct res *r;
@@ -344,6 +375,10 @@ static void do_lock(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 	if (m->rec.rq >= MXFS_MODES ||
 	    mxfsd_entry_find(d, m->src, m->rec.lkid))
 		return;
+	if (is_too_much(d, m)) {
+		refuse(d, m);
+		return;
+	}
 	r = res_get(d, &m->rec.name);
 	if (r) {
 		alone = !head(r);

@@ -80,13 +80,14 @@ enum mxfs_type {
 	X(OUT,		-7, "this incarnation is no member any more") \
 	X(TOO_OLD,	-8, "the epoch has been voted on already") \
 	X(NOT_YET,	-9, "a lease of who would leave has not run out") \
-	X(NOT_ME,	-10, "the view has not this incarnation of the voter")
+	X(NOT_ME,	-10, "the view has not this incarnation of the voter") \
+	X(QUOTA,	-11, "more than a bound of the master")
 
 enum mxfs_status {
 #define X(name, nr, text) MXFS_S_##name = nr,
 	MXFS_STATUSES(X)
 #undef X
-	MXFS_S_LAST = -10
+	MXFS_S_LAST = -11
 };
 
 struct mxfs_name {

@@ -144,13 +144,13 @@ static void sleep_for(struct one *o, uint64_t ns)
 	}
 }
 
-static int begin(void **state)
+static int begin_with(void **state, uint32_t peer_locks)
 {
 	static struct one one;
 	struct mxfsd_config cfg = {
 		.node = 1, .voters = 1, .renew_ns = 2 * SECOND,
 		.lease_ns = 5 * SECOND, .takeover_ns = MXFSD_TAKEOVER(5 * SECOND),
-		.probe_ns = SECOND,
+		.probe_ns = SECOND, .peer_locks = peer_locks,
 	};
 	struct mxfsd_stable stable = { .inc = 0 };
 	struct mxfsd_state s;
@@ -164,6 +164,16 @@ static int begin(void **state)
 	mxfsd_dlm_state(one.d, &s);
 	*state = &one;
 	return s.resumed ? 0 : -1;
+}
+
+static int begin(void **state)
+{
+	return begin_with(state, 0);
+}
+
+static int begin_narrow(void **state)
+{
+	return begin_with(state, 10);
 }
 
 static int end(void **state)
@@ -479,6 +489,47 @@ static void abandoned(void **state)
 	assert_int_equal(o->last.lvb.version, 3);
 }
 
+/* One more than a node may have is denied; what is given back makes room. */
+static void quota_of_a_node(void **state)
+{
+	struct one *o = *state;
+	uint64_t lk[10], more;
+
+	for (int i = 0; i < 10; i++)
+		lk[i] = lock(o, MXFS_CR, 0);
+	assert_true(is_granted(o, lk[9]));
+	for (int i = 0; i < 3; i++) {
+		more = lock(o, MXFS_CR, 0);
+		answered(o, more, MXFS_S_QUOTA, MXFS_NONE);
+	}
+	convert(o, lk[0], MXFS_NL, 0);	/* which needs no room */
+	answered(o, lk[0], MXFS_S_OK, MXFS_NL);
+	unlock(o, lk[3]);
+	more = lock(o, MXFS_CR, 0);
+	answered(o, more, MXFS_S_OK, MXFS_CR);
+}
+
+static void quota_of_a_resource(void **state)
+{
+	struct one *o = *state;
+	uint64_t holder = lock(o, MXFS_EX, 0), some = 0, more;
+
+	for (uint32_t i = 0; i < MXFSD_WAITERS; i++)
+		some = lock(o, MXFS_EX, 0);
+	assert_int_equal(o->last.lkid, holder);	/* nobody was answered */
+	more = lock(o, MXFS_PR, 0);
+	answered(o, more, MXFS_S_QUOTA, MXFS_NONE);
+	assert_int_equal(mxfsd_dlm_cancel(o->d, some, o->now), 0);
+	drain(o);
+	answered(o, some, MXFS_S_CANCELLED, MXFS_NONE);
+	more = lock(o, MXFS_PR, 0);		/* there is room for one */
+	assert_int_equal(o->last.lkid, some);
+	unlock(o, holder);
+	assert_int_equal(o->last.status, MXFS_S_OK);
+	more = lock(o, MXFS_NL, MXFS_R_EXPEDITE);
+	assert_true(is_granted(o, more));
+}
+
 /* Two owners, two resources. */
 static void circle(void **state)
 {
@@ -705,7 +756,8 @@ int main(void)
 		OF_ONE(converters_come_first), OF_ONE(behind_other_converters),
 		OF_ONE(queued_conversion), OF_ONE(deadlock), OF_ONE(in_the_way),
 		OF_ONE(cancels_and_timeouts), OF_ONE(no_queue),
-		OF_ONE(between_pr_and_cw), OF_ONE(value_block), OF_ONE(abandoned), OF_ONE(circle),
+		OF_ONE(between_pr_and_cw), OF_ONE(value_block), OF_ONE(abandoned), OF_ONE(quota_of_a_resource),
+		cmocka_unit_test_setup_teardown(quota_of_a_node, begin_narrow, end), OF_ONE(circle),
 		OF_ONE(overtaken), OF_ONE(bad_requests),
 		OF_ONE(lost_without_memory),
 		cmocka_unit_test(voter_has_started),
