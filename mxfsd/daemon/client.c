@@ -367,8 +367,9 @@ static void list_lock(void *arg, const struct mxfsd_lock_info *i)
 	struct listing *l = arg;
 	struct mxfs_ctl m = { .type = MXFS_CTL_HELD, .tag = l->tag, .lkid = i->lkid,
 			      .owner = i->owner, .mode = i->gr, .want = i->rq,
-			      .name = *i->name, .lvb = *i->lvb };
+			      .lvb = *i->lvb };
 
+	mxfs_name_copy(&m.name, i->name);
 	m.node = mxfsd_dlm_master(dlm(l->c->cs), i->name);
 	if (is_turn(l))
 		put(l->c, &m);
@@ -379,9 +380,9 @@ static void list_entry(void *arg, const struct mxfsd_entry_info *i)
 	struct listing *l = arg;
 	struct mxfs_ctl m = { .type = MXFS_CTL_RESOURCE, .tag = l->tag, .lkid = i->lkid,
 			      .mode = i->gr, .want = i->rq, .node = i->node,
-			      .queue = (uint8_t)i->queue, .name = *i->name,
-			      .lvb = *i->lvb };
+			      .queue = (uint8_t)i->queue, .lvb = *i->lvb };
 
+	mxfs_name_copy(&m.name, i->name);
 	if (is_turn(l))
 		put(l->c, &m);
 }

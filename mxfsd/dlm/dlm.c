@@ -256,6 +256,7 @@ void mxfsd_dlm_free(struct mxfsd_dlm *d)
 	mxfsd_lock_drop_all(d);
 	mxfsd_masters_empty(&d->cur);
 	mxfsd_masters_empty(&d->old);
+	free(d->spare);
 	free(d->in.bytes);
 	free(d->out.bytes);
 	mxfsd_table_fini(&d->locks);
@@ -423,7 +424,7 @@ void mxfsd_dlm_each_lock(const struct mxfsd_dlm *d,
 		struct mxfsd_lock_info info = {
 			.lkid = l->lkid, .owner = l->owner, .req = l->req,
 			.gr = l->gr, .rq = l->rq, .op = l->op,
-			.name = &l->name, .lvb = &l->lvb,
+			.name = mxfsd_name(l->name), .lvb = mxfsd_lock_lvb(l),
 		};
 
 		fn(arg, &info);
@@ -440,7 +441,7 @@ static void each_of_res(const struct res *r,
 		mxfsd_for_each(at, &r->queue[q]) {
 			const struct entry *e = mxfsd_of(at, struct entry, link);
 			struct mxfsd_entry_info info = {
-				.name = &r->name, .lvb = &r->lvb, .queue = q,
+				.name = mxfsd_name(r->name), .lvb = &r->lvb, .queue = q,
 				.node = e->node, .lkid = e->lkid,
 				.since = e->since, .gr = e->gr, .rq = e->rq,
 				.flags = e->flags,

@@ -167,7 +167,7 @@ struct mxfsd_lock_info {	/* of this node's clients */
 	uint64_t lkid, owner, req;
 	uint8_t gr, rq;		/* what is held for certain, and wanted */
 	int op;			/* a request is under way */
-	const struct mxfs_name *name;
+	const struct mxfs_name *name;	/* mxfs_name_copy() */
 	const struct mxfs_lvb *lvb;
 };
 

@@ -21,28 +21,33 @@
 
 enum op { OP_NONE, OP_LOCK, OP_CONVERT, OP_UNLOCK };
 
-struct lock {			/* of a client of this node */
-	struct mxfsd_chain by_id;
-	struct mxfsd_list all;
-	struct mxfsd_list timed; /* in d->waits while it waits */
-	struct mxfs_name name;
-	uint64_t lkid, owner, tag;
-	uint64_t req;		/* of the request under way, or the last one */
+struct waiting {		/* for the answer to LOCK or CONVERT */
+	struct mxfsd_list timed; /* in d->waits */
+	struct lock *lock;
 	uint64_t deadline;	/* of the request */
 	uint64_t probe_at;	/* when deadlock is suspected */
 	uint64_t seen_init, seen_round;	/* the probe that was passed on last */
 	uint32_t seen_node;
+	int cancelled;		/* a status to deny with, once that is asked for */
+};
+
+/* Most of them wait for nothing, have no value block, and a short name. */
+struct lock {			/* of a client of this node */
+	struct mxfsd_chain by_id;
+	struct mxfsd_list all;
+	uint64_t lkid, owner, tag;
+	uint64_t req;		/* of the request under way, or the last one */
+	struct waiting *w;	/* there while a request is under way but UNLOCK */
+	struct mxfs_lvb *lvb;	/* as granted, or as set by the request; NULL: none */
 	uint16_t flags;		/* of the request */
 	uint8_t gr, rq;
 	uint8_t op;
-	int cancelled;		/* a status to deny with, once that is asked for */
-	struct mxfs_lvb lvb;	/* as granted, or as set by the request */
+	uint8_t name[];		/* mxfsd_name() */
 };
 
 struct res {			/* mastered here */
 	struct mxfsd_chain by_name;
 	struct mxfsd_list all;
-	struct mxfs_name name;
 	struct mxfsd_list queue[MXFSD_QUEUES];
 	struct mxfs_lvb lvb;
 	uint64_t seq;
@@ -52,6 +57,7 @@ struct res {			/* mastered here */
 	uint64_t writer_inc;
 	int known;		/* the former master has said what it knew */
 	int proven;		/* a holder's copy is certainly the newest */
+	uint8_t name[];		/* mxfsd_name() */
 };
 
 struct entry {			/* a lock as its master sees it */
@@ -119,6 +125,7 @@ struct mxfsd_dlm {
 	/* ---- lock.c ---- */
 	struct mxfsd_table locks;
 	struct mxfsd_list lock_list, waits;
+	struct waiting *spare;	/* the last one that was not needed any more */
 	uint64_t next_wait;	/* nothing is to be done about waits before */
 	uint64_t next_lkid, next_req, round;
 
@@ -148,6 +155,17 @@ struct mxfsd_dlm {
 	uint64_t got[MXFS_NODES], sent[MXFS_NODES]; /* assertions */
 	int asserted, resumed;
 };
+
+/* A name in no more bytes than it needs: to be read, never to be copied as a whole. */
+static inline const struct mxfs_name *mxfsd_name(const uint8_t *bytes)
+{
+	return (const struct mxfs_name *)(const void *)bytes;
+}
+
+static inline size_t mxfsd_name_bytes(const struct mxfs_name *n)
+{
+	return offsetof(struct mxfs_name, byte) + n->len;
+}
 
 /* ---- dlm.c ---- */
 
@@ -186,6 +204,8 @@ void mxfsd_lock_drop_all(struct mxfsd_dlm *d);
 /* Assert what is held, each to the master of now; then ask again. */
 void mxfsd_lock_assert(struct mxfsd_dlm *d);
 void mxfsd_lock_resend(struct mxfsd_dlm *d);
+/* Never NULL. */
+const struct mxfs_lvb *mxfsd_lock_lvb(const struct lock *l);
 struct lock *mxfsd_lock_find(const struct mxfsd_dlm *d, uint64_t lkid);
 /*
  * The request of this lock is to be denied with that status. 1: it has been, and

@@ -45,12 +45,13 @@ static struct mxfs_wait wait_of(const struct mxfsd_dlm *d, const struct lock *l)
 
 void mxfsd_probe_begin(struct mxfsd_dlm *d, struct lock *l)
 {
-	struct mxfs_probe p = { .round = ++d->round, .name = l->name };
+	struct mxfs_probe p = { .round = ++d->round };
 
-	if (!l->owner || l->cancelled)
+	if (!l->owner || !l->w || l->w->cancelled)
 		return;
+	mxfs_name_copy(&p.name, mxfsd_name(l->name));
 	p.init = p.at = p.victim = wait_of(d, l);
-	pass_on(d, &p, MXFS_TO_MASTER, mxfsd_dlm_master(d, &l->name));
+	pass_on(d, &p, MXFS_TO_MASTER, mxfsd_dlm_master(d, mxfsd_name(l->name)));
 }
 
 /* ---- at the master: who is in the way ---- */
@@ -90,14 +91,14 @@ static void at_master(struct mxfsd_dlm *d, const struct mxfs_probe *p)
 
 /* ---- at the holder: what its owner waits for ---- */
 
-static int has_passed(struct lock *l, const struct mxfs_probe *p)
+static int has_passed(struct waiting *w, const struct mxfs_probe *p)
 {
-	if (l->seen_node == p->init.node && l->seen_init == p->init.lkid &&
-	    l->seen_round == p->round)
+	if (w->seen_node == p->init.node && w->seen_init == p->init.lkid &&
+	    w->seen_round == p->round)
 		return 1;
-	l->seen_node = p->init.node;
-	l->seen_init = p->init.lkid;
-	l->seen_round = p->round;
+	w->seen_node = p->init.node;
+	w->seen_init = p->init.lkid;
+	w->seen_round = p->round;
 	return 0;
 }
 
@@ -106,16 +107,17 @@ static void at_holder(struct mxfsd_dlm *d, const struct mxfs_probe *probe)
 	struct mxfsd_list *at;
 
 	mxfsd_for_each(at, &d->waits) {
-		struct lock *l = mxfsd_of(at, struct lock, timed);
+		struct waiting *w = mxfsd_of(at, struct waiting, timed);
+		const struct lock *l = w->lock;
 		struct mxfs_probe p = *probe;
 
-		if (l->owner != p.at.owner || l->cancelled || has_passed(l, &p))
+		if (l->owner != p.at.owner || w->cancelled || has_passed(w, &p))
 			continue;
 		p.at = wait_of(d, l);
 		if (is_younger(&p.at, &p.victim))
 			p.victim = p.at;
-		p.name = l->name;
-		pass_on(d, &p, MXFS_TO_MASTER, mxfsd_dlm_master(d, &l->name));
+		mxfs_name_copy(&p.name, mxfsd_name(l->name));
+		pass_on(d, &p, MXFS_TO_MASTER, mxfsd_dlm_master(d, mxfsd_name(l->name)));
 	}
 }
 

@@ -42,7 +42,7 @@ static struct res *res_find(const struct masters *m, uint64_t hash,
 	for (; c; c = c->next) {
 		struct res *r = mxfsd_of(c, struct res, by_name);
 
-		if (c->hash == hash && mxfs_name_equal(&r->name, name))
+		if (c->hash == hash && mxfs_name_equal(mxfsd_name(r->name), name))
 			return r;
 	}
 	return NULL;
@@ -55,10 +55,10 @@ static struct res *res_get(struct mxfsd_dlm *d, const struct mxfs_name *name)
 
 	if (r)
 		return r;
-	r = calloc(1, sizeof(*r));
+	r = calloc(1, sizeof(*r) + mxfsd_name_bytes(name));
 	if (!r)
 		return NULL;
-	r->name = *name;
+	memcpy(r->name, name, mxfsd_name_bytes(name));
 	for (int q = 0; q < MXFSD_QUEUES; q++)
 		mxfsd_list_init(&r->queue[q]);
 	mxfsd_table_add(&d->cur.res, &r->by_name, hash);
@@ -229,7 +229,7 @@ static struct mxfs_msg answer(struct mxfsd_dlm *d, const struct entry *e,
 	m.rec.seq = e->res->seq;
 	m.rec.gr = e->gr;
 	m.rec.rq = MXFS_NONE;
-	m.rec.name = e->res->name;
+	mxfs_name_copy(&m.rec.name, mxfsd_name(e->res->name));
 	return m;
 }
 
@@ -545,12 +545,12 @@ static const struct entry *writer_of(const struct res *r)
 
 static void hand_on(struct mxfsd_dlm *d, struct res *r)
 {
-	uint32_t master = mxfsd_dlm_master(d, &r->name);
+	uint32_t master = mxfsd_dlm_master(d, mxfsd_name(r->name));
 	struct mxfs_msg m = mxfsd_msg(d, MXFS_ASSERT_LOCKS, master);
 
 	m.rec.flags = MXFS_R_MASTER;
 	m.rec.gr = m.rec.rq = MXFS_NONE;
-	m.rec.name = r->name;
+	mxfs_name_copy(&m.rec.name, mxfsd_name(r->name));
 	m.rec.lvb = r->lvb;
 	/* A writer that is gone may have been about to write. */
 	if (r->writer && !mxfs_set_has(&d->view.members, r->writer,

@@ -489,6 +489,13 @@ int mxfs_set_equal(const struct mxfs_set *a, const struct mxfs_set *b)
 	return 1;
 }
 
+void mxfs_name_copy(struct mxfs_name *to, const struct mxfs_name *from)
+{
+	to->len = from->len;
+	memcpy(to->byte, from->byte, from->len);
+	memset(to->byte + from->len, 0, MXFS_NAME_MAX - from->len);
+}
+
 int mxfs_name_equal(const struct mxfs_name *a, const struct mxfs_name *b)
 {
 	return a->len == b->len && !memcmp(a->byte, b->byte, a->len);

@@ -242,6 +242,8 @@ void mxfs_set_add(struct mxfs_set *s, uint32_t node, uint64_t inc);
 /* Node by node, the newer incarnation. */
 void mxfs_set_join(struct mxfs_set *s, const struct mxfs_set *more);
 int mxfs_set_equal(const struct mxfs_set *a, const struct mxfs_set *b);
+/* Of one that may have no more bytes than it needs; the rest of to is zero. */
+void mxfs_name_copy(struct mxfs_name *to, const struct mxfs_name *from);
 int mxfs_name_equal(const struct mxfs_name *a, const struct mxfs_name *b);
 
 #endif
