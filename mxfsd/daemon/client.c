@@ -607,19 +607,33 @@ static void drop(struct client *c)
 	free(c);
 }
 
-static void after(void *arg)
+static int drop_doomed(struct clients *cs)
 {
-	struct clients *cs = arg;
 	struct mxfsd_list *at, *n;
+	int any = 0;
 
-	mxfsd_for_each(at, &cs->all)
-		flush(mxfsd_of(at, struct client, all));
 	mxfsd_for_each_safe(at, n, &cs->all) {
 		struct client *c = mxfsd_of(at, struct client, all);
 
-		if (c->doomed)
-			drop(c);
+		if (!c->doomed)
+			continue;
+		drop(c);
+		any = 1;
 	}
+	return any;
+}
+
+/* What one gives back another one may get: he is told in the same turn. */
+static void after(void *arg)
+{
+	struct clients *cs = arg;
+	struct mxfsd_list *at;
+
+	do {
+		drop_doomed(cs);
+		mxfsd_for_each(at, &cs->all)
+			flush(mxfsd_of(at, struct client, all));
+	} while (drop_doomed(cs));
 }
 
 static int may_lock(const struct clients *cs, const struct ucred *who)
