@@ -610,8 +610,8 @@ void peers_send(struct peers *ps, const struct mxfs_msg *msg)
 	r = mxfs_session_send(&p->ses, msg);
 	if (r != MXFS_SES_LOST)
 		return;
-	log_warn("peer %u: more than %u messages or %u bytes wait for it: they are dropped",
-		 p->node, MXFS_OUTSTANDING, MXFS_UNSENT);
+	log_warn("peer %u: no memory, or more than %u bytes wait for it: they are dropped",
+		 p->node, MXFS_ROOM);
 	conn_end(p->conn, "too much waits for it");
 	ps->on.lost(ps->on.arg, p->node);
 }

@@ -71,6 +71,7 @@ void mxfs_session_init(struct mxfs_session *s, uint32_t node, uint32_t peer,
 	memcpy(s->cluster, cluster, sizeof(s->cluster));
 	s->mine = stream;
 	s->ping_ns = ping_ns;
+	s->room = MXFS_ROOM;
 	s->end = &s->first;
 }
 
@@ -110,8 +111,7 @@ enum mxfs_session_result mxfs_session_send(struct mxfs_session *s,
 
 	m.seq = s->tx + 1;
 	len = mxfs_encode(&m, buf);
-	f = s->queued < MXFS_OUTSTANDING && s->bytes + len <= MXFS_UNSENT ?
-		malloc(sizeof(*f) + len) : NULL;
+	f = s->bytes + len <= s->room ? malloc(sizeof(*f) + len) : NULL;
 	if (!f) {
 		start_over(s);
 		mxfs_session_closed(s, s->conn);
@@ -268,7 +268,7 @@ size_t mxfs_session_next(struct mxfs_session *s, uint8_t buf[MXFS_FRAME_MAX])
 		s->due &= s->due - 1;
 		return control(s, type, buf);
 	}
-	if (s->phase != MXFS_UP || !f)
+	if (s->phase != MXFS_UP || !f || f->seq > s->acked + MXFS_OUTSTANDING)
 		return 0;
 	memcpy(buf, f->bytes, f->len);
 	s->next_out = f->next;

@@ -13,8 +13,12 @@
 
 #include "wire.h"
 
-#define MXFS_OUTSTANDING	4096u	/* messages not acknowledged */
-#define MXFS_UNSENT		(8u << 20)	/* bytes of them */
+#define MXFS_OUTSTANDING	4096u	/* messages sent and not acknowledged */
+/*
+ * Bytes of them and of what waits behind. In each recovery a node tells one master of up to
+ * all its locks, at once, and what it knew itself as their master: 2 * 2^21 records.
+ */
+#define MXFS_ROOM		(1u << 30)
 #define MXFS_ACK_EVERY		64u
 
 struct mxfs_frame {
@@ -45,7 +49,7 @@ struct mxfs_session {
 	unsigned int due;	/* control frames to be sent: bit of the type */
 	struct mxfs_frame *first, **end, *next_out;
 	uint32_t queued;
-	size_t bytes;
+	size_t bytes, room;
 };
 
 enum mxfs_session_result {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Clients that ask for anything; a cache of locks on two nodes.
+# Clients that ask for anything, or for much; a cache of locks on two nodes.
 # shellcheck source=/dev/null
 . "$(dirname "$0")/lib.sh"
 
@@ -26,5 +26,26 @@ kill -STOP "${PIDS[2]}"
 t "all go on without one" all_members 1 3
 kill -CONT "${PIDS[2]}"
 t "and with it" all_members 1 2 3
+# ---- more locks than messages may be under way ----
+
+MANY=15000
+holder "$WORK/1/socket" $MANY >"$WORK/holder" &
+holder=$!
+STARTED+=($holder)
+t "many locks at once" soon grep -q held "$WORK/holder"
+end 3 KILL
+t "who is left recovers with all of them" all_members 1 2
+t "none is lost" [ "$(ctl 1 locks | grep -c ' many/.* PW')" = $MANY ]
+t "and new ones are granted" ctl 2 lock new EX --timeout 60 -- true
+views() {
+	grep -c 'recovering$' "$WORK/1/log"
+}
+before=$(views)
+kill -KILL $holder
+t "their client dies" soon nothing_held 1
+t "all are free" ctl 2 lock many/0 EX --timeout 60 -- true
+t "that costs no epoch" [ "$(views)" = "$before" ]
+start 3
+t "all are back" all_members 1 2 3
 for n in 1 2 3; do t "an orderly end of node $n" end $n; done
 finish

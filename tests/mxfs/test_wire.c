@@ -395,7 +395,9 @@ static void too_much(void **state)
 	uint32_t lost = p->lost[0];
 
 	hang_up(p);
-	for (uint32_t i = 0; i < MXFS_OUTSTANDING; i++)
+	say(p, 0);
+	p->side[0].room = 8000 * p->side[0].bytes;
+	for (uint32_t i = 1; i < 8000; i++)
 		say(p, 0);
 	assert_int_equal(p->lost[0], lost);
 	say(p, 0);
@@ -406,6 +408,26 @@ static void too_much(void **state)
 	say(p, 0);
 	carry_all(p);
 	assert_int_equal(p->got[1], 1);
+}
+
+/* A burst waits behind what is not acknowledged; nothing of it is lost. */
+static void burst(void **state)
+{
+	struct pipe *p = *state;
+	uint32_t lost = p->lost[0], out = 0;
+
+	for (uint32_t i = 0; i < 3 * MXFS_OUTSTANDING; i++)
+		say(p, 0);
+	while (carry(p, 0, 0))
+		out++;
+	assert_int_equal(out, MXFS_OUTSTANDING);
+	assert_int_equal(p->got[1], MXFS_OUTSTANDING);
+	hang_up(p);		/* and it goes on behind a new connection */
+	dial(p);
+	carry_all(p);
+	assert_int_equal(p->got[1], 3 * MXFS_OUTSTANDING);
+	assert_int_equal(p->lost[0], lost);
+	assert_true(p->side[0].queued < MXFS_ACK_EVERY);
 }
 
 static void acknowledged(void **state)
@@ -488,7 +510,7 @@ int main(void)
 		cmocka_unit_test(each_byte), cmocka_unit_test(fields),
 		cmocka_unit_test(any_payload), cmocka_unit_test(sets),
 		OF_PIPE(goes_on), OF_PIPE(cut_anywhere),
-		OF_PIPE(other_side_restarts), OF_PIPE(too_much),
+		OF_PIPE(other_side_restarts), OF_PIPE(too_much), OF_PIPE(burst),
 		OF_PIPE(acknowledged), OF_PIPE(twice_and_gaps),
 		OF_PIPE(another_cluster), OF_PIPE(silence),
 	};
