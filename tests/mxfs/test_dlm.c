@@ -701,7 +701,13 @@ static void no_quorum(void **state)
 
 /* ---- no memory ---- */
 
-static int no_memory;
+static int no_memory;		/* of malloc() */
+static uint32_t fails_at;	/* that allocation from now; 0: none */
+
+static int fails_now(void)
+{
+	return fails_at && !--fails_at;
+}
 
 #ifdef __SANITIZE_ADDRESS__
 #define TAKES_MALLOC	0	/* the sanitizer has its own */
@@ -709,9 +715,16 @@ static int no_memory;
 #define TAKES_MALLOC	1
 void *__libc_malloc(size_t size);
 
+void *__libc_calloc(size_t nr, size_t size);
+
 void *malloc(size_t size)
 {
-	return no_memory ? NULL : __libc_malloc(size);
+	return no_memory || fails_now() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t nr, size_t size)
+{
+	return fails_now() ? NULL : __libc_calloc(nr, size);
 }
 #endif
 
@@ -744,6 +757,144 @@ static void lost_without_memory(void **state)
 	assert_int_equal(s.locks, 0);
 }
 
+/*
+ * A story with one allocation that fails, for each that there is: whoever was told that he
+ * has a lock has one or is told LOST, and afterwards all goes on as if nothing had been.
+ */
+#define STORY_LOCKS	64u
+#define TAG_ASK		1u
+#define TAG_UNLOCK	2u
+
+struct story {
+	struct one *o;
+	uint64_t lkid[STORY_LOCKS];
+	uint8_t live[STORY_LOCKS];	/* asked for, and not heard to be gone */
+	uint8_t held[STORY_LOCKS];
+	uint32_t nr;
+};
+
+static void story_hear(struct story *t)
+{
+	static struct mxfsd_action a;
+
+	while (mxfsd_dlm_take(t->o->d, &a)) {
+		uint32_t i = 0;
+
+		if (a.kind == MXFSD_PERSIST)
+			mxfsd_dlm_persisted(t->o->d, a.nr, t->o->now);
+		if (a.kind != MXFSD_AST && a.kind != MXFSD_LOST)
+			continue;
+		while (i < t->nr && t->lkid[i] != a.lkid)
+			i++;
+		assert_true(i < t->nr && t->live[i]);
+		if (a.kind == MXFSD_LOST || a.status == MXFS_S_LOST ||
+		    a.tag == TAG_UNLOCK || (a.status && !t->held[i]))
+			t->live[i] = 0;
+		else
+			t->held[i] |= !a.status;
+	}
+}
+
+static void story_lock(struct story *t, const char *name, uint8_t mode)
+{
+	struct mxfsd_request r = { .name = { 2, "" }, .mode = mode, .tag = TAG_ASK,
+				   .timeout_ns = SECOND };
+
+	memcpy(r.name.byte, name, 2);
+	assert_true(t->nr < STORY_LOCKS);
+	t->live[t->nr] = 1;
+	t->lkid[t->nr] = mxfsd_dlm_lock(t->o->d, &r, t->o->now);
+	if (t->lkid[t->nr])
+		t->nr++;
+	story_hear(t);
+}
+
+static void story_convert(struct story *t, uint32_t i, uint8_t mode)
+{
+	struct mxfsd_request r = { .mode = mode, .tag = TAG_ASK, .flags = MXFS_R_WRITE,
+				   .lvb = "value", .timeout_ns = SECOND };
+
+	if (i < t->nr && t->live[i])
+		mxfsd_dlm_convert(t->o->d, t->lkid[i], &r, t->o->now);
+	story_hear(t);
+}
+
+static void story_unlock(struct story *t, uint32_t i)
+{
+	if (i < t->nr && t->live[i])
+		mxfsd_dlm_unlock(t->o->d, t->lkid[i], TAG_UNLOCK, (const uint8_t *)
+				 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde",
+				 t->o->now);
+	story_hear(t);
+}
+
+static void story_time(struct story *t, uint64_t ns)
+{
+	for (uint64_t end = t->o->now + ns; t->o->now < end; t->o->now += SECOND / 4) {
+		mxfsd_dlm_tick(t->o->d, t->o->now);
+		story_hear(t);
+	}
+}
+
+static void story_tell(struct story *t)
+{
+	static const char names[3][3] = { "na", "nb", "nc" };
+
+	for (uint32_t i = 0; i < 24; i++)
+		story_lock(t, names[i % 3], (uint8_t)(i % MXFS_MODES));
+	for (uint32_t i = 0; i < 24; i += 2)
+		story_convert(t, i, (uint8_t)((i + 3) % MXFS_MODES));
+	story_time(t, 2 * SECOND);
+	for (uint32_t i = 0; i < 24; i += 3)
+		story_unlock(t, i);
+	for (uint32_t i = 1; i < 24; i += 3)
+		story_convert(t, i, MXFS_NL);
+	story_time(t, SECOND);
+}
+
+static void story_check(struct story *t)
+{
+	struct mxfsd_state s;
+	uint32_t live = 0;
+
+	story_time(t, 20 * SECOND);
+	for (uint32_t i = 0; i < t->nr; i++)
+		live += t->live[i];
+	mxfsd_dlm_state(t->o->d, &s);
+	assert_true(s.resumed);
+	assert_int_equal(s.locks, live);
+	for (uint32_t i = 0; i < t->nr; i++)
+		story_unlock(t, i);
+	story_time(t, SECOND);
+	for (uint32_t i = 0; i < t->nr; i++)
+		assert_false(t->live[i]);
+	mxfsd_dlm_state(t->o->d, &s);
+	assert_true(s.locks == 0 && s.resources == 0);
+}
+
+static void each_allocation_fails(void **state)
+{
+	uint32_t n, left;
+
+	(void)state;
+	if (!TAKES_MALLOC)
+		skip();
+	for (n = 1, left = 0; !left; n++) {
+		struct story t = { .nr = 0 };
+		void *one;
+
+		assert_int_equal(begin(&one), 0);
+		t.o = one;
+		fails_at = n;
+		story_tell(&t);
+		left = fails_at;	/* it was never come to */
+		fails_at = 0;
+		story_check(&t);
+		end(&one);
+	}
+	assert_true(n > 50);
+}
+
 #define OF_ONE(f)	cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -760,7 +911,7 @@ int main(void)
 		OF_ONE(quota_of_a_resource),
 		cmocka_unit_test_setup_teardown(quota_of_a_node, begin_narrow, end), OF_ONE(circle),
 		OF_ONE(overtaken), OF_ONE(bad_requests),
-		OF_ONE(lost_without_memory),
+		OF_ONE(lost_without_memory), cmocka_unit_test(each_allocation_fails),
 		cmocka_unit_test(voter_has_started),
 		cmocka_unit_test(voter_has_promised),
 		cmocka_unit_test(no_quorum),
