@@ -371,15 +371,17 @@ int ctl_fenced(struct ctl *c, int argc, char **argv)
 	struct mxfs_ctl q = { .type = MXFS_CTL_FENCED, .mode = MXFS_NONE,
 			      .want = MXFS_NONE };
 	int r = options(c, argc, argv, 1);
+	unsigned long node;
 	char *end;
 
 	if (r)
 		return r;
-	q.node = (uint32_t)strtoul(argv[optind], &end, 10);
-	if (*end || q.node < 1 || q.node > MXFS_NODES) {
+	node = strtoul(argv[optind], &end, 10);
+	if (*argv[optind] == '-' || *end || node < 1 || node > MXFS_NODES) {
 		fprintf(stderr, "mxfsctl: %s is no node: 1 to 64\n", argv[optind]);
 		return EXIT_USAGE;
 	}
+	q.node = (uint32_t)node;
 	r = ctl_connect(c);
 	if (r)
 		return r;

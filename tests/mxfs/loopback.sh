@@ -119,6 +119,8 @@ t "no daemon" refuses 3 'is mxfsd running' mxfsctl -s "$WORK/nobody" status
 t "no command" refuses 127 'No such file' ctl 1 lock r EX -- /nonexistent
 t "no such question" refuses 2 '^usage' ctl 1 what
 t "nobody waits for that fence" refuses 1 'not waited for' ctl 1 fenced 2
+t "a number that is too large is no node" refuses 2 'is no node' ctl 1 fenced 4294967297
+t "nor is a negative one" refuses 2 'is no node' ctl 1 fenced -- -18446744073709551615
 
 # ---- strangers ----
 
