@@ -290,11 +290,11 @@ group() {
 		;;
 	unit)
 		each unit 120 $(programs tests/unit "$BUILD")
-		each unit 120 "$BUILD"/test_{dlm,wire,daemon}
+		each unit 120 "$BUILD"/test_{dlm,wire,daemon,client}
 		;;
 	unit-asan)
 		BUILD=$asan each unit-asan 300 $(programs tests/unit "$asan")
-		each unit-asan 300 "$asan"/test_{dlm,wire,daemon}
+		each unit-asan 300 "$asan"/test_{dlm,wire,daemon,client}
 		;;
 	sim)
 		several sim 600 $(programs tests/sim "$BUILD/sim") "$BUILD/sim_dlm"

@@ -5,7 +5,9 @@
  * Notes: each lock has a place in conn->slot, and the tag of what is asked about it is
  * that place, with a bit that says whether it is an unlock: an answer finds its lock
  * without a search. A place is used again when the daemon has said the last word about
- * its lock. Tag 0 is that of questions.
+ * its lock: a lock that is lost, with a request on its way to the daemon, keeps its place
+ * until that is answered, too, or the answer would be taken for that of the next lock
+ * there. Tag 0 is that of questions.
  *
  * Callbacks run from mxfs_dispatch() alone, on frames that have been taken out of the
  * buffer before, so they may ask, wait and dispatch themselves.
@@ -31,6 +33,7 @@ struct mxfs_lk {
 	uint32_t slot;
 	uint8_t mode, had;	/* held; before the request under way */
 	int busy, unlocking, gone;
+	int owed, freed;	/* an answer that nobody waits for; nobody uses lk, either */
 	mxfs_done_fn done, unlock_done;
 	void *done_arg, *unlock_arg;
 	mxfs_bast_fn bast;
@@ -235,7 +238,13 @@ static void on_done(struct mxfs_conn *c, const struct mxfs_ctl *m)
 		return;
 	if (m->tag & 1) {
 		lk->mode = MXFS_NONE;
-		end_unlock(lk, error);
+		end_unlock(lk, lk->gone ? -ESTALE : error);
+		return;
+	}
+	if (lk->owed) {
+		lk->owed = 0;
+		if (lk->freed)
+			lk_free(lk);
 		return;
 	}
 	fresh = !lk->lkid;
@@ -256,7 +265,11 @@ static void on_lost(struct mxfs_lk *lk)
 {
 	lk->gone = 1;
 	lk->mode = MXFS_NONE;
-	if (lk->bast)
+	if (lk->busy) {
+		lk->owed = 1;
+		end_request(lk, -ESTALE);
+	}
+	if (lk->bast && !lk->unlocking)
 		lk->bast(lk, -1, lk->bast_arg);
 }
 
@@ -516,7 +529,10 @@ int mxfs_unlock_begin(struct mxfs_lk *lk, const void *value, mxfs_done_fn done,
 		return -ENOENT;
 	if (lk->gone || lk->conn->broken) {
 		r = lk->conn->broken ? -EPIPE : -ESTALE;
-		lk_free(lk);
+		lk->freed = 1;
+		lk->bast = NULL;
+		if (!lk->owed || lk->conn->broken)
+			lk_free(lk);
 		return r;
 	}
 	if (!lk->lkid)
