@@ -100,6 +100,10 @@ holder=$!
 soon has 1 r EX
 mxfsctl -s "$top/1/control" watch r >"$top/watch" 2>/dev/null &
 pids+=($!)
+watching() {
+	quiet 1 lock r NL -- true && test -s "$top/watch"
+}
+soon watching || exit 1
 on 2 lock r EX --noqueue
 check "that is status 75" test $? -eq 75
 mxfsctl -s "$top/2/control" lock r EX -- sh -c 'echo "  node 2 has it, token $MXFS_TOKEN"' &

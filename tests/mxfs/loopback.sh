@@ -69,6 +69,10 @@ t "null goes with it" ctl 2 lock r NL -- true
 t "who holds it is shown" grep -q 'r .* EX' <(ctl 1 locks)
 mxfsctl -s "$WORK/1/socket" watch r >"$WORK/watch" &
 STARTED+=($!)
+watching() {
+	ctl 1 lock r NL -- true && grep -q '^granted .* NL' "$WORK/watch"
+}
+t "a watch sees what is granted" soon watching
 hold b 2 r EX
 t "a watch sees who wants it" soon grep -q '^bast .* EX' "$WORK/watch"
 t "its holder sees it, too" soon grep -q 'wanted EX' "$WORK/a.out"
