@@ -67,7 +67,7 @@ configure() { # N
 		for p in 1 2 3; do
 			[ "$p" = "$1" ] || printf '[peer %s]\naddress = %s.%s\n' "$p" "$net" "$p"
 		done
-		printf '[timing]\nrenew_ms = 200\nlease_ms = 800\n'
+		printf '[timing]\nrenew_ms = 300\nlease_ms = 2000\n'
 		printf '[logging]\nto = %s\n' "$top/$1/log"
 	} >"$top/$1/conf"
 }

@@ -27,7 +27,7 @@ configure() { # N NODES [TIMING-LINE...]
 			[ "$p" = "$n" ] || printf '[peer %s]\naddress = %s\n' "$p" \
 				"$(address_of "$p")"
 		done
-		printf '[timing]\nrenew_ms = 150\nlease_ms = 600\nprobe_ms = 200\n'
+		printf '[timing]\nrenew_ms = 300\nlease_ms = 2500\nprobe_ms = 400\n'
 		printf '[logging]\nlevel = debug\nto = %s\n' "$WORK/$n/log"
 	} >"$WORK/$n/conf"
 	[ -e "$WORK/$n/state" ] || mxfsd -c "$WORK/$n/conf" -i

@@ -169,7 +169,7 @@ t "what cannot change is refused" reload 1 's/^lease_ms = .*/lease_ms = 900/' \
 	'nothing is changed: \[timing\]'
 t "what is wrong is refused" reload 1 's/^lease_ms = .*/lease_ms = what/' \
 	'nothing is changed: .*lease_ms'
-sed -i 's/^lease_ms = .*/lease_ms = 600/' "$WORK/1/conf"
+sed -i 's/^lease_ms = .*/lease_ms = 2500/' "$WORK/1/conf"
 t "all go on" all_members 1 2 3
 
 # ---- ends ----

@@ -704,15 +704,15 @@ static void no_quorum(void **state)
 static int no_memory;		/* of malloc() */
 static uint32_t fails_at;	/* that allocation from now; 0: none */
 
+#ifdef __SANITIZE_ADDRESS__
+#define TAKES_MALLOC	0	/* the sanitizer has its own */
+#else
+#define TAKES_MALLOC	1
 static int fails_now(void)
 {
 	return fails_at && !--fails_at;
 }
 
-#ifdef __SANITIZE_ADDRESS__
-#define TAKES_MALLOC	0	/* the sanitizer has its own */
-#else
-#define TAKES_MALLOC	1
 void *__libc_malloc(size_t size);
 
 void *__libc_calloc(size_t nr, size_t size);
