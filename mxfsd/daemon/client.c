@@ -11,6 +11,10 @@
  * A client that dies, or that does not read, is dropped: its locks are given back,
  * and value blocks that it might have written become LOST. A client that has more than
  * CLIENT_SLOW waiting for it is not read from until it has taken that.
+ *
+ * What looks at all locks (a list; a cancel, by its tag) is done once in each turn of the
+ * loop, whoever asks: peers and leases do not wait for more than one of them. What stands
+ * behind it in the client's buffer goes on in the next turn.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -63,9 +67,11 @@ struct clients {
 	struct engine *engine;
 	struct loop_watch listen;
 	struct loop_hook hook;
+	struct loop_timer again;	/* somebody's buffer has more to do */
 	struct mxfsd_list all;
 	struct mxfsd_table locks;
 	uint32_t nr, watchers;
+	int walked;		/* all locks were looked at in this turn */
 	uint64_t next_id;
 	char path[108];
 };
@@ -366,13 +372,14 @@ static void list_lock(void *arg, const struct mxfsd_lock_info *i)
 {
 	struct listing *l = arg;
 	struct mxfs_ctl m = { .type = MXFS_CTL_HELD, .tag = l->tag, .lkid = i->lkid,
-			      .owner = i->owner, .mode = i->gr, .want = i->rq,
-			      .lvb = *i->lvb };
+			      .owner = i->owner, .mode = i->gr, .want = i->rq };
 
+	if (!is_turn(l))
+		return;
+	m.lvb = *i->lvb;
 	mxfs_name_copy(&m.name, i->name);
 	m.node = mxfsd_dlm_master(dlm(l->c->cs), i->name);
-	if (is_turn(l))
-		put(l->c, &m);
+	put(l->c, &m);
 }
 
 static void list_entry(void *arg, const struct mxfsd_entry_info *i)
@@ -380,11 +387,13 @@ static void list_entry(void *arg, const struct mxfsd_entry_info *i)
 	struct listing *l = arg;
 	struct mxfs_ctl m = { .type = MXFS_CTL_RESOURCE, .tag = l->tag, .lkid = i->lkid,
 			      .mode = i->gr, .want = i->rq, .node = i->node,
-			      .queue = (uint8_t)i->queue, .lvb = *i->lvb };
+			      .queue = (uint8_t)i->queue };
 
+	if (!is_turn(l))
+		return;
+	m.lvb = *i->lvb;
 	mxfs_name_copy(&m.name, i->name);
-	if (is_turn(l))
-		put(l->c, &m);
+	put(l->c, &m);
 }
 
 static void tell_status(struct client *c, uint64_t tag)
@@ -507,26 +516,67 @@ static void one(struct client *c, const struct mxfs_ctl *m)
 	}
 }
 
+static int walks(const struct mxfs_ctl *m)
+{
+	return m->type == MXFS_CTL_GET_LOCKS || m->type == MXFS_CTL_GET_RESOURCES ||
+		m->type == MXFS_CTL_CANCEL;
+}
+
+static int is_slow(const struct client *c)
+{
+	return c->out_len - c->out_at >= CLIENT_SLOW;
+}
+
+static int has_more(const struct client *c)
+{
+	return c->in_len >= MXFS_CTL_FRAME && !c->doomed && !is_slow(c);
+}
+
 static void consume(struct client *c)
 {
 	struct mxfs_ctl m;
 	size_t at = 0;
 
 	for (; !c->doomed && c->in_len - at >= MXFS_CTL_FRAME; at += MXFS_CTL_FRAME) {
-		if (mxfs_ctl_decode(&m, c->in + at))
+		if (mxfs_ctl_decode(&m, c->in + at)) {
 			c->doomed = "it does not speak this protocol";
-		else
-			one(c, &m);
+			break;
+		}
+		/* Not before those who stand in line. */
+		if (walks(&m) && (c->cs->again.at || c->cs->walked++))
+			break;
+		one(c, &m);
 	}
 	memmove(c->in, c->in + at, c->in_len - at);
 	c->in_len -= at;
 }
 
+/* The one who has had his turn stands at the end of the line. */
+static void on_again(void *arg)
+{
+	struct clients *cs = arg;
+	struct mxfsd_list *at, *walker = NULL;
+
+	mxfsd_for_each(at, &cs->all) {
+		struct client *c = mxfsd_of(at, struct client, all);
+
+		if (!has_more(c))
+			continue;
+		if (!cs->walked)
+			walker = at;
+		consume(c);
+	}
+	if (walker) {
+		mxfsd_list_del(walker);
+		mxfsd_list_add_tail(walker, &cs->all);
+	}
+}
+
+/* A client whose buffer is full of what is to be done is not read from. */
 static void want(struct client *c)
 {
-	size_t waiting = c->out_len - c->out_at;
-	uint32_t events = (waiting ? EPOLLOUT : 0) |
-		(waiting < CLIENT_SLOW ? EPOLLIN : 0);
+	uint32_t events = (c->out_len > c->out_at ? EPOLLOUT : 0) |
+		(!is_slow(c) && c->in_len < MXFS_CTL_FRAME ? EPOLLIN : 0);
 
 	if (events == c->events)
 		return;
@@ -559,8 +609,9 @@ static void on_client(void *arg, uint32_t events)
 	struct client *c = arg;
 	ssize_t n;
 
-	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || c->doomed)
-		return;		/* the hook writes */
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || c->doomed ||
+	    c->in_len >= MXFS_CTL_FRAME)
+		return;		/* the hook writes, and on_again() goes on */
 	n = recv(c->watch.fd, c->in + c->in_len, sizeof(c->in) - c->in_len,
 		 MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -634,6 +685,10 @@ static void after(void *arg)
 		mxfsd_for_each(at, &cs->all)
 			flush(mxfsd_of(at, struct client, all));
 	} while (drop_doomed(cs));
+	cs->walked = 0;
+	mxfsd_for_each(at, &cs->all)
+		if (has_more(mxfsd_of(at, struct client, all)))
+			loop_set(cs->loop, &cs->again, loop_now());
 }
 
 static int may_lock(const struct clients *cs, const struct ucred *who)
@@ -762,6 +817,7 @@ struct clients *clients_new(struct loop *loop, struct engine *engine, char *err,
 	mxfsd_list_init(&cs->all);
 	cs->listen = (struct loop_watch){ .fd = fd, .fn = on_listen, .arg = cs };
 	cs->hook = (struct loop_hook){ .fn = after, .arg = cs };
+	cs->again = (struct loop_timer){ .fn = on_again, .arg = cs };
 	loop_add(loop, &cs->listen, EPOLLIN);
 	loop_after(loop, &cs->hook);
 	engine_set_client(engine, on_action, cs);
@@ -781,6 +837,7 @@ void clients_free(struct clients *cs)
 		drop(c);
 	}
 	engine_set_client(cs->engine, NULL, NULL);
+	loop_unset(cs->loop, &cs->again);
 	loop_del(cs->loop, &cs->listen);
 	close(cs->listen.fd);
 	unlink(cs->path);

@@ -13,6 +13,7 @@ for n in 1 2 3; do
 	start $n
 done
 need "three daemons" all_members 1 2 3
+t "much is asked at once" questions "$WORK/1/socket"
 seed=${SEED:-$RANDOM}
 t "right frames at random, seed $seed" fuzz_control "$WORK/1/socket" "$seed" 300
 t "the daemon goes on" members 1 1 2 3
