@@ -81,10 +81,10 @@ for _ in $(seq "$rounds"); do
 	ops unix 1
 	awk -v a="$local_p50" -v b="$p50" 'BEGIN { print a + b }' >>"$dir/hops"
 done
-row "locks: of another node, p50 / TCP to and fro" us '<=1.35'
+row "locks of another node: p50 / TCP to and fro" us '<=1.35'
 mv "$dir/both" "$dir/ours"
 mv "$dir/hops" "$dir/peer"
-row "locks: of another node, p50 / TCP and local socket" us '<=1.35'
+row "locks of another node: p50 / TCP and local socket" us '<=1.35'
 
 for depth in 64 256; do
 	for _ in $(seq "$rounds"); do
@@ -93,7 +93,7 @@ for depth in 64 256; do
 		ops tcp "$depth"
 		echo "$rate" >>"$dir/peer"
 	done
-	row "locks: of another node, $depth at once / TCP frames" 1/s \
+	row "locks of another node: $depth at once / TCP frames" 1/s \
 		"$([ "$depth" -eq 64 ] && echo '>=0.66' || echo '>=0.36')"
 done
 
