@@ -95,7 +95,7 @@ struct daxfs_a64 *daxfs_cache_pins_at(const struct daxfs_region *rg, u64 i)
  * Pages one behind the other are in sets one behind the other, and the same
  * way of these is contiguous memory: what is read in order lies in order.
  */
-static u64 data_off(const struct daxfs_region *rg, u64 slot)
+u64 daxfs_cache_slot_off(const struct daxfs_region *rg, u64 slot)
 {
 	u64 sets = daxfs_cache_slot_nr(rg) / WAYS;
 
@@ -105,7 +105,7 @@ static u64 data_off(const struct daxfs_region *rg, u64 slot)
 
 static u8 *data_at(const struct daxfs_region *rg, u64 slot)
 {
-	return daxfs_at(rg, data_off(rg, slot), DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
+	return daxfs_at(rg, daxfs_cache_slot_off(rg, slot), DAXFS_PAGE_SIZE, DAXFS_PAGE_SIZE);
 }
 
 static u64 spread(u64 tag)
@@ -853,7 +853,7 @@ int daxfs_cache_pin(struct daxfs_cx *cx, u64 addr, u64 *slot, u64 *off)
 	if (daxfs_still_host(cx))
 		return -ESTALE;
 	*slot = s.first + way;
-	*off = data_off(cx->rg, *slot) + addr % DAXFS_PAGE_SIZE;
+	*off = daxfs_cache_slot_off(cx->rg, *slot) + addr % DAXFS_PAGE_SIZE;
 	a64_or(daxfs_cache_pins_at(cx->rg, *slot), pin_bit(cx));
 	full_fence_after_rmw();	/* the bit before the word; pairs with [PIN] in
 				 * claim_way() */

@@ -50,7 +50,4 @@ void daxfs_cache_recover(struct daxfs_cx *cx, u32 host);
 u64 daxfs_cache_slot_nr(const struct daxfs_region *rg);
 struct daxfs_pcache_slot *daxfs_cache_slot_at(const struct daxfs_region *rg, u64 i);
 struct daxfs_a64 *daxfs_cache_pins_at(const struct daxfs_region *rg, u64 i);
-/* The set that the page at addr belongs to: slots [first, first + WAYS). */
-u64 daxfs_cache_set(const struct daxfs_region *rg, u64 addr);
-
 #endif

@@ -672,6 +672,89 @@ int daxfs_cache_filler(const struct daxfs_region *rg, u32 host, u64 *progress);
  */
 int daxfs_cache_pin(struct daxfs_cx *cx, u64 addr, u64 *slot, u64 *off);
 void daxfs_cache_unpin(struct daxfs_cx *cx, u64 slot);
+/* The set that the page at addr belongs to: slots [first, first + DAXFS_CACHE_WAYS). */
+u64 daxfs_cache_set(const struct daxfs_region *rg, u64 addr);
+/* Where the page of a slot lies in the region. */
+u64 daxfs_cache_slot_off(const struct daxfs_region *rg, u64 slot);
+
+/* ---- missing a page ---- */
+
+#define DAXFS_FILL_PAGES	64u	/* that are claimed for one miss, at most */
+
+/*
+ * daxfs_cache_claim() for the page that is missed, and, if that is OURS, for what is
+ * wanted behind it, as far as it is to be had: *nr slots of pages one behind the
+ * other. fill has room for DAXFS_FILL_PAGES.
+ */
+int daxfs_miss_claim(struct daxfs_cx *cx, const struct daxfs_miss *miss,
+		     struct daxfs_fill *fill, u32 *nr);
+/* Ask others for all of it. */
+void daxfs_miss_ask(struct daxfs_cx *cx, const struct daxfs_miss *miss);
+
+struct daxfs_rounds {		/* of one call; zeroed at first */
+	u64 last;		/* address that was missed last */
+	u32 nr;
+};
+
+/* Another miss. *own: it is to be lent. -EIO: there is no end to it. */
+int daxfs_miss_again(struct daxfs_rounds *rounds, const struct daxfs_miss *miss,
+		     int *own);
+
+/*
+ * Waiting for a page that somebody else brings in. now: ns of a clock that never
+ * goes back. All are called between looks at daxfs_cache_state().
+ */
+struct daxfs_wait {		/* one wait */
+	u64 begun, asked, looked, moved;	/* times */
+	u64 progress;		/* of those that are waited for */
+	u32 fillers;		/* their number */
+};
+
+struct daxfs_waits {		/* what a mount remembers of its waits; zeroed */
+	struct daxfs_a64 stalled[DAXFS_HOSTS];	/* progress then + 1; 0: it did not */
+	struct daxfs_a64 vain_ns, vain_progress, vain_nr;
+};
+
+void daxfs_wait_begin(struct daxfs_wait *w, u64 now);
+/* 1: it is time to look after hosts that are dead. */
+int daxfs_wait_look(struct daxfs_wait *w, u64 now);
+/* 1: it is time to ask again. */
+int daxfs_wait_ask(struct daxfs_wait *w, u64 now);
+/* That host fills it. 1: it does not get on: go past it. */
+int daxfs_wait_filler(const struct daxfs_region *rg, struct daxfs_waits *all,
+		      struct daxfs_wait *w, u32 host, u64 now);
+/* The caller knows that it has stopped. */
+void daxfs_wait_stalled(struct daxfs_waits *all, const struct daxfs_wait *w, u32 host);
+/*
+ * It was asked for. First at w->begun, then when it is time to look. NULL: wait; or
+ * why that is in vain, as part of a sentence.
+ */
+const char *daxfs_wait_served(const struct daxfs_region *rg, struct daxfs_waits *all,
+			      struct daxfs_wait *w, u64 now);
+
+/* ---- backing files ---- */
+
+struct daxfs_backing_file {	/* a file of the caller's that may be one */
+	u64 size;		/* bytes */
+	s64 mtime_ns;
+	/* All of len bytes: 0 or a negative errno; -ENODATA: it ends before. */
+	int (*read)(const struct daxfs_backing_file *b, void *buf, u64 len, u64 off);
+};
+
+/* The checksum that is kept of it; page: a page of scratch. An error of read(). */
+int daxfs_backing_crc(const struct daxfs_backing_file *b, void *page, u32 *crc);
+/*
+ * Which backing file of the region it is. -EINVAL: none, or not as it was when the
+ * region was made: *why is what is wrong and what to do. Else an error of read().
+ */
+int daxfs_backing_which(const struct daxfs_region *rg,
+			const struct daxfs_backing_file *b, void *page, u32 *file,
+			const char **why);
+/*
+ * The next path of a list PATH:PATH..., cut off in place; NULL: there is no more. A
+ * backslash takes its meaning from what follows it.
+ */
+char *daxfs_backing_next(char **rest);
 
 struct daxfs_cache_count {	/* of a host slot, since the region was made */
 	u64 hits, misses, evictions;

@@ -2,10 +2,7 @@
 /*
  * Backing files of split mode: their identity, and reading them.
  *
- * Notes: the region keeps of each backing file its uuid, size, time of
- * modification and a checksum over up to 64 of its pages, from the first to the
- * last. A file that differs in any of them is refused, because pages of the cache
- * that came from the right one would be mixed with its own.
+ * Notes: what the identity is, and whether a file has it, core/backing.c knows.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,148 +38,88 @@ int daxfs_backing_pread(int fd, void *buf, u64 len, u64 off)
 	return 0;
 }
 
-static s64 mtime_of(const struct stat *st)
+/* ---- as the core sees them ---- */
+
+struct posix_file {
+	struct daxfs_backing_file file;
+	int fd;
+};
+
+static int read_posix(const struct daxfs_backing_file *b, void *buf, u64 len, u64 off)
 {
-	return (s64)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	return daxfs_backing_pread(((const struct posix_file *)b)->fd, buf, len, off);
 }
 
-/* Number of page i of nr that are sampled, of a file of that many pages. */
-static u64 sample(u64 pages, u64 i, u64 nr)
+static void posix_file_of(struct posix_file *p, int fd, const struct stat *st)
 {
-	return nr < 2 ? 0 : (pages - 1) * i / (nr - 1);
-}
-
-static int sampled_crc(int fd, u64 size, u32 *crc)
-{
-	u64 pages = size / DAXFS_PAGE_SIZE, i;
-	u64 nr = pages < DAXFS_BACKING_SAMPLES ? pages : DAXFS_BACKING_SAMPLES;
-	u8 page[DAXFS_PAGE_SIZE];
-	int r = 0;
-
-	*crc = 0;
-	for (i = 0; i < nr && !r; i++) {
-		r = daxfs_backing_pread(fd, page, sizeof(page),
-					sample(pages, i, nr) * DAXFS_PAGE_SIZE);
-		*crc = port_crc32(*crc, page, sizeof(page));
-	}
-	return r;
+	p->fd = fd;
+	p->file.read = read_posix;
+	p->file.size = (u64)st->st_size;
+	p->file.mtime_ns = (s64)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
 int daxfs_backing_identify(int fd, const u8 uuid[16], u64 size,
 			   struct daxfs_backing *id)
 {
+	u8 page[DAXFS_PAGE_SIZE];
+	struct posix_file p;
 	struct stat st;
 	u32 crc = 0;
-	int r = fstat(fd, &st) ? -errno : sampled_crc(fd, size, &crc);
+	int r;
 
+	if (fstat(fd, &st))
+		return -errno;
+	posix_file_of(&p, fd, &st);
+	p.file.size = size;
+	r = daxfs_backing_crc(&p.file, page, &crc);
 	memset(id, 0, sizeof(*id));
 	memcpy(id->uuid, uuid, sizeof(id->uuid));
 	id->size = size;
 	id->crc = crc;
-	if (!r)
-		id->mtime_ns = mtime_of(&st);
+	id->mtime_ns = p.file.mtime_ns;
 	return r;
 }
 
 /* ---- at a mount ---- */
 
-struct candidate {
-	const char *path;
-	int fd;
-	char *why;
-	size_t why_len;
-};
-
-static int refuse(const struct candidate *c, const char *what, const char *help)
+static int check_file(const struct daxfs_region *rg, int fd, u32 *file, const char **why)
 {
-	daxfs_why(c->why, c->why_len, "%s: %s; %s", c->path, what, help);
-	return -EINVAL;
-}
-
-static int failed(const struct candidate *c, const char *doing, int r)
-{
-	daxfs_why(c->why, c->why_len, "%s: cannot %s the backing file: %s", c->path,
-		  doing, strerror(-r));
-	return r;
-}
-
-static int check_head(const struct candidate *c, const struct daxfs_region *rg,
-		      struct daxfs_backing_head *head)
-{
+	u8 page[DAXFS_PAGE_SIZE];
+	struct posix_file p;
 	struct stat st;
-	int r;
 
-	if (fstat(c->fd, &st) || !S_ISREG(st.st_mode))
-		return refuse(c, "not a file",
-			      "name the one that mkdaxfs wrote with -o");
-	r = daxfs_backing_pread(c->fd, head, sizeof(*head), 0);
-	if (r == -ENODATA)
-		return refuse(c, "too short to be a backing file",
-			      "name the one that mkdaxfs wrote with -o");
-	if (r)
-		return failed(c, "read", r);
-	if (memcmp(head->magic, DAXFS_BACKING_MAGIC, DAXFS_MAGIC_LEN) ||
-	    head->version != DAXFS_VERSION)
-		return refuse(c, "not a backing file of daxfs",
-			      "name the one that mkdaxfs wrote with -o");
-	if (memcmp(head->uuid, rg->super.uuid, sizeof(head->uuid)))
-		return refuse(c, "the backing file of another region (its uuid is "
-			      "another)", "name the one that was made with this "
-			      "region");
-	return 0;
-}
-
-static int check_identity(const struct candidate *c, const struct daxfs_backing *want)
-{
-	struct daxfs_backing id;
-	struct stat st;
-	int r;
-
-	if (fstat(c->fd, &st))
-		return failed(c, "look at", -errno);
-	if ((u64)st.st_size != want->size)
-		return refuse(c, (u64)st.st_size < want->size ?
-			      "the backing file is shorter than when the region "
-			      "was made" : "the backing file is longer than when "
-			      "the region was made",
-			      "restore it, or make the region anew");
-	if (mtime_of(&st) != want->mtime_ns)
-		return refuse(c, "the backing file was modified since the region "
-			      "was made (its time of modification is another)",
-			      "restore it with its times (cp -p), or make the "
-			      "region anew");
-	r = daxfs_backing_identify(c->fd, want->uuid, want->size, &id);
-	if (r)
-		return failed(c, "read", r);
-	if (id.crc != want->crc)
-		return refuse(c, "the content of the backing file is not what it "
-			      "was when the region was made (wrong checksum)",
-			      "restore it, or make the region anew");
-	return 0;
+	*why = NULL;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode)) {
+		*why = "not a file; name the one that mkdaxfs wrote with -o";
+		return -EINVAL;
+	}
+	posix_file_of(&p, fd, &st);
+	return daxfs_backing_which(rg, &p.file, page, file, why);
 }
 
 int daxfs_backing_open(const struct daxfs_region *rg, const char *path, int *fd,
 		       u32 *file, char *why, size_t why_len)
 {
-	struct candidate c = { path, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK),
-			       why, why_len };
-	struct daxfs_backing_head head;
-	struct daxfs_backing want;
+	const char *wrong;
 	int r;
 
-	if (c.fd < 0)
-		return failed(&c, "open", -errno);
-	r = check_head(&c, rg, &head);
-	if (!r && daxfs_backing(rg, head.file, &want))
-		r = refuse(&c, "a backing file that this region does not know",
-			   "name one that was made with it");
-	if (!r)
-		r = check_identity(&c, &want);
-	if (r) {
-		close(c.fd);
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd < 0) {
+		r = -errno;
+		daxfs_why(why, why_len, "%s: cannot open the backing file: %s", path,
+			  strerror(-r));
 		return r;
 	}
-	*fd = c.fd;
-	*file = head.file;
-	return 0;
+	r = check_file(rg, *fd, file, &wrong);
+	if (!r)
+		return 0;
+	close(*fd);
+	if (wrong)
+		daxfs_why(why, why_len, "%s: %s", path, wrong);
+	else
+		daxfs_why(why, why_len, "%s: cannot read the backing file: %s", path,
+			  strerror(-r));
+	return r;
 }

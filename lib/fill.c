@@ -26,15 +26,7 @@
 #define SPIN_NS		4000ull		/* then waiting sleeps */
 #define SLEEP_MIN_NS	20000ull
 #define SLEEP_MAX_NS	MS
-#define ASK_NS		(20 * MS)	/* asked for again after that */
-#define LOOK_NS		(20 * MS)	/* between looks at other hosts */
-#define STALLED_NS	(2000 * MS)	/* a filler that lives and does nothing */
-#define NOBODY_NS	(2000 * MS)	/* no live host has the file */
-#define IDLE_NS		(4000 * MS)	/* hosts have it, and none gets on */
-#define VAIN_NS		(5000 * MS)	/* so long a vain wait is remembered */
 #define SAY_NS		(1000 * MS)
-#define ROUNDS		100000u		/* of one call: pages come and go */
-#define ROUNDS_FAIR	64u		/* then it gets pages of its own */
 
 static u64 now_ns(void)
 {
@@ -166,16 +158,13 @@ void daxfs_fill_wake(struct daxfs_filler *f)
 }
 
 struct wait {
-	u64 begun, asked, looked, moved;	/* times */
-	u64 progress;		/* of those that are waited for */
-	u32 fillers;		/* their number */
+	struct daxfs_wait w;
 	u64 sleep;
 };
 
 static void wait_init(struct wait *w)
 {
-	memset(w, 0, sizeof(*w));
-	w->begun = w->looked = w->moved = now_ns();
+	daxfs_wait_begin(&w->w, now_ns());
 	w->sleep = SLEEP_MIN_NS;
 }
 
@@ -184,7 +173,7 @@ static void wait_some(struct daxfs_filler *f, struct wait *w)
 {
 	struct timespec ts;
 
-	if (now_ns() - w->begun < SPIN_NS) {
+	if (now_ns() - w->w.begun < SPIN_NS) {
 		port_pause_ns(500);
 		return;
 	}
@@ -208,35 +197,24 @@ static int is_stopped(struct daxfs_mount *m, u32 host)
 	       daxfs_host_place(&info) == DAXFS_HOST_STOPPED;
 }
 
-static int known_stalled(struct daxfs_filler *f, u32 host, u64 progress)
-{
-	return __atomic_load_n(&f->stalled[host], __ATOMIC_RELAXED) == progress + 1;
-}
-
 /*
  * The host that fills what we wait for: does it get on? One that is gone is
  * recovered here. 1: go past it.
  */
-static int gives_up(struct daxfs_mount *m, struct daxfs_cx *cx, struct wait *w,
+static int gives_up(struct daxfs_mount *m, struct daxfs_cx *cx, struct daxfs_wait *w,
 		    u32 host)
 {
 	struct daxfs_filler *f = m->filler;
-	u64 now = now_ns(), progress = 0;
+	u64 now = now_ns();
 
-	daxfs_cache_filler(&m->rg, host, &progress);
-	if (known_stalled(f, host, progress))
+	if (daxfs_wait_filler(&m->rg, &f->waits, w, host, now))
 		return 1;
-	if (progress != w->progress) {
-		w->progress = progress;
-		w->moved = now;
-	}
-	if (now - w->looked < LOOK_NS)
+	if (!daxfs_wait_look(w, now))
 		return 0;
-	w->looked = now;
 	daxfs_hosts_reap(m, cx);
-	if (now - w->moved < STALLED_NS && !is_stopped(m, host))
+	if (!is_stopped(m, host))
 		return 0;
-	__atomic_store_n(&f->stalled[host], progress + 1, __ATOMIC_RELAXED);
+	daxfs_wait_stalled(&f->waits, w, host);
 	return 1;
 }
 
@@ -292,36 +270,14 @@ static int read_own(struct daxfs_mount *m, struct daxfs_cx *cx, struct daxfs_len
 	return r;
 }
 
-/* Claim pages from addr on, up to nr, one behind the other; the first is ours. */
-static u32 claim_more(struct daxfs_cx *cx, u64 addr, u32 nr, struct daxfs_fill *fill)
+static int fill_ours(struct daxfs_mount *m, struct daxfs_cx *cx, u64 addr,
+		     const struct daxfs_fill *fill, u32 nr)
 {
-	u32 n = 1;
+	u32 filler;
 
-	while (n < nr && daxfs_cache_claim(cx, addr + n * DAXFS_PAGE_SIZE, &fill[n]) ==
-			 DAXFS_CACHE_OURS)
-		n++;
-	return n;
-}
-
-/* Pages at once: what is wanted, but never much of a small cache. */
-static u32 pages_of(const struct daxfs_span *slots, const struct daxfs_miss *miss)
-{
-	u64 nr = (miss->len + DAXFS_PAGE_SIZE - 1) / DAXFS_PAGE_SIZE;
-	u64 most = slots->nr / 8 < DAXFS_FILL_PAGES ? slots->nr / 8 : DAXFS_FILL_PAGES;
-
-	return (u32)(nr < most ? nr : most);
-}
-
-static int fill_ours(struct daxfs_mount *m, struct daxfs_cx *cx,
-		     const struct daxfs_miss *miss, struct daxfs_fill *fill)
-{
-	u32 most = pages_of(&m->rg.area[DAXFS_AREA_PCACHE_SLOTS], miss);
-	u32 n = claim_more(cx, miss->addr, most, fill), filler;
-
-	daxfs_cache_count(cx, n, 0, 0);
-	daxfs_fill_read(m, cx, fill, n);
-	return daxfs_cache_state(cx, miss->addr, &filler) == DAXFS_CACHE_FAILED ?
-	       -EIO : 0;
+	daxfs_cache_count(cx, nr, 0, 0);
+	daxfs_fill_read(m, cx, fill, nr);
+	return daxfs_cache_state(cx, addr, &filler) == DAXFS_CACHE_FAILED ? -EIO : 0;
 }
 
 /*
@@ -341,7 +297,7 @@ static int wait_for(struct daxfs_mount *m, struct daxfs_cx *cx, u64 addr)
 			return -EIO;
 		if (filler == DAXFS_HOSTS)
 			return 0;	/* asked for: we take it */
-		if (gives_up(m, cx, &w, filler))
+		if (gives_up(m, cx, &w.w, filler))
 			return 1;
 		wait_some(m->filler, &w);
 	}
@@ -352,13 +308,14 @@ static int fill_here(struct daxfs_mount *m, struct daxfs_cx *cx, struct daxfs_le
 		     const struct daxfs_miss *miss)
 {
 	struct daxfs_fill fill[DAXFS_FILL_PAGES];
-	int r = daxfs_cache_claim(cx, miss->addr, &fill[0]);
+	u32 nr;
+	int r = daxfs_miss_claim(cx, miss, fill, &nr);
 
 	switch (r) {
 	case DAXFS_CACHE_VALID:
 		return 0;
 	case DAXFS_CACHE_OURS:
-		return fill_ours(m, cx, miss, fill);
+		return fill_ours(m, cx, miss->addr, fill, nr);
 	case DAXFS_CACHE_WAIT:
 		r = wait_for(m, cx, miss->addr);
 		return r <= 0 ? r : read_own(m, cx, l, miss->addr);
@@ -369,34 +326,6 @@ static int fill_here(struct daxfs_mount *m, struct daxfs_cx *cx, struct daxfs_le
 
 /* ---- a host without the file ---- */
 
-/* How many hosts could serve us, and whether they get on. */
-static void look_for_fillers(struct daxfs_mount *m, struct wait *w, u64 now)
-{
-	u64 sum = 0, progress;
-	u32 nr = 0;
-
-	for (u32 i = 0; i < DAXFS_HOSTS; i++) {
-		if (!daxfs_cache_filler(&m->rg, i, &progress))
-			continue;
-		nr++;
-		sum += progress;
-	}
-	if (sum != w->progress || nr != w->fillers) {
-		w->progress = sum;
-		w->fillers = nr;
-		w->moved = now;
-	}
-}
-
-static int known_in_vain(struct daxfs_filler *f, const struct wait *w)
-{
-	u64 when = __atomic_load_n(&f->vain_ns, __ATOMIC_RELAXED);
-
-	return when && w->begun - when < VAIN_NS &&
-	       __atomic_load_n(&f->vain_nr, __ATOMIC_RELAXED) == w->fillers &&
-	       __atomic_load_n(&f->vain_progress, __ATOMIC_RELAXED) == w->progress;
-}
-
 static int in_vain(struct daxfs_mount *m, const char *what)
 {
 	daxfs_fill_say(m->filler, "a page of a backing file is not in the cache, and "
@@ -405,76 +334,46 @@ static int in_vain(struct daxfs_mount *m, const char *what)
 	return -EIO;
 }
 
-/*
- * Remembered, so that the next miss need not find out again while the fillers are
- * the same and do not get on.
- */
-static int nobody(struct daxfs_mount *m, struct daxfs_cx *cx, const struct wait *w,
-		  u64 addr, const char *what)
-{
-	struct daxfs_filler *f = m->filler;
-
-	__atomic_store_n(&f->vain_progress, w->progress, __ATOMIC_RELAXED);
-	__atomic_store_n(&f->vain_nr, w->fillers, __ATOMIC_RELAXED);
-	__atomic_store_n(&f->vain_ns, now_ns(), __ATOMIC_RELAXED);
-	daxfs_cache_withdraw(cx, addr);
-	return in_vain(m, what);
-}
-
 /* 0: go on waiting. */
-static int still_served(struct daxfs_mount *m, struct daxfs_cx *cx, struct wait *w,
-			u64 addr)
+static int still_served(struct daxfs_mount *m, struct daxfs_cx *cx,
+			struct daxfs_wait *w, u64 addr)
 {
 	u64 now = now_ns();
+	const char *why;
 
-	if (now - w->looked < LOOK_NS)
+	if (!daxfs_wait_look(w, now))
 		return 0;
-	w->looked = now;
 	daxfs_hosts_reap(m, cx);
-	look_for_fillers(m, w, now);
-	if (!w->fillers && now - w->begun > NOBODY_NS)
-		return nobody(m, cx, w, addr, "no live host has the file");
-	if (now - w->moved > IDLE_NS)
-		return nobody(m, cx, w, addr, "no host that has the file answers");
-	return 0;
-}
-
-/* The page, and what is wanted behind it as far as there is room. */
-static void ask_for(struct daxfs_cx *cx, const struct daxfs_miss *miss)
-{
-	u32 i, nr = pages_of(&cx->rg->area[DAXFS_AREA_PCACHE_SLOTS], miss);
-
-	for (i = 0; i < nr; i++)
-		if (daxfs_cache_ask(cx, miss->addr + i * DAXFS_PAGE_SIZE, i > 0) !=
-		    DAXFS_CACHE_WAIT)
-			break;
+	why = daxfs_wait_served(&m->rg, &m->filler->waits, w, now);
+	if (!why)
+		return 0;
+	daxfs_cache_withdraw(cx, addr);
+	return in_vain(m, why);
 }
 
 static int ask_others(struct daxfs_mount *m, struct daxfs_cx *cx,
 		      const struct daxfs_miss *miss)
 {
 	struct wait w;
+	const char *why;
 	u32 filler;
 	int state = DAXFS_CACHE_NONE, r = 0;
 
 	wait_init(&w);
 	daxfs_cache_count(cx, 1, 1, 0);
-	look_for_fillers(m, &w, w.begun);
-	ask_for(cx, miss);
-	if (known_in_vain(m->filler, &w))
-		return in_vain(m, "no host has served another one lately");
-	w.asked = now_ns();
+	why = daxfs_wait_served(&m->rg, &m->filler->waits, &w.w, w.w.begun);
+	daxfs_miss_ask(cx, miss);
+	if (why)
+		return in_vain(m, why);
 	while (!r && !(r = daxfs_mount_usable(m))) {
 		state = daxfs_cache_state(cx, miss->addr, &filler);
 		if (state < 0 || state == DAXFS_CACHE_VALID ||
 		    state == DAXFS_CACHE_FAILED)
 			break;
-		if (now_ns() - w.asked > ASK_NS && filler == DAXFS_HOSTS) {
-			ask_for(cx, miss);
-			w.asked = now_ns();
-		}
+		if (filler == DAXFS_HOSTS && daxfs_wait_ask(&w.w, now_ns()))
+			daxfs_miss_ask(cx, miss);
 		wait_some(m->filler, &w);
-		r = still_served(m, cx, &w, miss->addr);
+		r = still_served(m, cx, &w.w, miss->addr);
 	}
 	if (r)
 		return r;
@@ -483,23 +382,14 @@ static int ask_others(struct daxfs_mount *m, struct daxfs_cx *cx,
 
 /* ---- the whole ---- */
 
-/* The second time for one page: others evict it faster than we can use it. */
-static int wants_own(const struct daxfs_miss *miss, struct daxfs_lent *l)
-{
-	int own = miss->own || miss->addr == l->last || l->rounds > ROUNDS_FAIR;
-
-	l->last = miss->addr;
-	return own;
-}
-
 int daxfs_fill_miss(struct daxfs_mount *m, struct daxfs_cx *cx, struct daxfs_lent *l)
 {
 	struct daxfs_miss miss = cx->miss;
-	int here = m->filler && daxfs_fill_fd(m->filler, miss.addr) >= 0, own, r;
+	int here = m->filler && daxfs_fill_fd(m->filler, miss.addr) >= 0, own = 0;
+	int r = m->filler ? daxfs_miss_again(&l->rounds, &miss, &own) : -EIO;
 
-	if (!m->filler || ++l->rounds > ROUNDS)
-		return -EIO;
-	own = wants_own(&miss, l);
+	if (r)
+		return r;
 	if (here)
 		return own || !cx->sh ? read_own(m, cx, l, miss.addr) :
 		       fill_here(m, cx, l, &miss);
@@ -548,7 +438,7 @@ int daxfs_mount_pin_page(struct daxfs_mount *m, struct daxfs_cx *cx, u64 addr,
 		if (r != -EREMOTE)
 			break;
 		cx->miss.len = want;
-		l->last = 0;
+		l->rounds.last = 0;
 		r = daxfs_fill_miss(m, cx, l);
 		/* Past the cache is no place to pin. */
 		r = r ? r : cx->lent_nr ? -EBUSY : -EREMOTE;
@@ -650,23 +540,6 @@ static int all_there(struct daxfs_mount *m, char *why, size_t why_len)
 	return -EINVAL;
 }
 
-/* The path at *rest, without the backslashes; NULL: there is no more. */
-static char *next_path(char **rest)
-{
-	char *path = *rest, *to = path, *at = path;
-
-	if (!path)
-		return NULL;
-	for (; *at && *at != ':'; at++) {
-		if (*at == '\\' && at[1])
-			at++;
-		*to++ = *at;
-	}
-	*rest = *at ? at + 1 : NULL;
-	*to = 0;
-	return path;
-}
-
 int daxfs_mount_backing(struct daxfs_mount *m, const char *paths, char *why,
 			size_t why_len)
 {
@@ -679,7 +552,7 @@ int daxfs_mount_backing(struct daxfs_mount *m, const char *paths, char *why,
 		free(list);
 		return -EINVAL;
 	}
-	while (!r && (path = next_path(&rest)))
+	while (!r && (path = daxfs_backing_next(&rest)))
 		r = add_backing(m, path, why, why_len);
 	free(list);
 	return r ? r : all_there(m, why, why_len);

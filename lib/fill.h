@@ -14,7 +14,6 @@
 
 #include "core.h"
 
-#define DAXFS_FILL_PAGES	64u	/* of one read of a backing file */
 #define DAXFS_FILL_JOBS		64u	/* of read-ahead that wait */
 
 struct daxfs_mount;
@@ -43,19 +42,14 @@ struct daxfs_filler {
 	void (*say)(void *arg, const char *text);
 	void *say_arg;
 	u64 said_ns;
-	/* the last wait that was in vain: when, and what the fillers were then */
-	u64 vain_ns, vain_progress;
-	u32 vain_nr;
-	/* hosts that did not get on when somebody last waited for them */
-	u64 stalled[DAXFS_HOSTS];	/* progress then + 1; 0: not stalled */
+	struct daxfs_waits waits;
 };
 
 /* Pages that a call has lent to the core; the caller's, zeroed. */
 struct daxfs_lent {
 	u8 page[DAXFS_LENT][DAXFS_PAGE_SIZE];
 	u32 turn;
-	u64 last;		/* address that was brought in last */
-	u32 rounds;
+	struct daxfs_rounds rounds;
 };
 
 /*
