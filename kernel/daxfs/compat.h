@@ -446,6 +446,14 @@ static inline pfn_t daxfs_pfn_special(unsigned long pfn)
 #define daxfs_huge_is_safe	true
 #endif
 
+/* 6.4: before, there was but the lock of the whole address space. */
+#ifndef DAXFS_HAS_FAULT_LOCK
+static inline void release_fault_lock(struct vm_fault *vmf)
+{
+	mmap_read_unlock(vmf->vma->vm_mm);
+}
+#endif
+
 /* 6.7: before, without a mapping, whose shadow stacks we have none of. */
 #ifdef DAXFS_HAS_MKWRITE_NOVMA
 #define daxfs_pte_mkwrite(pte)	pte_mkwrite_novma(pte)

@@ -28,6 +28,8 @@
 #include "core.h"
 
 struct dma_buf;
+struct daxfs_filler;
+struct xarray;
 
 /* ---- memory.c: the memory that a mount names ---- */
 
@@ -89,6 +91,7 @@ struct daxfs_sbi {
 	bool only_main;		/* read-only because it shows main */
 	bool validate;		/* mount options, for show_options() */
 	char *branch;		/* ours; NULL: main */
+	char *backing;		/* paths of backing files; NULL: none */
 	kuid_t mounter;
 	struct daxfs_mem_opts opts;	/* its dev is ours */
 	/* host.c */
@@ -112,12 +115,14 @@ struct daxfs_sbi {
 	bool map_shown;			/* an epoch of mappings is in the region */
 	ktime_t pin_look;		/* time of the next look for pinned pages */
 	u64 map_head;			/* the view that what is mapped is of */
+	unsigned long let_after;	/* jiffies: not sooner are pages let go */
 	struct rw_semaphore store_sem;	/* shared: to make an entry to store through */
 	struct mutex store_lock;	/* beginning stores */
 	bool stores;			/* they have begun */
 	atomic_t no_stores;		/* requests of this mount that freeze */
 	u64 asked;			/* who asks for an end of stores */
 	unsigned long asked_since;	/* jiffies */
+	struct daxfs_filler *filler;	/* fill.c; NULL: not in split mode */
 	/* lock.c */
 	wait_queue_head_t lock_wait;	/* tasks that wait for a lock */
 	u64 lock_secret;		/* owners are told mixed with it */
@@ -196,6 +201,8 @@ static inline struct daxfs_seen daxfs_now(struct daxfs_sbi *sbi)
 
 	return (struct daxfs_seen){ daxfs_version(sbi), ticket };
 }
+/* Recover hosts that are gone: for who waits for one. */
+void daxfs_reap(struct daxfs_sbi *sbi);
 /* Gives cx back; r, or -ESTALE once this host was declared dead. */
 s64 daxfs_end(struct daxfs_sbi *sbi, struct daxfs_cx *cx, s64 r);
 /*
@@ -207,6 +214,64 @@ static inline s64 daxfs_stale(const struct inode *inode, s64 r)
 {
 	return r == -ENOENT && !S_ISDIR(inode->i_mode) ? -ESTALE : r;
 }
+
+/* ---- backing.c, fill.c, pages.c: split mode ---- */
+
+/* Before the mount is a host: -EINVAL and others, with the reason in the log of fc. */
+int daxfs_backing_open_all(struct daxfs_sbi *sbi, const char *paths,
+			   struct fs_context *fc);
+int daxfs_fill_init(struct daxfs_sbi *sbi);
+int daxfs_fill_start(struct daxfs_sbi *sbi);
+void daxfs_fill_stop(struct daxfs_sbi *sbi);
+
+/*
+ * A call that may miss pages of a backing file; on its stack, zeroed:
+ *	do {
+ *		cx = daxfs_begin_needing(sbi, &need);
+ *		r = a call of the core with cx;
+ *		r = daxfs_end_needing(sbi, cx, r, &need);
+ *	} while (daxfs_bring(sbi, &need, &r));
+ * daxfs_bring() sleeps, for the backing file or for another host: without a context, and
+ * without a lock that the keeper takes. It gives back what need has if it says false; r is
+ * then the call's result, -EIO: a page cannot be read, or -EINTR: killed.
+ */
+struct daxfs_need {
+	struct daxfs_miss miss;
+	struct daxfs_rounds rounds;
+	u32 turn;
+	u64 addr[DAXFS_LENT];	/* of the pages that are lent to the call; 0: none */
+	void *page[DAXFS_LENT];
+};
+
+struct daxfs_cx *daxfs_begin_needing(struct daxfs_sbi *sbi, const struct daxfs_need *need);
+s64 daxfs_end_needing(struct daxfs_sbi *sbi, struct daxfs_cx *cx, s64 r,
+		      struct daxfs_need *need);
+bool daxfs_bring(struct daxfs_sbi *sbi, struct daxfs_need *need, s64 *r);
+void daxfs_need_end(struct daxfs_need *need);
+/* What is lent of the page at addr, or NULL; take: the caller frees it. */
+const void *daxfs_need_page(const struct daxfs_need *need, u64 addr);
+void *daxfs_need_take(struct daxfs_need *need, u64 addr);
+/* Read that ahead, if there is a file and not much to do: a hint. May sleep for memory. */
+void daxfs_fill_ahead(struct daxfs_sbi *sbi, u64 addr, u64 len);
+
+/*
+ * The page at that backing address stays where it is in the cache: *off, of addr, in the
+ * region. -EREMOTE: it is not there.
+ */
+int daxfs_page_pin(struct daxfs_sbi *sbi, struct daxfs_cx *cx, u64 addr, u64 *slot,
+		   u64 *off);
+void daxfs_page_unpin(struct daxfs_sbi *sbi, struct daxfs_cx *cx, u64 slot);
+int daxfs_page_copy(struct daxfs_sbi *sbi, u64 addr, void *page);
+/*
+ * For a mapping: the page frame of that page, which `pages' keeps. need: a page that is
+ * lent is taken; -EREMOTE: what is missing. in_region: it is one of the cache. Callers
+ * exclude daxfs_pages_let(), which lets all go.
+ */
+int daxfs_pages_get(struct daxfs_sbi *sbi, struct xarray *pages, u64 addr,
+		    struct daxfs_need *need, unsigned long *pfn, bool *in_region);
+void daxfs_pages_let(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct xarray *pages);
+/* Mappings keep so many that some are to be let go. */
+bool daxfs_pages_full(const struct daxfs_sbi *sbi);
 
 /* ---- inode.c ---- */
 

@@ -39,57 +39,109 @@ void daxfs_note_access(struct daxfs_cx *cx, struct file *file)
 
 /* ---- reading ---- */
 
-static size_t copy_run(const struct daxfs_region *rg, const struct daxfs_run *run,
-		       struct iov_iter *to)
+struct reading {		/* a read: where it goes, and what it lacks */
+	struct daxfs_sbi *sbi;
+	struct iov_iter *to;
+	size_t whole;		/* bytes that the last section had for it */
+	struct daxfs_need need;
+};
+
+/* Of one page of a backing file. -EREMOTE: it is not in the cache. */
+static s64 copy_away(struct reading *rd, struct daxfs_cx *cx, u64 addr, size_t len)
+{
+	const void *from = daxfs_need_page(&rd->need, addr);
+	u64 slot, off;
+	s64 r;
+
+	if (from)
+		return copy_to_iter(from + addr % DAXFS_PAGE_SIZE, len, rd->to);
+	r = daxfs_page_pin(rd->sbi, cx, addr, &slot, &off);
+	if (r)
+		return r;
+	from = daxfs_at(cx->rg, off, len, 1);
+	r = from ? copy_to_iter(from, len, rd->to) : -EUCLEAN;
+	daxfs_page_unpin(rd->sbi, cx, slot);
+	return r;
+}
+
+/* As much as there is; or what is wrong with its first page. */
+static s64 copy_away_run(struct reading *rd, struct daxfs_cx *cx,
+			 const struct daxfs_run *run)
+{
+	size_t done = 0;
+
+	while (done < run->len) {
+		u64 addr = run->off + done;
+		size_t len = min_t(u64, run->len - done,
+				   DAXFS_PAGE_SIZE - addr % DAXFS_PAGE_SIZE);
+		s64 r = copy_away(rd, cx, addr, len);
+
+		if (r == -EREMOTE)
+			cx->miss.len = run->len - done;
+		if (r < 0)
+			return done ? (s64)done : r;
+		done += (size_t)r;
+		if ((size_t)r < len)
+			break;
+	}
+	return (s64)done;
+}
+
+static s64 copy_run(struct reading *rd, struct daxfs_cx *cx, const struct daxfs_run *run)
 {
 	const void *from;
 
+	if (run->away)
+		return copy_away_run(rd, cx, run);
 	if (!run->off)
-		return iov_iter_zero(run->len, to);
-	from = daxfs_at(rg, run->off, run->len, 1);
-	return from ? copy_to_iter(from, run->len, to) : 0;
+		return iov_iter_zero(run->len, rd->to);
+	from = daxfs_at(cx->rg, run->off, run->len, 1);
+	return from ? copy_to_iter(from, run->len, rd->to) : 0;
 }
 
-/* Inside a section: as much as goes without a fault. *whole: what there was. */
-static s64 copy_runs(struct daxfs_cx *cx, struct daxfs_file *f, u64 off, size_t len,
-		     struct iov_iter *to, size_t *whole)
+/* Inside a section: as much as goes without a fault, and without waiting. */
+static s64 copy_runs(struct reading *rd, struct daxfs_cx *cx, struct daxfs_file *f,
+		     u64 off, size_t len)
 {
 	struct daxfs_run run[RUNS];
-	size_t done = 0, n;
+	size_t done = 0;
+	s64 n = 0;
 	int i, nr = daxfs_runs(cx, f, off, len, run, RUNS);
 
-	*whole = 0;
+	rd->whole = 0;
 	for (i = 0; i < nr; i++)
-		*whole += run[i].len;
+		rd->whole += run[i].len;
 	pagefault_disable();
 	for (i = 0; i < nr; i++) {
-		n = copy_run(cx->rg, &run[i], to);
-		done += n;
-		if (n < run[i].len)
+		n = copy_run(rd, cx, &run[i]);
+		done += (size_t)max_t(s64, n, 0);
+		if (n < (s64)run[i].len)
 			break;
 	}
 	pagefault_enable();
-	return nr < 0 ? nr : (s64)done;
+	if (nr < 0)
+		return nr;
+	return done ? (s64)done : min_t(s64, n, 0);
 }
 
-static s64 read_some(struct daxfs_cx *cx, struct file *file, u64 off,
-		     struct iov_iter *to, size_t *whole, bool first)
+static s64 read_some(struct reading *rd, struct daxfs_cx *cx, struct file *file, u64 off,
+		     bool first)
 {
 	struct daxfs_file *f = daxfs_file_of(file_inode(file));
-	size_t len = min_t(size_t, iov_iter_count(to), COPY_MAX);
+	size_t len = min_t(size_t, iov_iter_count(rd->to), COPY_MAX);
 	s64 r = daxfs_enter(cx);
 	int left;
 
 	if (r)
 		return r;
-	r = copy_runs(cx, f, off, len, to, whole);
+	r = copy_runs(rd, cx, f, off, len);
 	if (first)
 		daxfs_note_access(cx, file);
 	left = daxfs_leave(cx);
 	if (!left)
 		return r;
 	if (r > 0)	/* it may have been somebody else's memory */
-		iov_iter_revert(to, (size_t)r);
+		iov_iter_revert(rd->to, (size_t)r);
 	return left;
 }
 
@@ -100,34 +152,99 @@ static bool fault_in_to(const struct iov_iter *to, size_t len)
 	return fault_in_iov_iter_writeable(to, len) < len;
 }
 
-static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
+/* ---- reading ahead, of files that are read in order ---- */
+
+#define AHEAD_MIN	(128u << 10)	/* bytes */
+#define AHEAD_MAX	(2u << 20)
+
+static u64 ahead_max(const struct daxfs_sbi *sbi)
 {
-	struct inode *inode = file_inode(iocb->ki_filp);
-	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	return min_t(u64, sbi->rg.area[DAXFS_AREA_PCACHE_DATA].len / 16, AHEAD_MAX);
+}
+
+static void order_ahead(struct daxfs_sbi *sbi, struct file *file, u64 from, u64 len)
+{
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+	struct daxfs_run run[RUNS];
+	int i, nr = daxfs_runs(cx, daxfs_file_of(file_inode(file)), from, len, run, RUNS);
+
+	daxfs_end(sbi, cx, 0);
+	/* What is away never changes; what is ordered in vain is only read in vain. */
+	for (i = 0; i < nr; i++)
+		if (run[i].away)
+			daxfs_fill_ahead(sbi, run[i].off, run[i].len);
+}
+
+/*
+ * The next section of a read begins, at pos. Hints, all of it, in what the kernel has for its
+ * own reading ahead: prev_pos, where the last read ended; size, the window (pages);
+ * start, up to where it is ordered (pages).
+ */
+static void read_ahead(const struct reading *rd, struct file *file, loff_t pos)
+{
+	u64 end = (u64)pos + min_t(size_t, iov_iter_count(rd->to), COPY_MAX);
+	struct file_ra_state *ra = &file->f_ra;
+	u64 from, window;
+	bool in_order = !pos || pos == ra->prev_pos;
+
+	ra->prev_pos = (loff_t)end;
+	if (!in_order || !pos) {
+		ra->size = 0;
+		ra->start = 0;
+	}
+	if (!in_order || end >= (u64)i_size_read(file_inode(file)))
+		return;
+	window = ra->size ? (u64)ra->size << (PAGE_SHIFT + 1) : AHEAD_MIN;
+	window = min(window, ahead_max(rd->sbi));
+	ra->size = (unsigned int)(window >> PAGE_SHIFT);
+	from = max_t(u64, (u64)ra->start << PAGE_SHIFT, end);
+	if (from >= end + window || end + window - from < window / 2)
+		return;		/* enough is on its way */
+	ra->start = (pgoff_t)((end + window) >> PAGE_SHIFT);
+	order_ahead(rd->sbi, file, from, end + window - from);
+}
+
+/* ---- a read ---- */
+
+/* As much of the file as there is from pos on, and *pos behind it. */
+static ssize_t read_all(struct reading *rd, struct file *file, loff_t *pos)
+{
 	ssize_t done = 0;
-	size_t whole = 0;
 	int stuck = 0;
-	s64 r = 0;
+	s64 r = 1;
 
-	while (iov_iter_count(to) && stuck < FAULT_TRIES) {
-		struct daxfs_cx *cx = daxfs_begin(sbi);
+	while (iov_iter_count(rd->to) && stuck < FAULT_TRIES) {
+		struct daxfs_cx *cx;
 
-		r = read_some(cx, iocb->ki_filp, (u64)iocb->ki_pos, to, &whole,
-			      !done && !stuck);
-		r = daxfs_end(sbi, cx, r);
-		if (r < 0 || !whole)
+		if (rd->sbi->filler && r > 0)
+			read_ahead(rd, file, *pos);
+		cx = daxfs_begin_needing(rd->sbi, &rd->need);
+		r = read_some(rd, cx, file, (u64)*pos, !done && !stuck);
+		r = daxfs_end_needing(rd->sbi, cx, r, &rd->need);
+		if (r == -EREMOTE && daxfs_bring(rd->sbi, &rd->need, &r))
+			continue;
+		if (r < 0 || !rd->whole)
 			break;
-		iocb->ki_pos += r;
+		*pos += r;
 		done += r;
 		stuck = r ? 0 : stuck + 1;
-		if (r == (s64)whole)
+		if (r == (s64)rd->whole)
 			continue;
-		whole -= (size_t)r;
+		rd->whole -= (size_t)r;
 		r = -EFAULT;
-		if (!fault_in_to(to, whole))
+		if (!fault_in_to(rd->to, rd->whole))
 			break;
 	}
 	return done ? done : (ssize_t)min_t(s64, r, 0);
+}
+
+static ssize_t daxfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct reading rd = { .sbi = daxfs_sbi_of(file_inode(iocb->ki_filp)), .to = to };
+	ssize_t r = read_all(&rd, iocb->ki_filp, &iocb->ki_pos);
+
+	daxfs_need_end(&rd.need);
+	return r;
 }
 
 /* ---- writing ---- */
@@ -157,19 +274,22 @@ static s64 write_some(struct inode *inode, struct iov_iter *from, loff_t *pos,
 	struct from_iter src = { { copy_from_user_iter }, from };
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_file *f = daxfs_file_of(inode);
+	struct daxfs_need need = {};
 	u64 at = (u64)*pos;
 	struct daxfs_cx *cx;
 	s64 r;
 
-	/* What is stored beside it is in what is copied. */
-	daxfs_hold_faults(inode, append ? 0 : at, append ? 0 : len);
-	cx = daxfs_begin(sbi);
-	if (append)
-		r = daxfs_append_from(cx, f, &src.from, len, &at);
-	else
-		r = daxfs_write_from(cx, f, at, &src.from, len);
-	r = daxfs_end(sbi, cx, r);
-	daxfs_let_faults(inode);
+	do {
+		/* What is stored beside it is in what is copied. */
+		daxfs_hold_faults(inode, append ? 0 : at, append ? 0 : len);
+		cx = daxfs_begin_needing(sbi, &need);
+		if (append)
+			r = daxfs_append_from(cx, f, &src.from, len, &at);
+		else
+			r = daxfs_write_from(cx, f, at, &src.from, len);
+		r = daxfs_end_needing(sbi, cx, r, &need);
+		daxfs_let_faults(inode);
+	} while (daxfs_bring(sbi, &need, &r));
 	if (r > 0) {
 		iov_iter_advance(from, (size_t)r);
 		*pos = (loff_t)at + r;
@@ -309,6 +429,7 @@ static long daxfs_fallocate_op(struct file *file, int mode, loff_t off, loff_t l
 {
 	struct inode *inode = file_inode(file);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
+	struct daxfs_need need = {};
 	struct daxfs_cx *cx;
 	s64 r = 0;
 
@@ -323,10 +444,12 @@ static long daxfs_fallocate_op(struct file *file, int mode, loff_t off, loff_t l
 	if (!r)
 		r = before_change(inode);
 	if (!r) {
-		cx = daxfs_begin(sbi);
-		r = daxfs_fallocate(cx, daxfs_file_of(inode), (u32)mode, (u64)off,
-				    (u64)len);
-		r = daxfs_end(sbi, cx, r);
+		do {
+			cx = daxfs_begin_needing(sbi, &need);
+			r = daxfs_fallocate(cx, daxfs_file_of(inode), (u32)mode, (u64)off,
+					    (u64)len);
+			r = daxfs_end_needing(sbi, cx, r, &need);
+		} while (daxfs_bring(sbi, &need, &r));
 		/* Also what failed half-way has replaced pages. */
 		daxfs_zap(inode, (u64)off, (u64)len, mode & ~FALLOC_FL_KEEP_SIZE);
 	}
@@ -372,6 +495,7 @@ static ssize_t daxfs_copy_op(struct file *in, loff_t off, struct file *out,
 {
 	struct inode *from = file_inode(in), *to = file_inode(out);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(to);
+	struct daxfs_need need = {};
 	struct daxfs_cx *cx;
 	s64 r;
 
@@ -380,14 +504,16 @@ static ssize_t daxfs_copy_op(struct file *in, loff_t off, struct file *out,
 	inode_lock(to);
 	r = before_change(to);
 	if (!r) {
-		daxfs_hold_faults(to, (u64)to_off, len);
-		cx = daxfs_begin(sbi);
-		r = daxfs_copy_range(cx, daxfs_file_of(from), (u64)off,
-				     daxfs_file_of(to), (u64)to_off, len);
-		if (r > 0)
-			daxfs_note_access(cx, in);
-		r = daxfs_end(sbi, cx, r);
-		daxfs_let_faults(to);
+		do {
+			daxfs_hold_faults(to, (u64)to_off, len);
+			cx = daxfs_begin_needing(sbi, &need);
+			r = daxfs_copy_range(cx, daxfs_file_of(from), (u64)off,
+					     daxfs_file_of(to), (u64)to_off, len);
+			if (r > 0)
+				daxfs_note_access(cx, in);
+			r = daxfs_end_needing(sbi, cx, r, &need);
+			daxfs_let_faults(to);
+		} while (daxfs_bring(sbi, &need, &r));
 	}
 	if (r > 0) {
 		daxfs_zap(to, (u64)to_off, (u64)r, false);

@@ -198,6 +198,14 @@ static void reap(struct daxfs_sbi *sbi, struct daxfs_cx *cx)
 	}
 }
 
+void daxfs_reap(struct daxfs_sbi *sbi)
+{
+	struct daxfs_cx *cx = daxfs_begin(sbi);
+
+	reap(sbi, cx);
+	daxfs_end(sbi, cx, 0);
+}
+
 /* ---- what others change ---- */
 
 struct daxfs_watchers {

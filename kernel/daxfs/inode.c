@@ -239,6 +239,7 @@ static int set_size(struct inode *inode, loff_t size)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	loff_t old = i_size_read(inode);
+	struct daxfs_need need = {};
 	struct daxfs_cx *cx;
 	s64 r = inode_newsize_ok(inode, size);
 
@@ -246,11 +247,13 @@ static int set_size(struct inode *inode, loff_t size)
 		r = daxfs_hold(inode);
 	if (r)
 		return (int)r;
-	cx = daxfs_begin(sbi);
-	r = daxfs_drop_caps(cx, daxfs_file_of(inode));
-	if (!r)
-		r = daxfs_truncate(cx, daxfs_file_of(inode), (u64)size);
-	r = daxfs_end(sbi, cx, r);
+	do {
+		cx = daxfs_begin_needing(sbi, &need);
+		r = daxfs_drop_caps(cx, daxfs_file_of(inode));
+		if (!r)
+			r = daxfs_truncate(cx, daxfs_file_of(inode), (u64)size);
+		r = daxfs_end_needing(sbi, cx, r, &need);
+	} while (daxfs_bring(sbi, &need, &r));
 	/* The page with the end is another now: its tail was cut off. */
 	if (!r)
 		daxfs_zap(inode, (u64)round_down(min(size, old), PAGE_SIZE), 0,

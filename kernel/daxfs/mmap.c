@@ -54,10 +54,13 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "daxfs.h"
 
 #define AROUND		512u	/* entries that one fault makes, at most */
+#define AROUND_AWAY	16u	/* the same, of pages in the cache */
+#define LET_AGAIN	HZ	/* between tries to let pages go */
 #define ASKED_LONG	(HZ / 5)	/* who asks for longer may have stopped */
 #define UNUSED_MS	20u	/* between looks whether pages are in use */
 
@@ -68,6 +71,7 @@ struct daxfs_mapped {		/* an inode that is mapped; in sbi->mapped */
 	u64 marked;		/* inode_off of what its bit in the region is set in */
 	bool stored;		/* there are entries to store through */
 	u64 seen;		/* change counter at the keeper's last look */
+	struct xarray pages;	/* of backing files that there are entries for */
 };
 
 /* ---- beginning and ending ---- */
@@ -145,6 +149,7 @@ static int map_first(struct daxfs_sbi *sbi, struct inode *inode)
 		return -ENOMEM;
 	m->inode = inode;
 	m->nr = 1;
+	xa_init(&m->pages);
 	cx = daxfs_begin(sbi);
 	r = daxfs_end(sbi, cx, begin(sbi, m, cx, &epoch));
 	if (r) {
@@ -193,6 +198,7 @@ static void forget(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 	if (m->stored)
 		daxfs_stored(cx, daxfs_file_of(inode), 0, NULL);
 	daxfs_map_end(cx, daxfs_file_of(inode));
+	daxfs_pages_let(sbi, cx, &m->pages);
 	daxfs_end(sbi, cx, 0);
 	daxfs_i(inode)->mapped = NULL;
 	list_del(&m->list);
@@ -270,31 +276,39 @@ static int look(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct daxfs_file *f
 
 	if (nr <= 0)
 		return nr < 0 ? nr : -ENXIO;	/* behind the end */
-	fd->own = fd->run.off >= pool->off && fd->run.off - pool->off < pool->len;
+	fd->own = !fd->run.away && fd->run.off >= pool->off &&
+		  fd->run.off - pool->off < pool->len;
 	return 0;
+}
+
+static bool is_same_place(const struct daxfs_run *a, const struct daxfs_run *b)
+{
+	return a->off == b->off && a->away == b->away;
 }
 
 /*
  * The page at off and what follows it up to len. own: it is to be one of the
- * file's own.
+ * file's own. -EREMOTE: need says which page of a backing file that takes.
  */
-static int find(struct inode *inode, u64 off, u64 len, bool own, struct found *fd)
+static int find(struct inode *inode, u64 off, u64 len, bool own, struct found *fd,
+		struct daxfs_need *need)
 {
 	struct daxfs_mapped *m = daxfs_i(inode)->mapped;
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	struct daxfs_file *f = daxfs_file_of(inode);
-	struct daxfs_cx *cx = daxfs_begin(sbi);
-	u64 epoch, before;
+	struct daxfs_cx *cx = daxfs_begin_needing(sbi, need);
+	struct daxfs_run before;
+	u64 epoch;
 	int r = look(sbi, cx, f, off, len, fd);
 
 	fd->replaced = false;
-	before = fd->run.off;
+	before = fd->run;
 	/* In branches a page of the overlay may be that of a lower layer. */
 	if (!r && own && (!fd->own || sbi->branching)) {
 		r = daxfs_fallocate(cx, f, DAXFS_KEEP_SIZE, off, PAGE_SIZE);
 		if (!r)
 			r = look(sbi, cx, f, off, PAGE_SIZE, fd);
-		fd->replaced = fd->run.off != before;
+		fd->replaced = !is_same_place(&fd->run, &before);
 	}
 	if (!r && fd->own && READ_ONCE(m->marked) != a64_load_relaxed(&f->inode_off)) {
 		r = mark(m, cx, &epoch);
@@ -303,7 +317,7 @@ static int find(struct inode *inode, u64 off, u64 len, bool own, struct found *f
 	}
 	if (!r && own && !fd->own)
 		r = -EAGAIN;		/* a hole was made there meanwhile */
-	return (int)daxfs_end(sbi, cx, r);
+	return (int)daxfs_end_needing(sbi, cx, r, need);
 }
 
 /* An entry is about to be there that can be stored through. */
@@ -337,14 +351,18 @@ static vm_fault_t fault_of(int r)
  * For reading: a store faults once more, see daxfs_pfn_mkwrite(). devmap where
  * there is a struct page of a device to be found, and nowhere else.
  */
+static vm_fault_t insert_pfn(struct vm_fault *vmf, unsigned long addr,
+			     const struct daxfs_sbi *sbi, unsigned long pfn, bool in_region)
+{
+	return vmf_insert_mixed(vmf->vma, addr, in_region && sbi->mem.has_pages ?
+				daxfs_pfn(pfn) : daxfs_pfn_special(pfn));
+}
+
 static vm_fault_t insert(struct vm_fault *vmf, unsigned long addr,
 			 const struct daxfs_sbi *sbi, u64 off)
 {
-	unsigned long pfn = off ? daxfs_mem_pfn(&sbi->mem, off) :
-			    page_to_pfn(ZERO_PAGE(addr));
-
-	return vmf_insert_mixed(vmf->vma, addr, off && sbi->mem.has_pages ?
-				daxfs_pfn(pfn) : daxfs_pfn_special(pfn));
+	return insert_pfn(vmf, addr, sbi, off ? daxfs_mem_pfn(&sbi->mem, off) :
+			  page_to_pfn(ZERO_PAGE(addr)), off);
 }
 
 /* The pages behind the one that was asked for: as many as the run has. */
@@ -382,26 +400,63 @@ static void open_entry(struct vm_fault *vmf)
 }
 
 /*
- * A store to a private mapping that was not read before gets an entry for
- * reading; it faults again, and the kernel makes the copy.
+ * A page of a backing file, and those behind it that are in the cache already. 0, or
+ * -EREMOTE: more than that page is wanted if it has to be read anyway.
  */
-static vm_fault_t fault_page(struct vm_fault *vmf, bool store)
+static int insert_away(struct vm_fault *vmf, struct daxfs_sbi *sbi, struct xarray *pages,
+		       const struct daxfs_run *run, struct daxfs_need *need,
+		       vm_fault_t *ret)
+{
+	unsigned long addr = vmf->address & PAGE_MASK, pfn;
+	unsigned long end = min(vmf->vma->vm_end, (addr & PMD_MASK) + PMD_SIZE);
+	u64 len = min_t(u64, run->len, AROUND_AWAY * PAGE_SIZE), at;
+	bool in_region;
+
+	for (at = 0; at < len && addr + at < end; at += PAGE_SIZE) {
+		int r = daxfs_pages_get(sbi, pages, run->off + at, need, &pfn, &in_region);
+		vm_fault_t now;
+
+		if (r && at)
+			break;
+		need->miss.len = min_t(u64, run->len, DAXFS_FILL_PAGES * PAGE_SIZE);
+		if (r)
+			return r;
+		now = insert_pfn(vmf, addr + at, sbi, pfn, in_region);
+		if (!at)
+			*ret = now;
+		if (now != VM_FAULT_NOPAGE)
+			break;
+	}
+	return 0;
+}
+
+/*
+ * A store to a private mapping that was not read before gets an entry for
+ * reading; it faults again, and the kernel makes the copy. 0, and *ret; or -EREMOTE.
+ */
+static int fault_page(struct vm_fault *vmf, bool store, struct daxfs_need *need,
+		      vm_fault_t *ret)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
 	struct found fd;
-	vm_fault_t ret;
-	int r = find(inode, off, store ? PAGE_SIZE : AROUND * PAGE_SIZE, store, &fd);
+	int r = find(inode, off, store ? PAGE_SIZE : AROUND * PAGE_SIZE, store, &fd, need);
 
+	if (!r && fd.run.away)
+		r = insert_away(vmf, sbi, &daxfs_i(inode)->mapped->pages, &fd.run, need,
+				ret);
+	if (r == -EREMOTE || (!r && fd.run.away))
+		return r;
+	*ret = fault_of(r);
 	if (r)
-		return fault_of(r);
+		return 0;
 	if (fd.replaced)	/* other mappings still lead to what was there */
 		unmap_mapping_range(inode->i_mapping, (loff_t)off, PAGE_SIZE, 0);
-	ret = insert(vmf, vmf->address & PAGE_MASK, sbi, fd.run.off);
-	if (ret == VM_FAULT_NOPAGE && !store)
+	*ret = insert(vmf, vmf->address & PAGE_MASK, sbi, fd.run.off);
+	if (*ret == VM_FAULT_NOPAGE && !store)
 		insert_around(vmf, sbi, &fd.run);
-	return ret;
+	return 0;
 }
 
 /* Is there no entry, or the right one? A wrong one must not be written over. */
@@ -419,6 +474,7 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	struct inode *inode = file_inode(vmf->vma->vm_file);
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	pgoff_t first = vmf->pgoff - ((vmf->address - addr) >> PAGE_SHIFT);
+	struct daxfs_need need = {};
 	struct found fd;
 	unsigned long pfn;
 
@@ -426,8 +482,8 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	    addr < vmf->vma->vm_start || addr + PMD_SIZE > vmf->vma->vm_end ||
 	    (first & (PTRS_PER_PMD - 1)) || vmf->pgoff < first)
 		return VM_FAULT_FALLBACK;
-	if (find(inode, (u64)first << PAGE_SHIFT, PMD_SIZE, false, &fd) ||
-	    fd.run.len < PMD_SIZE || !fd.run.off || (store && !fd.own))
+	if (find(inode, (u64)first << PAGE_SHIFT, PMD_SIZE, false, &fd, &need) ||
+	    fd.run.len < PMD_SIZE || !fd.run.off || fd.run.away || (store && !fd.own))
 		return VM_FAULT_FALLBACK;
 	pfn = daxfs_mem_pfn(&sbi->mem, fd.run.off);
 	if (pfn & (PTRS_PER_PMD - 1) || (store && note_store(inode)))
@@ -438,31 +494,131 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 	return vmf_insert_pfn_pmd(vmf, daxfs_pfn(pfn), store);
 }
 
-static vm_fault_t fault(struct vm_fault *vmf, unsigned int order)
+/* ---- pages of backing files that a fault misses ---- */
+
+/*
+ * All pages of backing files that mappings keep are let go, with all entries; but for
+ * those of who has one for a transfer, and then not soon again.
+ */
+static void let_pages(struct daxfs_sbi *sbi)
+{
+	struct daxfs_mapped *m;
+	struct daxfs_cx *cx;
+
+	mutex_lock(&sbi->map_lock);
+	list_for_each_entry(m, &sbi->mapped, list) {
+		if (!daxfs_pages_full(sbi) || xa_empty(&m->pages))
+			continue;
+		filemap_invalidate_lock(m->inode->i_mapping);
+		unmap_mapping_range(m->inode->i_mapping, 0, 0, 0);
+		if (!daxfs_mem_pinned(&sbi->mem)) {
+			cx = daxfs_begin(sbi);
+			daxfs_pages_let(sbi, cx, &m->pages);
+			daxfs_end(sbi, cx, 0);
+		} else {
+			sbi->let_after = jiffies + LET_AGAIN;
+		}
+		filemap_invalidate_unlock(m->inode->i_mapping);
+	}
+	mutex_unlock(&sbi->map_lock);
+}
+
+/*
+ * It is brought in. Where the kernel lets the fault come again that is done without
+ * the lock of the address space, which others of the process want.
+ */
+static vm_fault_t bring_again(struct vm_fault *vmf, struct daxfs_sbi *sbi,
+			      struct daxfs_need *need)
+{
+	struct file *file = get_file(vmf->vma->vm_file);
+	s64 r = -EREMOTE;
+
+	release_fault_lock(vmf);
+	if (daxfs_bring(sbi, need, &r))
+		daxfs_need_end(need);
+	fput(file);
+	return VM_FAULT_RETRY;		/* an error it meets once more, and tells */
+}
+
+static bool may_come_again(const struct vm_fault *vmf)
+{
+	return fault_flag_allow_retry_first(vmf->flags) &&
+	       !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
+}
+
+/* 0: now it is there, or lent. Else what the fault returns. */
+static vm_fault_t bring_for(struct vm_fault *vmf, struct daxfs_sbi *sbi,
+			    struct daxfs_need *need)
+{
+	s64 r = -EREMOTE;
+
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
+		daxfs_fill_ahead(sbi, need->miss.addr, need->miss.len);
+		return VM_FAULT_RETRY;
+	}
+	if (may_come_again(vmf))
+		return bring_again(vmf, sbi, need);
+	if (daxfs_bring(sbi, need, &r))
+		return 0;
+	return r == -EINTR ? VM_FAULT_NOPAGE : fault_of((int)r);
+}
+
+/* ---- faults ---- */
+
+static vm_fault_t fault_once(struct vm_fault *vmf, unsigned int order, bool store,
+			     struct daxfs_need *need, int *r)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
+	vm_fault_t ret = 0;
+
+	*r = 0;
+	if (store)
+		sb_start_pagefault(inode->i_sb);
+	filemap_invalidate_lock_shared(inode->i_mapping);
+	if (order)
+		ret = fault_huge(vmf, store);
+	else
+		*r = fault_page(vmf, store, need, &ret);
+	filemap_invalidate_unlock_shared(inode->i_mapping);
+	if (store)
+		sb_end_pagefault(inode->i_sb);
+	return ret;
+}
+
+static vm_fault_t fault_needing(struct vm_fault *vmf, unsigned int order, bool store)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(file_inode(vmf->vma->vm_file));
+	struct daxfs_need need = {};
+	vm_fault_t ret;
+	int r;
+
+	do {
+		if (daxfs_pages_full(sbi) && time_after_eq(jiffies, sbi->let_after))
+			let_pages(sbi);
+		ret = fault_once(vmf, order, store, &need, &r);
+		if (r == -EREMOTE)
+			ret = bring_for(vmf, sbi, &need);
+	} while (r == -EREMOTE && !ret);
+	daxfs_need_end(&need);
+	return ret;
+}
+
+static vm_fault_t fault(struct vm_fault *vmf, unsigned int order)
+{
 	bool store = (vmf->flags & FAULT_FLAG_WRITE) &&
 		     (vmf->vma->vm_flags & VM_SHARED);
-	vm_fault_t ret;
 
 	if (order && order != PMD_ORDER)
 		return VM_FAULT_FALLBACK;
 	if (order && (vmf->flags & FAULT_FLAG_WRITE) && !store)
 		return VM_FAULT_FALLBACK;
 	/* In branches a store comes again, by daxfs_pfn_mkwrite(). */
-	if (daxfs_sbi_of(inode)->branching && store) {
+	if (store && daxfs_sbi_of(file_inode(vmf->vma->vm_file))->branching) {
 		if (order)
 			return VM_FAULT_FALLBACK;
 		store = false;
 	}
-	if (store)
-		sb_start_pagefault(inode->i_sb);
-	filemap_invalidate_lock_shared(inode->i_mapping);
-	ret = order ? fault_huge(vmf, store) : fault_page(vmf, store);
-	filemap_invalidate_unlock_shared(inode->i_mapping);
-	if (store)
-		sb_end_pagefault(inode->i_sb);
-	return ret;
+	return fault_needing(vmf, order, store);
 }
 
 static vm_fault_t daxfs_fault(struct vm_fault *vmf)
@@ -502,12 +658,13 @@ static int begin_stores(struct daxfs_sbi *sbi)
  * A page of the file's own to store to. *leads: the entry leads there; else it is gone,
  * so that the store faults again and finds it.
  */
-static int find_stored(struct vm_fault *vmf, struct inode *inode, bool *leads)
+static int find_stored(struct vm_fault *vmf, struct inode *inode, struct daxfs_need *need,
+		       bool *leads)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	u64 off = (u64)vmf->pgoff << PAGE_SHIFT;
 	struct found fd;
-	int r = find(inode, off, PAGE_SIZE, true, &fd);
+	int r = find(inode, off, PAGE_SIZE, true, &fd, need);
 
 	if (!r)
 		r = note_store(inode);
@@ -521,10 +678,11 @@ static int find_stored(struct vm_fault *vmf, struct inode *inode, bool *leads)
 }
 
 /* In a branch. Caller has store_sem, and stores have begun. */
-static int store_in_branch(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+static int store_in_branch(struct vm_fault *vmf, struct inode *inode,
+			   struct daxfs_need *need, vm_fault_t *ret)
 {
 	bool leads;
-	int r = find_stored(vmf, inode, &leads);
+	int r = find_stored(vmf, inode, need, &leads);
 
 	if (r)
 		return r;
@@ -534,7 +692,8 @@ static int store_in_branch(struct vm_fault *vmf, struct inode *inode, vm_fault_t
 	return 0;
 }
 
-static int try_store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+static int try_store(struct vm_fault *vmf, struct inode *inode, struct daxfs_need *need,
+		     vm_fault_t *ret)
 {
 	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
 	int r;
@@ -542,40 +701,54 @@ static int try_store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
 	down_read(&sbi->store_sem);
 	r = begin_stores(sbi);
 	if (!r)
-		r = store_in_branch(vmf, inode, ret);
+		r = store_in_branch(vmf, inode, need, ret);
 	up_read(&sbi->store_sem);
 	return r;
 }
 
 /* It may lead to a page of the base image, or to one that has left the file. */
-static int store(struct vm_fault *vmf, struct inode *inode, vm_fault_t *ret)
+static int store(struct vm_fault *vmf, struct inode *inode, struct daxfs_need *need,
+		 vm_fault_t *ret)
 {
 	bool leads;
-	int r = find_stored(vmf, inode, &leads);
+	int r = find_stored(vmf, inode, need, &leads);
 
 	/* 0: the kernel makes it one to store through */
 	*ret = !r && leads ? 0 : VM_FAULT_NOPAGE;
 	return r;
 }
 
-static vm_fault_t daxfs_pfn_mkwrite(struct vm_fault *vmf)
+static int mkwrite_once(struct vm_fault *vmf, struct daxfs_need *need, vm_fault_t *ret)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
-	struct daxfs_sbi *sbi = daxfs_sbi_of(inode);
-	vm_fault_t ret;
 	int r;
 
 	sb_start_pagefault(inode->i_sb);
 	filemap_invalidate_lock_shared(inode->i_mapping);
-	r = sbi->branching ? try_store(vmf, inode, &ret) : store(vmf, inode, &ret);
+	r = daxfs_sbi_of(inode)->branching ? try_store(vmf, inode, need, ret) :
+	    store(vmf, inode, need, ret);
 	filemap_invalidate_unlock_shared(inode->i_mapping);
 	sb_end_pagefault(inode->i_sb);
+	return r;
+}
+
+/* What is missing is brought in under the lock: the kernel does not let this come again. */
+static vm_fault_t daxfs_pfn_mkwrite(struct vm_fault *vmf)
+{
+	struct daxfs_sbi *sbi = daxfs_sbi_of(file_inode(vmf->vma->vm_file));
+	struct daxfs_need need = {};
+	vm_fault_t ret = 0;
+	s64 r;
+
+	do
+		r = mkwrite_once(vmf, &need, &ret);
+	while (daxfs_bring(sbi, &need, &r));
 	if (r == 1) {
 		wake_up_process(sbi->keeper);	/* to end what has begun */
 		usleep_range(1000, 2000);
 		return VM_FAULT_NOPAGE;		/* and again */
 	}
-	return r ? fault_of(r) : ret;
+	return r ? fault_of((int)r) : ret;
 }
 
 /* ---- mappings ---- */
@@ -735,7 +908,8 @@ static s64 keep_content(struct daxfs_sbi *sbi, struct daxfs_cx *cx,
 	if (!daxfs_is_persistent(&sbi->rg))
 		return 0;
 	while ((nr = daxfs_runs(cx, f, off, DAXFS_CHUNK_SIZE, &run, 1)) > 0) {
-		const void *at = run.off ? daxfs_at(&sbi->rg, run.off, run.len, 1) : NULL;
+		const void *at = run.off && !run.away ?
+				 daxfs_at(&sbi->rg, run.off, run.len, 1) : NULL;
 
 		if (at)
 			port_keep(at, run.len);

@@ -40,7 +40,7 @@ static const struct fs_parameter_spec daxfs_params[] = {
 
 struct daxfs_fc {		/* what the options have said so far */
 	struct daxfs_mem_opts mem;
-	char *branch;
+	char *branch, *backing;
 	bool validate;
 };
 
@@ -67,6 +67,19 @@ static int parse_dmabuf(struct fs_context *fc, struct daxfs_mem_opts *opts, u32 
 	if (opts->dmabuf)
 		dma_buf_put(opts->dmabuf);
 	opts->dmabuf = buf;
+	return 0;
+}
+
+/* Given more than once it is one list. */
+static int add_backing(struct daxfs_fc *ctx, const char *paths)
+{
+	char *all = ctx->backing ? kasprintf(GFP_KERNEL, "%s:%s", ctx->backing, paths) :
+		    kstrdup(paths, GFP_KERNEL);
+
+	if (!all)
+		return -ENOMEM;
+	kfree(ctx->backing);
+	ctx->backing = all;
 	return 0;
 }
 
@@ -101,7 +114,7 @@ static int daxfs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		param->string = NULL;
 		return 0;
 	case OPT_BACKING:
-		return invalf(fc, "daxfs: %s= is not in this release", param->key);
+		return add_backing(ctx, param->string);
 	default:
 		return opt;
 	}
@@ -148,6 +161,8 @@ static int daxfs_show_options(struct seq_file *m, struct dentry *root)
 		seq_puts(m, ",pages");
 	if (sbi->branch)
 		seq_show_option(m, "branch", sbi->branch);
+	if (sbi->backing)
+		seq_show_option(m, "backing", sbi->backing);
 	if (sbi->validate)
 		seq_puts(m, ",validate");
 	return 0;
@@ -173,11 +188,6 @@ static int open_region(struct daxfs_sbi *sbi, struct fs_context *fc)
 	if (r) {
 		errorf(fc, "daxfs: %s (error %d)", why, r);
 		return r;
-	}
-	/* It has no filler, and its mappings do not pin slots of the cache. */
-	if (daxfs_is_split(&sbi->rg)) {
-		errorf(fc, "daxfs: a region in split mode, which needs daxfs-fuse");
-		return -EOPNOTSUPP;
 	}
 	sbi->constant = !daxfs_has_overlay(&sbi->rg);
 	sbi->branching = daxfs_is_branching(&sbi->rg);
@@ -287,10 +297,15 @@ static int daxfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb_init(sb);
 	sbi->validate = ctx->validate;
 	swap(sbi->branch, ctx->branch);
+	swap(sbi->backing, ctx->backing);
 	sbi->mounter = fc->cred->euid;
 	r = daxfs_mem_open(&sbi->mem, &ctx->mem, fc);
 	if (!r)
 		r = open_region(sbi, fc);
+	if (!r)
+		r = daxfs_fill_init(sbi);
+	if (!r)
+		r = daxfs_backing_open_all(sbi, sbi->backing, fc);
 	if (!r)
 		set_rdonly(sbi, sb, fc);
 	if (!r && !sbi->constant)
@@ -301,6 +316,8 @@ static int daxfs_fill_super(struct super_block *sb, struct fs_context *fc)
 		r = daxfs_host_start(sbi);
 		if (r == -EUSERS)
 			errorf(fc, "daxfs: all slots for hosts are taken: see daxfs-inspect hosts");
+		if (!r)
+			r = daxfs_fill_start(sbi);
 		if (!r)
 			r = make_root(sbi, sb);
 		if (!r)
@@ -326,6 +343,8 @@ static int daxfs_reconfigure(struct fs_context *fc)
 
 	if (ctx->branch && strcmp(ctx->branch, sbi->branch ?: "main"))
 		return invalf(fc, "daxfs: a mount shows one branch, to its end: unmount it");
+	if (ctx->backing && strcmp(ctx->backing, sbi->backing ?: ""))
+		return invalf(fc, "daxfs: backing files stay those of the mount: unmount it");
 	if ((sbi->constant || sbi->only_main) && !(fc->sb_flags & SB_RDONLY)) {
 		errorf(fc, "daxfs: %s cannot be written to", sbi->constant ?
 		       "an image without an overlay" : "main of a region with branches");
@@ -344,6 +363,7 @@ static void daxfs_free_fc(struct fs_context *fc)
 		dma_buf_put(ctx->mem.dmabuf);
 	kfree(ctx->mem.dev);
 	kfree(ctx->branch);
+	kfree(ctx->backing);
 	kfree(ctx);
 }
 
@@ -370,6 +390,7 @@ void daxfs_sbi_put(struct daxfs_sbi *sbi)
 	daxfs_mem_close(&sbi->mem);
 	kfree(sbi->opts.dev);
 	kfree(sbi->branch);
+	kfree(sbi->backing);
 	kvfree(sbi);
 }
 
@@ -382,6 +403,7 @@ static void daxfs_kill_sb(struct super_block *sb)
 	kill_anon_super(sb);
 	if (!sbi)
 		return;
+	daxfs_fill_stop(sbi);
 	daxfs_host_stop(sbi);
 	synchronize_rcu();	/* walks of paths that still look */
 	daxfs_sbi_put(sbi);
