@@ -32,6 +32,7 @@ static const char usage_text[] =
 "  -o phys=ADDR,size=SIZE  a range of physical addresses; K, M, G behind SIZE\n"
 "     dev=DEVICE           /dev/daxX.Y or /dev/pmemN\n"
 "     dmabuf=FD            a dma-buf that the caller has open\n"
+"     backing=PATH[:PATH]  backing files of a region in split mode\n"
 "     ro                   change nothing\n"
 "     branch=NAME          show this branch, not main (regions of mkdaxfs -b)\n"
 "     validate             check the whole base image first\n"
@@ -183,11 +184,25 @@ static void one_option(struct options *o, const char *option)
 		pass_on(&o->km, option);
 }
 
+/* Up to a comma that has no backslash before it; the module takes that away. */
+static char *next_option(char **list)
+{
+	char *option = *list, *at = option;
+
+	if (!option)
+		return NULL;
+	while (*at && *at != ',')
+		at += at[0] == '\\' && at[1] ? 2 : 1;
+	*list = *at ? at + 1 : NULL;
+	*at = '\0';
+	return option;
+}
+
 static void option_list(struct options *o, char *list)
 {
 	char *option;
 
-	while ((option = strsep(&list, ",")))
+	while ((option = next_option(&list)))
 		one_option(o, option);
 }
 
