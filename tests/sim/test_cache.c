@@ -900,6 +900,156 @@ static int test_failed(const void *arg)
 	return r;
 }
 
+/* ---- whom to wait for, by a clock of the test's ---- */
+
+#define SEC		1000000000ull
+
+static u64 clock_ns;
+
+/* Host 0 waits for host 1, a look each 20 ms, for that long. 1: it goes past. */
+static int wait_filler(struct daxfs_waits *all, struct daxfs_wait *w, u64 ns)
+{
+	for (u64 end = clock_ns + ns; clock_ns < end; clock_ns += SEC / 50)
+		if (daxfs_wait_filler(&world.rg[0], all, w, 1, clock_ns))
+			return 1;
+	return 0;
+}
+
+static int gets_on(u32 host, u32 page)
+{
+	return read_page(&world.cx[host], page_of_set(page));
+}
+
+/*
+ * A filler that lives is waited for as long as it gets on with anything; one that stands
+ * still is gone past by all, at once, until it moves.
+ */
+static int stands_still(struct daxfs_waits *all)
+{
+	struct daxfs_wait w, other;
+
+	daxfs_wait_begin(&w, clock_ns);
+	for (u32 i = 0; i < 5; i++) {
+		if (wait_filler(all, &w, 3 * SEC / 2))
+			return FAIL("one that gets on is gone past");
+		SETUP(gets_on(1, i));
+	}
+	if (!wait_filler(all, &w, 5 * SEC / 2))
+		return FAIL("one that stands still is waited for");
+	daxfs_wait_begin(&other, clock_ns);
+	if (!daxfs_wait_filler(&world.rg[0], all, &other, 1, clock_ns))
+		return FAIL("the next one does not know");
+	SETUP(gets_on(1, 6));
+	daxfs_wait_begin(&other, clock_ns);
+	if (wait_filler(all, &other, SEC))
+		return FAIL("it has moved, and is gone past");
+	return 0;
+}
+
+static int test_wait_filler(const void *arg)
+{
+	struct daxfs_waits all;
+	int r;
+
+	(void)arg;
+	setup();
+	reset();
+	memset(&all, 0, sizeof(all));
+	clock_ns = SEC;
+	r = stands_still(&all);
+	world_free(&world);
+	return r;
+}
+
+/* Host 3 waits to be served, for that long. NULL: it still does. */
+static const char *wait_served(struct daxfs_waits *all, u64 ns)
+{
+	struct daxfs_wait w;
+	const char *why;
+	u64 end = clock_ns + ns;
+
+	daxfs_wait_begin(&w, clock_ns);
+	why = daxfs_wait_served(&world.rg[3], all, &w, clock_ns);
+	while (!why && (clock_ns += SEC / 50) < end)
+		if (daxfs_wait_look(&w, clock_ns))
+			why = daxfs_wait_served(&world.rg[3], all, &w, clock_ns);
+	return why;
+}
+
+static int nobody_serves(struct daxfs_waits *all)
+{
+	u64 begun = clock_ns;
+
+	if (!wait_served(all, 3 * SEC) || clock_ns - begun < 2 * SEC)
+		return FAIL("without a filler it waits for other than two seconds");
+	begun = clock_ns;
+	if (!wait_served(all, SEC) || clock_ns != begun)
+		return FAIL("that it was in vain is not remembered");
+	daxfs_cache_backing_here(&world.rg[1], 1);
+	begun = clock_ns;
+	if (wait_served(all, 3 * SEC))
+		return FAIL("a new filler is not waited for");
+	if (!wait_served(all, 5 * SEC) || clock_ns - begun < 4 * SEC)
+		return FAIL("one that does not get on is waited for");
+	SETUP(gets_on(1, 0));
+	begun = clock_ns;
+	if (wait_served(all, 3 * SEC))
+		return FAIL("it gets on, and is not waited for");
+	clock_ns += 60 * SEC;
+	daxfs_cache_backing_here(&world.rg[1], 0);
+	if (wait_served(all, SEC))
+		return FAIL("what was in vain is remembered for ever");
+	return 0;
+}
+
+static int test_wait_served(const void *arg)
+{
+	struct daxfs_waits all;
+	int r;
+
+	(void)arg;
+	setup();
+	reset();
+	memset(&all, 0, sizeof(all));
+	clock_ns = SEC;
+	r = nobody_serves(&all);
+	world_free(&world);
+	return r;
+}
+
+/* Pages at once: those that are wanted, no more than an eighth of the cache. */
+static int test_miss_run(const void *arg)
+{
+	struct daxfs_miss miss = { .addr = DAXFS_PAGE_SIZE,
+				   .len = 3 * DAXFS_PAGE_SIZE + 1 };
+	struct daxfs_fill fill[DAXFS_FILL_PAGES];
+	int r = 0;
+	u32 nr;
+
+	(void)arg;
+	setup();
+	reset();
+	if (daxfs_miss_claim(&world.cx[0], &miss, fill, &nr) != DAXFS_CACHE_OURS ||
+	    nr != 4)
+		r = FAIL("%u pages instead of four", nr);
+	for (u32 i = 0; i < nr && !r; i++) {
+		if (fill[i].addr != (1 + i) * DAXFS_PAGE_SIZE)
+			r = FAIL("they are not one behind the other");
+		read_into(fill[i].addr, fill[i].page);
+		SETUP(daxfs_cache_filled(&world.cx[0], &fill[i]));
+	}
+	if (!r && (daxfs_miss_claim(&world.cx[0], &miss, fill, &nr) !=
+		   DAXFS_CACHE_VALID || nr))
+		r = FAIL("what is there is claimed");
+	miss.addr = 8 * DAXFS_PAGE_SIZE;
+	miss.len = 60 * DAXFS_PAGE_SIZE;
+	if (!r && (daxfs_miss_claim(&world.cx[0], &miss, fill, &nr) !=
+		   DAXFS_CACHE_OURS || nr != SLOTS / 8))
+		r = FAIL("%u pages of a cache of %u at once", nr, SLOTS);
+	world_free(&world);
+	return r;
+}
+
 /* ---- files ---- */
 
 static u8 lent_page[2][DAXFS_PAGE_SIZE];
@@ -1129,6 +1279,9 @@ int main(int argc, char **argv)
 		{ "asking and serving", test_serve, NULL },
 		{ "nobody serves", test_nobody, NULL },
 		{ "a page that cannot be read", test_failed, NULL },
+		{ "a filler is waited for while it gets on", test_wait_filler, NULL },
+		{ "waiting to be served", test_wait_served, NULL },
+		{ "pages at once", test_miss_run, NULL },
 		{ "files", test_files, NULL },
 		{ "a Zipf trace", test_trace, NULL },
 	};
