@@ -995,8 +995,9 @@ static int nobody_serves(struct daxfs_waits *all)
 	begun = clock_ns;
 	if (wait_served(all, 3 * SEC))
 		return FAIL("it gets on, and is not waited for");
+	if (!wait_served(all, 5 * SEC))
+		return FAIL("it has stopped again, and is waited for");
 	clock_ns += 60 * SEC;
-	daxfs_cache_backing_here(&world.rg[1], 0);
 	if (wait_served(all, SEC))
 		return FAIL("what was in vain is remembered for ever");
 	return 0;
