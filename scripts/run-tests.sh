@@ -265,7 +265,7 @@ guests() { # GROUP KERNEL SECONDS
 
 	[ "$2" = debug ] || not+='|/failslab\.sh$'
 	[ "$2" != debug ] || not+='|/two_mounts\.sh$'	# it complains of damage
-	[ "$1" = vm-long ] || not+='|/newest\.sh$'
+	[ "$1" = vm-long ] || not+='|/newest\.sh$|/split_big\.sh$'
 	# shellcheck disable=SC2010 # names that we give
 	DAXFS_VM_KERNEL=$2 each "$1" "$3" $(ls tests/vm/*.sh | grep -Ev "$not")
 }

@@ -401,9 +401,6 @@ static void check_split(const struct options *o)
 	if (o->split && o->empty)
 		usage_error("--empty has no content for the backing file of -o; "
 			    "leave one of them out");
-	if (o->split && o->heap)
-		usage_error("-H: the kernel module, which alone can have a heap's "
-			    "memory, does not mount regions in split mode; give -r");
 }
 
 /* An image that is not written to. */
@@ -962,20 +959,25 @@ static int mount_fuse(const char *region, const char *mountpoint,
 }
 
 /* dmabuf: the region itself, or -1: it has a name. */
-static int mount_kernel(const char *region, const char *mountpoint, int dmabuf)
+static int mount_kernel(const char *region, const char *mountpoint, int dmabuf,
+			const char *backing)
 {
-	struct kmount km = { .dir = mountpoint };
-	int r = 0;
+	char *option = backing ? backing_option(backing) : NULL;
+	const char *options[] = { option };
+	struct kmount km = { .dir = mountpoint, .option = options,
+			     .option_nr = option != NULL };
+	int r = backing && !option ? -1 : 0;
 
 	kmount_source_init(&km.source);
 	km.source.dmabuf = dmabuf;
-	if (dmabuf < 0)
-		r = kmount_source_set(&km.source, region, 0);
-	else
+	if (dmabuf >= 0)
 		km.source.name = strdup("dma-buf");
+	else if (!r)
+		r = kmount_source_set(&km.source, region, 0);
 	if (!r)
 		r = km.source.name ? kmount_mount(&km) : -1;
 	kmount_source_fini(&km.source);
+	free(option);
 	if (r)
 		daxfs_tool_error("%s: made, but not mounted%s", region,
 				 dmabuf < 0 ? "; mount -t daxfs mounts it" :
@@ -985,11 +987,11 @@ static int mount_kernel(const char *region, const char *mountpoint, int dmabuf)
 
 /* heap: the dma-buf, or -1. memory: no file, so the module can have it. */
 static int mount_it(const char *region, const char *mountpoint, int memory,
-		    int heap)
+		    int heap, const char *backing)
 {
 	if (heap >= 0 || (memory && kmount_loaded()))
-		return mount_kernel(region, mountpoint, heap);
-	return mount_fuse(region, mountpoint, NULL);
+		return mount_kernel(region, mountpoint, heap, backing);
+	return mount_fuse(region, mountpoint, backing);
 }
 
 /* ---- all of it ---- */
@@ -1084,6 +1086,5 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	if (!o.mountpoint)
 		return 0;
-	return o.split ? mount_fuse(where, o.mountpoint, o.output) :
-	       mount_it(where, o.mountpoint, memory, heap);
+	return mount_it(where, o.mountpoint, memory, heap, o.split ? o.output : NULL);
 }

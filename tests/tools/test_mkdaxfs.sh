@@ -107,7 +107,8 @@ t "-d and --empty" refuses 2 "exclude each other" mkdaxfs -d "$tree" -E -r "$reg
 t "two outputs" refuses 2 "given twice" mkdaxfs -d "$tree" -o "$img" -o "$img.other"
 t "split mode of nothing" refuses 2 "no content" mkdaxfs --empty -r "$reg" -o "$img"
 t "split mode, one file for both" refuses 1 "same file" mkdaxfs -d "$tree" -r "$reg" -o "$reg"
-t "split mode in a heap" refuses 2 "kernel module" mkdaxfs -d "$tree" -H /dev/null -m / -o "$img"
+t "split mode in no heap" refuses 1 "not a dma-buf heap" \
+	mkdaxfs -d "$tree" -H "$tree/hard" -m "$mnt" -o "$img"
 t "split mode, too small" refuses 1 "too small" mkdaxfs -d "$tree" -r "$reg" -o "$img" -s 4M -C 1024
 t "--empty with -o" refuses 2 "--empty with -o" mkdaxfs -E -o "$img"
 t "-O with -o" refuses 2 "-O means nothing" mkdaxfs -d "$tree" -o "$img" -O 1M

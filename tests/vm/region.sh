@@ -104,7 +104,7 @@ t "pages of a range between 2 MiB" wrong "multiples of" "phys=$(printf '%#x' \
 	$((DAXFS_PHYS + 4096))),size=64M,pages"
 t "a descriptor that is no dma-buf" wrong "no dma-buf" dmabuf=0
 t "an unknown option" logged "Unknown parameter 'colour'" "$one,colour=red"
-t "backing=" logged "not in this release" "$one,backing=/x"
+t "backing=, of a region that is not split" logged "not in split mode" "$one,backing=/x"
 t "a branch of a region without" logged "made it without -b" "$one,branch=x"
 t "a user" not nobody mount -i -t daxfs -o "$one" none m
 t "root of a user namespace" not nobody unshare -Urm mount -i -t daxfs -o "$one" none m
@@ -211,6 +211,11 @@ t "mkdaxfs makes and mounts" mkdaxfs -q -d "$TOP/kernel" -p "$(at 96)" -s 32M -m
 t "by the module" grep -q " $m daxfs " /proc/mounts
 t "it is the tree" diff -r "$TOP/kernel" m
 t "in use" refuses 1 "in use" mkdaxfs -E -q -f -p "$(at 96)" -s 32M -m "$WORK/m2"
+t "umount" umount m
+t "split mode, too" mkdaxfs -q -f -d "$TOP/kernel" -p "$(at 96)" -s 32M -O 8M -C 256 \
+	-o "$WORK/an,odd:name" -m "$m"
+t "by the module" grep -q " $m daxfs .*backing=" /proc/mounts
+t "it is the tree" diff -r "$TOP/kernel" m
 t "umount" umount m
 t "mount.daxfs: a range as source" mount.daxfs "phys:$(at 96):32M" "$m" -o noatime,nosuid
 t "its options" grep -q "^none $m daxfs rw,nosuid,noatime" /proc/mounts
