@@ -119,6 +119,12 @@ static int open_region(struct daxfs_server *s, const struct daxfs_options *o)
 		daxfs_mount_close(s->m);
 		return DAXFS_EXIT_MOUNT;
 	}
+	/* From here on no path is looked up, so none keeps the folder in use. */
+	if (chdir("/")) {
+		perror(o->name);
+		daxfs_mount_close(s->m);
+		return DAXFS_EXIT_SYSTEM;
+	}
 	daxfs_mount_on_message(s->m, say, s);
 	s->split = daxfs_is_split(daxfs_mount_region(s->m));
 	s->branch = o->branch;
@@ -329,10 +335,7 @@ static int start(struct daxfs_options *o)
 	int r = DAXFS_EXIT_MOUNT;
 
 	server.region = mountpoint ? absolute_region(o) : NULL;
-	if (server.region && chdir("/")) {
-		perror(o->name);
-		r = DAXFS_EXIT_SYSTEM;
-	} else if (server.region && o->fake) {
+	if (server.region && o->fake) {
 		r = DAXFS_EXIT_OK;
 	} else if (server.region && o->foreground) {
 		daxfs_session_block();

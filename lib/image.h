@@ -25,6 +25,8 @@ struct daxfs_image_options {
 	int one_file_system;		/* of a directory */
 	int clamp;			/* no time stamp after clamp_ns */
 	s64 clamp_ns;
+	u32 backing_nr;			/* files that content goes to, up to
+					 * DAXFS_BACKING_FILES; 0: to the region */
 	u32 threads;			/* of writing; 0: one per processor, at most 4 */
 	/* From the calling thread. what: "scanning" (names), "writing" (bytes,
 	 * total known). May be NULL. */
@@ -39,6 +41,7 @@ struct daxfs_image_totals {
 	u64 hard_links;			/* names beyond the first of an inode */
 	u64 xattrs;			/* inodes that have any */
 	u64 content;			/* bytes of content stored */
+	u64 backing_len[DAXFS_BACKING_FILES];	/* data_len, by backing files */
 };
 
 /*
@@ -73,10 +76,10 @@ void daxfs_image_geometry(const struct daxfs_image *image,
 /*
  * Write inodes, metadata and content to the areas of super in the mapping at
  * base, whose bytes there are zero, and set super->base_crc. fd: the regular
- * file that is mapped there, which is faster to write to, or -1. In split mode fd
- * is the backing file, and content goes there, behind its first page.
+ * file that is mapped there, which is faster to write to, or NULL. In split mode fd
+ * are the backing files, and content goes there, behind their first pages.
  */
-int daxfs_image_write(struct daxfs_image *image, void *base, int fd,
+int daxfs_image_write(struct daxfs_image *image, void *base, const int *fd,
 		      struct daxfs_super *super);
 void daxfs_image_free(struct daxfs_image *image);
 

@@ -29,8 +29,8 @@
 struct image_copy {
 	struct daxfs_image *img;
 	u8 *data;		/* BASE_DATA in the mapping */
-	int fd;			/* of the region if it is a file, or -1 */
-	u64 data_off;		/* of BASE_DATA in it */
+	const int *fd;		/* of the region if it is a file, or of backing files */
+	u64 data_off;		/* of BASE_DATA in it, or of content in each */
 	pthread_mutex_t lock;	/* of next */
 	u64 next;		/* first piece that nobody took */
 	u64 done;		/* bytes, relaxed: for progress */
@@ -95,7 +95,7 @@ static int write_failed(struct daxfs_image *img, int err)
 static int read_to_file(struct worker *w, int fd, const struct image_piece *p)
 {
 	struct image_copy *c = w->c;
-	u64 at = 0, n;
+	u64 to = (c->data_off + p->to) & (DAXFS_BACKING_MAX - 1), at = 0, n;
 	int err;
 
 	for (; at < p->len; at += n) {
@@ -103,7 +103,8 @@ static int read_to_file(struct worker *w, int fd, const struct image_piece *p)
 		err = read_all(fd, w->buffer, n, p->from + at);
 		if (err)
 			return err;
-		err = write_all(c->fd, w->buffer, n, c->data_off + p->to + at);
+		err = write_all(c->fd[p->to >> DAXFS_BACKING_SHIFT], w->buffer, n,
+				to + at);
 		if (err)
 			return write_failed(c->img, err);
 	}
@@ -121,7 +122,7 @@ static int read_piece(struct worker *w, int fd, const struct image_piece *p)
 {
 	struct image_copy *c = w->c;
 
-	return c->fd >= 0 ? read_to_file(w, fd, p) :
+	return c->fd ? read_to_file(w, fd, p) :
 	       read_all(fd, c->data + p->to, p->len, p->from);
 }
 
@@ -252,7 +253,7 @@ static u32 default_threads(void)
 }
 
 int image_copy_start(struct image_copy **copy, struct daxfs_image *img,
-		     void *base, int fd, u64 data_off)
+		     void *base, const int *fd, u64 data_off)
 {
 	struct image_copy *c = calloc(1, sizeof(*c));
 	u32 want = img->opt.threads ? img->opt.threads : default_threads();

@@ -9,7 +9,8 @@
  * 2 MiB or longer begins so that 2 MiB of the file are 2 MiB of the region
  * and can be mapped by one entry of a page table; what is shorter begins at a
  * page, in the gaps between the long ones where it fits and behind them
- * otherwise.
+ * otherwise. In split mode there is such a place in each backing file, and each range of
+ * content goes to the file that has the least of it so far.
  */
 #include <stdlib.h>
 
@@ -21,11 +22,16 @@ struct gap {
 	u64 off, end;
 };
 
-struct layout {
-	struct daxfs_image *img;
+struct room {			/* of the region, or of one backing file */
 	u64 end;		/* of the data so far */
 	struct gap *gap;
 	u64 gap_nr, gap_room, gap_at;
+};
+
+struct layout {
+	struct daxfs_image *img;
+	struct room *room;
+	u32 nr;
 };
 
 static u64 round_up(u64 n, u64 to)
@@ -73,10 +79,9 @@ static u64 place_aligned(struct daxfs_image *img, u64 off)
 /* ---- data ---- */
 
 /* Long: at the end, 2 MiB of the file on 2 MiB of the region. */
-static int place_long(struct layout *l, u64 phase, u64 len, u64 *off)
+static int place_long(struct daxfs_image *img, struct room *l, u64 phase, u64 len,
+		      u64 *off)
 {
-	struct daxfs_image *img = l->img;
-
 	*off = round_up(l->end, DAXFS_CHUNK_SIZE) + phase;
 	if (*off >= l->end + DAXFS_CHUNK_SIZE)
 		*off -= DAXFS_CHUNK_SIZE;
@@ -91,7 +96,7 @@ static int place_long(struct layout *l, u64 phase, u64 len, u64 *off)
 	return 0;
 }
 
-static u64 place_short(struct layout *l, u64 len)
+static u64 place_short(struct room *l, u64 len)
 {
 	u64 need = round_up(len, DAXFS_PAGE_SIZE), off;
 
@@ -112,16 +117,35 @@ static u64 place_short(struct layout *l, u64 len)
 	return off;
 }
 
-/* Place what belongs to this pass: long ranges or short ones. */
+static u32 emptiest(const struct layout *l)
+{
+	u32 i, best = 0;
+
+	for (i = 1; i < l->nr; i++)
+		if (l->room[i].end < l->room[best].end)
+			best = i;
+	return best;
+}
+
+/*
+ * Place what belongs to this pass: long ranges or short ones. *off: a backing address,
+ * if there are backing files.
+ */
 static int place(struct layout *l, int longs, u64 file_off, u64 len, u64 *off)
 {
+	u32 to = emptiest(l);
+	int err = 0;
+
 	if ((len >= DAXFS_CHUNK_SIZE) != longs)
 		return 0;
 	l->img->totals.content += len;
 	if (longs)
-		return place_long(l, file_off % DAXFS_CHUNK_SIZE, len, off);
-	*off = place_short(l, len);
-	return 0;
+		err = place_long(l->img, &l->room[to], file_off % DAXFS_CHUNK_SIZE, len,
+				 off);
+	else
+		*off = place_short(&l->room[to], len);
+	*off |= (u64)to << DAXFS_BACKING_SHIFT;
+	return err;
 }
 
 static int place_node(struct layout *l, int longs, struct image_node *n)
@@ -145,15 +169,20 @@ static int place_node(struct layout *l, int longs, struct image_node *n)
 
 static int place_data(struct daxfs_image *img)
 {
-	struct layout l = { .img = img };
-	int longs, err = 0;
+	u32 nr = img->opt.backing_nr ? img->opt.backing_nr : 1, k;
+	struct layout l = { img, calloc(nr, sizeof(*l.room)), nr };
+	int longs, err = l.room ? 0 : image_fail_errno(img, -ENOMEM, 0, NULL);
 	u64 i;
 
 	for (longs = 1; longs >= 0; longs--)
 		for (i = 0; i < img->node_nr && !err; i++)
 			err = place_node(&l, longs, &img->node[i]);
-	img->totals.data_len = l.end;
-	free(l.gap);
+	for (k = 0; k < nr && l.room; k++) {
+		img->totals.data_len += l.room[k].end;
+		img->totals.backing_len[k] = l.room[k].end;
+		free(l.room[k].gap);
+	}
+	free(l.room);
 	return err;
 }
 

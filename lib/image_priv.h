@@ -57,7 +57,7 @@ struct image_piece {		/* what a worker reads at once */
 	u32 node;
 	u32 len;		/* 0: nothing to read, only to compare */
 	u64 from;		/* offset in the file that is read */
-	u64 to;			/* offset from the start of BASE_DATA */
+	u64 to;			/* offset from the start of BASE_DATA, or backing address */
 };
 
 struct image_link {		/* where a file with several links is */
@@ -159,9 +159,9 @@ int image_layout(struct daxfs_image *img);
 /* ---- image_copy.c ---- */
 
 struct image_copy;
-/* fd: the file that is mapped at base, or -1. Content goes to data_off. */
+/* fd: as for daxfs_image_write(). Content goes to data_off. */
 int image_copy_start(struct image_copy **copy, struct daxfs_image *img,
-		     void *base, int fd, u64 data_off);
+		     void *base, const int *fd, u64 data_off);
 /* Works along, reports progress, waits for the others. */
 int image_copy_finish(struct image_copy *copy);
 

@@ -162,7 +162,7 @@ static u32 checksum(const u8 *base, const struct daxfs_area *inodes,
 	return meta->len ? port_crc32(crc, base + meta->off, meta->len) : crc;
 }
 
-int daxfs_image_write(struct daxfs_image *img, void *base, int fd,
+int daxfs_image_write(struct daxfs_image *img, void *base, const int *fd,
 		      struct daxfs_super *super)
 {
 	const struct daxfs_area *inodes, *meta, *data;
@@ -175,7 +175,8 @@ int daxfs_image_write(struct daxfs_image *img, void *base, int fd,
 	data = find_area(super, DAXFS_AREA_BASE_DATA);
 	if (inodes->len / sizeof(struct daxfs_base_inode) < img->node_nr ||
 	    meta->len < img->totals.meta_len ||
-	    (!split && data->len < img->totals.data_len) || (split && fd < 0) ||
+	    (!split && data->len < img->totals.data_len) || split != !!img->opt.backing_nr ||
+	    (split && !fd) ||
 	    (data->len >= DAXFS_CHUNK_SIZE && data->off % DAXFS_CHUNK_SIZE))
 		return image_fail(img, -EINVAL, 0, NULL, "the region is not laid "
 				  "out for this image; this is a defect of "
@@ -183,7 +184,7 @@ int daxfs_image_write(struct daxfs_image *img, void *base, int fd,
 	o.inodes = (u8 *)base + inodes->off;
 	o.meta = (u8 *)base + meta->off;
 	o.meta_off = meta->off;
-	/* Of the backing file number 0: behind its first page. */
+	/* Of each backing file: behind its first page. */
 	o.data_off = split ? DAXFS_PAGE_SIZE : data->off;
 	err = image_copy_start(&copy, img, base, fd, o.data_off);
 	if (err)

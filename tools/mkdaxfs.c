@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
-#include "backing.h"
+#include "backing_files.h"
 #include "common.h"
 #include "fuse_mount.h"
 #include "image.h"
@@ -38,7 +38,9 @@
 #define DEFAULT_SLOTS	65536ull	/* at most, where no size is given */
 
 struct options {
-	const char *dir, *output, *region, *mountpoint, *heap, *phys;
+	const char *dir, *region, *mountpoint, *heap, *phys;
+	const char **output;	/* an image, or backing files */
+	u32 output_nr;
 	char phys_region[96];	/* of -p and -s, as -r would have it */
 	u64 size, overlay, buckets, slots;	/* 0: not given */
 	int split;		/* -o and a region */
@@ -61,8 +63,7 @@ struct options {
 struct made {			/* what there is to tell at the end */
 	struct daxfs_geometry g;
 	struct daxfs_image_totals totals;
-	const char *backing;	/* split mode: its name */
-	u64 backing_len;
+	const struct backing_files *backing;	/* of none, but in split mode */
 	struct prewarm warm;
 };
 
@@ -123,7 +124,7 @@ static const char help_text[] =
 "      --image NAME         which image of an archive that holds several\n"
 "  -E, --empty              no source tree\n"
 "  -o, --output FILE        write an image without room to write; with -r or -p\n"
-"                           the backing file of the region\n"
+"                           the backing file of the region, or several of them\n"
 "  -r, --region REGION      write a region: a file, /dev/daxX.Y, /dev/pmemN or\n"
 "                           phys:ADDR:SIZE\n"
 "  -p, --phys ADDR          the same as -r phys:ADDR:SIZE, with -s SIZE\n"
@@ -294,9 +295,7 @@ static void take_option(struct options *o, int c, const char *arg)
 		list_option(&o->tar, &o->tar_nr, arg);
 		break;
 	case 'o':
-		if (o->output)
-			usage_error("-o is given twice: one image is made at a time");
-		o->output = arg;
+		list_option(&o->output, &o->output_nr, arg);
 		break;
 	case 'r':
 		o->region = arg;
@@ -392,6 +391,11 @@ static void check_place(struct options *o)
 
 static void check_split(const struct options *o)
 {
+	if (!o->split && o->output_nr > 1)
+		usage_error("-o is given twice: one image is made at a time; with -r, "
+			    "these are backing files");
+	if (o->output_nr > DAXFS_BACKING_FILES)
+		usage_error("-o: at most %u backing files", DAXFS_BACKING_FILES);
 	if (!o->split && o->slots)
 		usage_error("-C: only a region in split mode has a page cache; "
 			    "give -o BACKING and -r REGION");
@@ -490,6 +494,7 @@ static int scan(const struct options *o, struct bar *bar,
 		struct daxfs_image **image)
 {
 	struct daxfs_image_options io = {
+		.backing_nr = o->split ? o->output_nr : 0,
 		.dir = o->dir,
 		.exclude = o->exclude,
 		.exclude_nr = o->exclude_nr,
@@ -510,6 +515,7 @@ static int unpack(const struct options *o, struct bar *bar,
 		  struct tar_source **src, struct daxfs_image **image)
 {
 	struct daxfs_image_options io = {
+		.backing_nr = o->split ? o->output_nr : 0,
 		.dir = o->tar[0],
 		.exclude = o->exclude,
 		.exclude_nr = o->exclude_nr,
@@ -599,7 +605,7 @@ static int plan(struct daxfs_geometry *g, const struct options *o,
 		daxfs_image_geometry(image, g);
 	g->mode = o->empty ? DAXFS_MODE_EMPTY : o->split ? DAXFS_MODE_SPLIT :
 		  DAXFS_MODE_STATIC;
-	g->backing_nr = o->split;
+	g->backing_nr = o->split ? o->output_nr : 0;
 	set_sizes(g, o, t);
 	memcpy(g->uuid, o->uuid, sizeof(g->uuid));
 	if (o->label)
@@ -698,72 +704,33 @@ static int format(const struct daxfs_target *t, struct daxfs_geometry *g)
 	return err;
 }
 
-/* ---- the backing file ---- */
-
-static int backing_failed(const struct daxfs_target *b, int err)
-{
-	daxfs_tool_error("%s: cannot write the backing file: %s; see the place that "
-			 "it is written to", b->arg, strerror(err < 0 ? -err : err));
-	return -1;
-}
-
-static int create_backing(struct daxfs_target *b, const struct made *m)
-{
-	struct daxfs_backing_head head;
-	ssize_t n;
-
-	if (daxfs_target_create(b, m->backing_len))
-		return -1;
-	daxfs_backing_head(&head, m->g.uuid, 0, m->backing_len);
-	n = pwrite(b->fd, &head, sizeof(head), 0);
-	return n == sizeof(head) ? 0 : backing_failed(b, n < 0 ? errno : EIO);
-}
-
-/* All of it is written: what it is goes into the region. */
-static int note_backing(struct daxfs_target *b, const struct made *m, u8 *base)
-{
-	u64 ns = m->g.created_ns;
-	struct timespec times[2] = {
-		{ .tv_sec = (time_t)(ns / 1000000000),
-		  .tv_nsec = (long)(ns % 1000000000) },
-	};
-	struct daxfs_backing id;
-	u32 i;
-	int r;
-
-	times[1] = times[0];
-	if (fsync(b->fd) || futimens(b->fd, times))
-		return backing_failed(b, errno);
-	r = daxfs_backing_identify(b->fd, m->g.uuid, m->backing_len, &id);
-	if (r)
-		return backing_failed(b, r);
-	for (i = 0; i < m->g.super.area_nr; i++)
-		if (m->g.super.area[i].type == DAXFS_AREA_BACKING)
-			memcpy(base + m->g.super.area[i].off, &id, sizeof(id));
-	return 0;
-}
+/* ---- writing ---- */
 
 static int warm_cache(const struct options *o, struct daxfs_target *t,
-		      struct daxfs_target *b, struct made *m)
+		      struct backing_files *b, struct made *m)
 {
 	m->warm = (struct prewarm){ .region = t->arg, .how = o->prewarm,
 				    .fd = b->fd };
 	return daxfs_prewarm(&m->warm, t->base, t->len);
 }
 
-/* b: the backing file, in split mode. */
+/* What content is written to, if not to the mapping. */
+static const int *fds_of(const struct daxfs_target *t, const struct backing_files *b)
+{
+	return b->nr ? b->fd : t->device ? NULL : &t->fd;
+}
+
+/* b: in split mode, else of no files. */
 static int write_region(const struct options *o, struct daxfs_target *t,
-			struct daxfs_target *b, struct made *m,
+			struct backing_files *b, struct made *m,
 			struct daxfs_image *image, struct tar_source *src,
 			struct bar *bar)
 {
 	struct daxfs_geometry *g = &m->g;
-	int fd;
 
 	if (daxfs_target_create(t, g->region_len) ||
-	    (o->split && create_backing(b, m)))
+	    backing_files_create(b, g->uuid, m->totals.backing_len))
 		return -1;
-	fd = o->split ? b->fd : t->device ? -1 : t->fd;
 	if (g->persistent && !t->durable && !o->quiet)
 		fprintf(stderr, "mkdaxfs: warning: %s: not known to be "
 			"persistent memory: it has no MAP_SYNC; what is "
@@ -771,15 +738,15 @@ static int write_region(const struct options *o, struct daxfs_target *t,
 			t->arg);
 	if (t->device)
 		clear_device(t, g);
-	if (image && daxfs_image_write(image, t->base, fd, &g->super))
+	if (image && daxfs_image_write(image, t->base, fds_of(t, b), &g->super))
 		return image_failed(image, bar);
 	if (src && tar_source_unchanged(src))
 		return -1;
-	if (o->split && note_backing(b, m, t->base))
+	if (backing_files_note(b, g, t->base))
 		return -1;
 	if (format(t, g) || (o->validate && validate(t)))
 		return -1;
-	if (o->split && (warm_cache(o, t, b, m) || daxfs_target_commit(b)))
+	if (o->split && (warm_cache(o, t, b, m) || backing_files_commit(b)))
 		return -1;
 	return daxfs_target_commit(t);
 }
@@ -802,6 +769,21 @@ static const char *mode_text(u32 mode)
 	       mode == DAXFS_MODE_SPLIT ? "split" : "static";
 }
 
+static void print_backing(const struct made *m)
+{
+	const struct backing_files *b = m->backing;
+	char size[DAXFS_TOOL_SIZE_TEXT];
+	u32 i;
+
+	for (i = 0; i < b->nr; i++)
+		printf("  backing file: %s, %s\n", b->target[i].arg,
+		       daxfs_tool_size_text(b->len[i], size));
+	if (b->nr)
+		printf("  cache: %llu pages, %llu filled\n",
+		       (unsigned long long)m->warm.slots,
+		       (unsigned long long)m->warm.pages);
+}
+
 static void print_text(const struct daxfs_target *t, const struct made *m)
 {
 	char size[DAXFS_TOOL_SIZE_TEXT], base[DAXFS_TOOL_SIZE_TEXT];
@@ -818,11 +800,7 @@ static void print_text(const struct daxfs_target *t, const struct made *m)
 		       (unsigned long long)n->symlinks,
 		       (unsigned long long)n->specials,
 		       daxfs_tool_size_text(n->content, base));
-	if (m->backing)
-		printf("  backing file: %s, %s\n  cache: %llu pages, %llu filled\n",
-		       m->backing, daxfs_tool_size_text(m->backing_len, base),
-		       (unsigned long long)m->warm.slots,
-		       (unsigned long long)m->warm.pages);
+	print_backing(m);
 	if (m->g.overlay)
 		printf("  overlay: %s%s%s\n",
 		       daxfs_tool_size_text(pool_bytes(&m->g), pool),
@@ -855,11 +833,20 @@ static json_object *base_json(const struct daxfs_image_totals *n)
 static void split_json(json_object *top, const struct made *m)
 {
 	json_object *cache = json_object_new_object();
+	json_object *files = json_object_new_array();
+	u32 i;
 
+	for (i = 0; i < m->backing->nr; i++) {
+		json_object *file = json_object_new_object();
+
+		json_object_object_add(file, "path", json_object_new_string(
+				       m->backing->target[i].arg));
+		json_object_object_add(file, "bytes", json_u64(m->backing->len[i]));
+		json_object_array_add(files, file);
+	}
 	json_object_object_add(cache, "slots", json_u64(m->warm.slots));
 	json_object_object_add(cache, "filled", json_u64(m->warm.pages));
-	json_object_object_add(top, "backing", json_object_new_string(m->backing));
-	json_object_object_add(top, "backing_bytes", json_u64(m->backing_len));
+	json_object_object_add(top, "backing", files);
 	json_object_object_add(top, "pcache", cache);
 }
 
@@ -884,7 +871,7 @@ static void print_json(const struct daxfs_target *t, const struct made *m)
 			       json_object_new_boolean(m->g.branching));
 	json_object_object_add(top, "base", base_json(&m->totals));
 	json_object_object_add(top, "pool", json_u64(pool_bytes(&m->g)));
-	if (m->backing)
+	if (m->backing->nr)
 		split_json(top, m);
 	printf("%s\n", json_object_to_json_string_ext(top,
 	       JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -920,35 +907,13 @@ static int check_mountpoint(const char *dir)
 	return 0;
 }
 
-/* "backing=PATH"; a comma in the path is not the end of the option, nor a colon of it. */
-static char *backing_option(const char *path)
-{
-	char *option = malloc(2 * strlen(path) + sizeof("backing=")), *to = option;
-
-	if (!option)
-		return NULL;
-	to = stpcpy(to, "backing=");
-	for (; *path; path++) {
-		if (strchr(",:\\", *path))
-			*to++ = '\\';
-		*to++ = *path;
-	}
-	*to = '\0';
-	return option;
-}
-
 /* The server of the same build if there is one, else that of PATH. */
-static int mount_fuse(const char *region, const char *mountpoint,
-		      const char *backing)
+static int mount_fuse(const char *region, const char *mountpoint, char *option)
 {
 	char name[] = "daxfs-fuse", dash_o[] = "-o";
 	char *argv[] = { name, (char *)(uintptr_t)region,
-			 (char *)(uintptr_t)mountpoint, NULL, NULL, NULL };
-
-	if (backing) {
-		argv[3] = dash_o;
-		argv[4] = backing_option(backing);
-	}
+			 (char *)(uintptr_t)mountpoint, option ? dash_o : NULL,
+			 option, NULL };
 
 	signal(SIGXFSZ, SIG_DFL);
 	fuse_mount_exec(argv);
@@ -960,24 +925,21 @@ static int mount_fuse(const char *region, const char *mountpoint,
 
 /* dmabuf: the region itself, or -1: it has a name. */
 static int mount_kernel(const char *region, const char *mountpoint, int dmabuf,
-			const char *backing)
+			const char *option)
 {
-	char *option = backing ? backing_option(backing) : NULL;
-	const char *options[] = { option };
-	struct kmount km = { .dir = mountpoint, .option = options,
+	struct kmount km = { .dir = mountpoint, .option = &option,
 			     .option_nr = option != NULL };
-	int r = backing && !option ? -1 : 0;
+	int r = 0;
 
 	kmount_source_init(&km.source);
 	km.source.dmabuf = dmabuf;
 	if (dmabuf >= 0)
 		km.source.name = strdup("dma-buf");
-	else if (!r)
+	else
 		r = kmount_source_set(&km.source, region, 0);
 	if (!r)
 		r = km.source.name ? kmount_mount(&km) : -1;
 	kmount_source_fini(&km.source);
-	free(option);
 	if (r)
 		daxfs_tool_error("%s: made, but not mounted%s", region,
 				 dmabuf < 0 ? "; mount -t daxfs mounts it" :
@@ -986,23 +948,32 @@ static int mount_kernel(const char *region, const char *mountpoint, int dmabuf,
 }
 
 /* heap: the dma-buf, or -1. memory: no file, so the module can have it. */
-static int mount_it(const char *region, const char *mountpoint, int memory,
-		    int heap, const char *backing)
+static int mount_it(const struct options *o, const char *region, int memory, int heap)
 {
+	char *option = o->split ? backing_files_option(o->output, o->output_nr) : NULL;
+	int r;
+
+	if (o->split && !option) {
+		daxfs_tool_error("%s: made, but not mounted: out of memory", region);
+		return EXIT_FAILED;
+	}
 	if (heap >= 0 || (memory && kmount_loaded()))
-		return mount_kernel(region, mountpoint, heap, backing);
-	return mount_fuse(region, mountpoint, backing);
+		r = mount_kernel(region, o->mountpoint, heap, option);
+	else
+		r = mount_fuse(region, o->mountpoint, option);
+	free(option);
+	return r;
 }
 
 /* ---- all of it ---- */
 
 static int make(const struct options *o, struct daxfs_target *t,
-		struct daxfs_target *b)
+		struct backing_files *b)
 {
 	struct bar bar = { .quiet = o->quiet };
 	struct daxfs_image *image = NULL;
 	struct tar_source *src = NULL;
-	struct made m = { 0 };
+	struct made m = { .backing = b };
 	int err = 0;
 
 	if (o->dir)
@@ -1011,11 +982,8 @@ static int make(const struct options *o, struct daxfs_target *t,
 		err = unpack(o, &bar, &src, &image);
 	if (!err)
 		err = plan(&m.g, o, t, image);
-	if (o->split) {
-		m.backing = b->arg;
-		m.backing_len = DAXFS_PAGE_SIZE + ((m.g.base_data_len +
-				DAXFS_PAGE_SIZE - 1) & ~(DAXFS_PAGE_SIZE - 1));
-	}
+	if (!err && image)
+		daxfs_image_totals(image, &m.totals);
 	if (!err)
 		err = write_region(o, t, b, &m, image, src, &bar);
 	daxfs_tool_progress_end(&bar.p);
@@ -1024,27 +992,6 @@ static int make(const struct options *o, struct daxfs_target *t,
 	daxfs_image_free(image);
 	tar_source_free(src);
 	return err ? err : print_summary(o, t, &m);
-}
-
-/* The backing file of split mode; nothing else without. */
-static int open_backing(const struct options *o, const struct daxfs_target *t,
-			struct daxfs_target *b)
-{
-	if (!o->split)
-		return 0;
-	if (daxfs_target_open(b, o->output, o->force))
-		return -1;
-	if (b->device) {
-		daxfs_tool_error("%s: a backing file is a file; name one",
-				 o->output);
-		return -1;
-	}
-	if (!strcmp(b->path, t->path)) {
-		daxfs_tool_error("%s: -o and -r are the same file; name two",
-				 o->output);
-		return -1;
-	}
-	return 0;
 }
 
 static int open_target(const struct options *o, struct daxfs_target *t,
@@ -1060,31 +1007,30 @@ int main(int argc, char **argv)
 {
 	struct options o = { 0 };
 	struct daxfs_target t = { .fd = -1, .old_fd = -1 };
-	struct daxfs_target b = { .fd = -1, .old_fd = -1 };
+	struct backing_files b = { 0 };
 	int err, memory, heap = -1;
 	const char *where;
 
 	daxfs_tool_init("mkdaxfs");
 	signal(SIGXFSZ, SIG_IGN);	/* a limit is an error with a message */
 	parse_options(&o, argc, argv);
-	where = o.heap ? o.heap : o.region ? o.region : o.output;
+	where = o.heap ? o.heap : o.region ? o.region : o.output[0];
 	if (o.mountpoint && check_mountpoint(o.mountpoint))
 		return EXIT_FAILED;
 	err = open_target(&o, &t, where);
-	if (!err)
-		err = open_backing(&o, &t, &b);
+	if (!err && o.split)
+		err = backing_files_open(&b, o.output, o.output_nr, &t, o.force);
 	if (!err)
 		err = make(&o, &t, &b);
 	memory = t.device;
 	if (!err && t.heap)
 		heap = daxfs_target_take(&t);
 	daxfs_target_close(&t);
-	daxfs_target_close(&b);
+	backing_files_close(&b);
+	if (!err && o.mountpoint)
+		err = mount_it(&o, where, memory, heap);
 	free(o.exclude);
 	free(o.tar);
-	if (err)
-		return EXIT_FAILED;
-	if (!o.mountpoint)
-		return 0;
-	return mount_it(where, o.mountpoint, memory, heap, o.split ? o.output : NULL);
+	free(o.output);
+	return err ? EXIT_FAILED : 0;
 }

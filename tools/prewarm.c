@@ -42,7 +42,8 @@ static int warm_page(struct warm *w, u64 addr)
 	if (r == DAXFS_CACHE_FULL)
 		return 1;
 	if (r == DAXFS_CACHE_OURS)
-		r = daxfs_backing_pread(w->p->fd, f.page, DAXFS_PAGE_SIZE,
+		r = daxfs_backing_pread(w->p->fd[addr >> DAXFS_BACKING_SHIFT], f.page,
+					DAXFS_PAGE_SIZE,
 					addr & (DAXFS_BACKING_MAX - 1));
 	if (!r)
 		r = daxfs_cache_filled(w->cx, &f);

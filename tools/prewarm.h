@@ -10,7 +10,7 @@
 struct prewarm {
 	const char *region;	/* its name, for messages */
 	const char *how;	/* "auto", "none", or a file of paths */
-	int fd;			/* the backing file */
+	const int *fd;		/* the backing files */
 	u64 slots, pages;	/* out: of the cache; those that were filled */
 };
 

@@ -9,6 +9,7 @@
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../lib.sh"
 
+TREE=$WORK/tree
 HOST=$WORK/host
 SPAWN=$WORK/spawn
 BACK=$WORK/back
@@ -390,6 +391,63 @@ same_bytes() {
 	done
 	cmp "$SHM/s1" "$SHM/s2" && cmp "$WORK/s1" "$WORK/s2"
 }
+
+# Content is spread over them, each is needed, and each is known for what it is.
+three_files() {
+	local i
+
+	rm -f "$SHM/r" "$WORK"/b[123]
+	mkdaxfs -q -d "$TREE" -r "$SHM/r" -o "$WORK/b1" -o "$WORK/b2" -o "$WORK/b3" \
+		-C 2048 --prewarm "$1" || return 1
+	for i in 1 2 3; do
+		[ "$(stat -c %s "$WORK/b$i")" -gt 5000000 ] || return 1
+	done
+	mount_region r host "backing=$WORK/b3:$WORK/b1:$WORK/b2" &&
+		mount_region r spawn && diff -r "$TREE" "$SPAWN" && diff -r "$TREE" "$HOST" &&
+		unmount_both
+}
+
+two_of_three() {
+	refused 'has 3 backing files, and 2' "$WORK/b1:$WORK/b2"
+}
+
+one_is_shorter() {
+	cp -p "$WORK/b2" "$WORK/changed" && truncate -s -4096 "$WORK/changed" &&
+		touch -r "$WORK/b2" "$WORK/changed" &&
+		refused 'shorter' "$WORK/b1:$WORK/changed:$WORK/b3"
+}
+
+one_of_them_is_bad() {
+	mkdir -p "$WORK/dev2" && : >"$WORK/control2"
+	fault_file "$WORK/b2" "$WORK/dev2" "$WORK/control2" "$WORK/count2" >/dev/null 2>&1 &
+	STARTED+=("$!")
+	for _ in $(seq 100); do [ ! -e "$WORK/dev2/file" ] || break; sleep 0.05; done
+	mount_region r host "backing=$WORK/b1:$WORK/dev2/file:$WORK/b3" || return 1
+	echo "bad=$(backing_page "$WORK/b2" "$TREE/$1" 100)" >"$WORK/control2"
+	! cat "$HOST/$1" >/dev/null 2>&1 || return 1
+	find "$TREE" -type f ! -path "*/$1" -printf '%P\n' | while read -r f; do
+		cmp "$TREE/$f" "$HOST/$f" || echo wrong
+	done | grep -q wrong && return 1
+	echo "bad=-1" >"$WORK/control2"
+	cmp "$TREE/$1" "$HOST/$1" && unmount "$HOST" && clean_region r
+}
+
+in_second() { # the long file that the second one has
+	local f
+
+	for f in d/big1 d/big2 d/big3; do
+		! backing_page "$WORK/b2" "$TREE/$f" 100 >/dev/null || echo "$f"
+	done | head -n 1
+}
+
+
+t "three backing files" three_files none
+t "three, and pages in the cache from the beginning" three_files auto
+t "two of them are not enough" two_of_three
+t "one of them is shorter" one_is_shorter
+t "a page of one that cannot be read" one_of_them_is_bad "$(in_second)"
+t "twice the same" refuses 1 'the same|in use' \
+	mkdaxfs -q -f -d "$WORK/tree" -r "$SHM/r" -o "$WORK/b1" -o "$WORK/b1"
 
 t "mkdaxfs fills the cache: no filler is needed" warm_all
 t "by a list of paths" warm_list

@@ -336,7 +336,7 @@ static void build(struct env *e)
 
 	scan(e);
 	make_region(e);
-	if (daxfs_image_write(e->image, e->base, e->fd, &e->g.super))
+	if (daxfs_image_write(e->image, e->base, &e->fd, &e->g.super))
 		fail_msg("write: %s", daxfs_image_error(e->image));
 	assert_int_equal(daxfs_format(&e->g, e->base, e->g.region_len), 0);
 	if (daxfs_region_open(&e->rg, e->base, e->g.region_len, 0, why,
@@ -537,7 +537,7 @@ static void a_mapping_is_enough(void **state)
 	make_sparse(e);
 	scan(e);
 	make_region(e);
-	assert_int_equal(daxfs_image_write(e->image, e->base, -1, &e->g.super),
+	assert_int_equal(daxfs_image_write(e->image, e->base, NULL, &e->g.super),
 			 0);
 	assert_int_equal(daxfs_format(&e->g, e->base, e->g.region_len), 0);
 	assert_int_equal(daxfs_region_open(&e->rg, e->base, e->g.region_len, 0,
@@ -742,7 +742,7 @@ static void make_victims(struct env *e)
 
 static void refused(struct env *e, const char *path, const char *what)
 {
-	int err = daxfs_image_write(e->image, e->base, e->fd, &e->g.super);
+	int err = daxfs_image_write(e->image, e->base, &e->fd, &e->g.super);
 	const char *text = daxfs_image_error(e->image);
 
 	assert_int_equal(err, -ESTALE);
