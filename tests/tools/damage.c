@@ -2,8 +2,9 @@
 /*
  * damage: does fsck.daxfs find and correct whatever is wrong in a region?
  *
- * Notes: three small regions with a rich tree are made once: one filled from
- * empty, one on a base image, one with branches upon merged commits. Each case
+ * Notes: four small regions with a rich tree are made once: one filled from
+ * empty, one on a base image, one with branches upon merged commits, one in split mode,
+ * whose content is read by the backing file where the cache has it no more. Each case
  * copies one of them, changes one word, and looks at what fsck.daxfs -n, -y and -n
  * again say, and that every file that the word did not belong to is still there
  * with its content, in main and in each branch. The cases are in damage_cases.inc.
@@ -20,8 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "content.h"
 #include "damage.h"
 #include "mount.h"
+#include "mount_priv.h"
 #include "region.h"
 #include "word.h"
 
@@ -452,6 +455,23 @@ static void make_layers(void)
 	part();
 }
 
+/* ---- a region in split mode ---- */
+
+/* All content is in the cache, but for what is written over. */
+static void make_split(void)
+{
+	shell("mkdir -p %s/split/d", dir);
+	shell("cd %s/split && for i in 1 2 3 4 5 6; do head -c $((i * 5000)) /dev/zero | "
+	      "tr '\\0' $i >f$i; cp f$i d/g$i; done", dir);
+	shell("%s/mkdaxfs -q -B 512 -s " REGION_SIZE " -O 4M -d %s/split -r %s -o %s/back "
+	      "-C 64", build, dir, at("s"), dir);
+	join(at("s"), 0);
+	fill("new", 0, 5000);
+	unlink_of("d/g1", 0);
+	rename_of("d/g2", "moved");
+	part();
+}
+
 /* ---- the tree as text ---- */
 
 struct text {
@@ -474,12 +494,12 @@ static void text_add(struct text *t, const char *fmt, ...)
 
 static u64 content_hash(u64 ino)
 {
-	struct daxfs_file f = { .ino = ino };
+	struct daxfs_held held = { .file = { .ino = ino } };
 	u64 h = 0xcbf29ce484222325ull, off = 0;
 	u8 buf[4096];
 	s64 n, i;
 
-	while ((n = daxfs_read(the_cx, &f, off, buf, sizeof(buf))) > 0) {
+	while ((n = daxfs_mount_read(mnt, the_cx, &held, off, buf, sizeof(buf))) > 0) {
 		for (i = 0; i < n; i++)
 			h = (h ^ buf[i]) * 0x100000001b3ull;
 		off += (u64)n;
@@ -570,7 +590,13 @@ static void dump(struct text *t)
 
 static void dump_of(const char *path, struct text *t)
 {
+	char backing[96], why[256];
+
 	join(path, DAXFS_OPEN_RDONLY | DAXFS_OPEN_NOHOST);
+	snprintf(backing, sizeof(backing), "%s/back", dir);
+	/* One that is refused is missing: then so is the content. */
+	if (daxfs_is_split(the_rg))
+		daxfs_mount_backing(mnt, backing, why, sizeof(why));
 	dump(t);
 	part();
 }
@@ -759,17 +785,21 @@ static void run_case(const struct damage *d, const struct text *before)
 
 static void run_cases(const char *only)
 {
-	static char text[3][TEXT_MAX];
-	struct text before[3] = { { text[0], 0 }, { text[1], 0 }, { text[2], 0 } };
+	static const char images[] = "ebls";
+	static char text[4][TEXT_MAX];
+	struct text before[4];
 	u32 i;
 
-	dump_of(at("e"), &before[0]);
-	dump_of(at("b"), &before[1]);
-	dump_of(at("l"), &before[2]);
+	for (i = 0; i < 4; i++) {
+		char name[2] = { images[i], 0 };
+
+		before[i] = (struct text){ text[i], 0 };
+		dump_of(at(name), &before[i]);
+	}
 	for (i = 0; i < damages_nr; i++)
 		if (!only || strstr(damages[i].what, only))
-			run_case(&damages[i], &before[damages[i].image == 'b' ? 1 :
-						      damages[i].image == 'l' ? 2 : 0]);
+			run_case(&damages[i],
+				 &before[strchr(images, damages[i].image) - images]);
 }
 
 /* ---- any word ---- */
@@ -826,7 +856,7 @@ static void run_random(u32 nr)
 	u32 words = 1 + (u32)(random_u64() % 4), i;
 	int fd, n, y, again;
 
-	copy_region(at(nr % 3 == 1 ? "e" : nr % 3 ? "l" : "b"), path);
+	copy_region(at(nr % 4 == 3 ? "s" : nr % 4 == 1 ? "e" : nr % 4 ? "l" : "b"), path);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	len = (u64)lseek(fd, 0, SEEK_END);
 	for (i = 0; i < words; i++) {
@@ -1142,6 +1172,8 @@ static void run_clean(void)
 		"fsck -n is not content" : !strstr(said, "by main and 3 branches") ?
 		"fsck -n does not see three branches" : !strstr(said, "; 1 have ended") ?
 		"fsck -n does not see that one has ended" : NULL);
+	verdict("a region in split mode is clean", fsck("-n", at("s")) ?
+		"fsck -n is not content" : NULL);
 	verdict("a region on a base image is clean", fsck("-n", at("b")) ?
 		"fsck -n is not content" : NULL);
 }
@@ -1177,6 +1209,7 @@ int main(int argc, char **argv)
 	make_empty();
 	make_based();
 	make_layers();
+	make_split();
 	run_clean();
 	if (!only) {
 		run_dead();

@@ -21,7 +21,7 @@ enum expect {
 struct damage {
 	const char *what;
 	char image;		/* 'e' an empty region filled, 'b' on a base image,
-				 * 'l' one with branches */
+				 * 'l' one with branches, 's' one in split mode */
 	const char *where;	/* that fsck.daxfs must name; UNSEEN: why not */
 	enum expect expect;
 	/* the place: what an offset is of, a path, a number there */

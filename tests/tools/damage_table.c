@@ -4,8 +4,8 @@
  *
  * Notes: places are found by reading the good region, by paths of the trees
  * that damage.c makes. A case that is UNSEEN says why there is no wrong value.
- * Fields that this release never reads (spare, reserved, windows, page cache) have
- * one case for each kind of reason.
+ * Fields that this release never reads (spare, reserved, windows) have one case for
+ * each kind of reason.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 
 #include "damage.h"
 #include "base.h"
+#include "cache.h"
 #include "dir.h"
 #include "index.h"
 #include "map.h"
@@ -566,6 +567,50 @@ static u64 inode_page(const char *path, u64 n)
 static u64 slab_as_page(const char *path, u64 n)
 {
 	return DAXFS_P_PAGE << 3 | (inode(path, n) & ~(DAXFS_PAGE_SIZE - 1));
+}
+
+/* ---- the page cache ---- */
+
+/* The slot that holds the page of a backing file that the file begins with. */
+static u64 slot_of(const char *path)
+{
+	const char *last;
+	u64 parent;
+	struct daxfs_file f = { .ino = ino_of(path, &parent, &last) };
+	struct daxfs_run run;
+
+	if (daxfs_runs(the_cx, &f, 0, 1, &run, 1) != 1 || !run.away)
+		give_up("not in a backing file: %s", path);
+	for (u64 i = 0; i < daxfs_cache_slot_nr(the_rg); i++) {
+		u64 v = a64_load_relaxed(&daxfs_cache_slot_at(the_rg, i)->word);
+
+		if (DAXFS_KIND(v) == DAXFS_C_VALID && cslot_addr(v) == run.off)
+			return i;
+	}
+	give_up("not in the cache: %s", path);
+}
+
+static u64 cache_slot(const char *path, u64 n)
+{
+	return area(DAXFS_AREA_PCACHE_SLOTS,
+		    slot_of(path) * sizeof(struct daxfs_pcache_slot) + n);
+}
+
+static u64 cache_pins(const char *path, u64 n)
+{
+	return area(DAXFS_AREA_PCACHE_PINS, slot_of(path) * 8 + n);
+}
+
+static u64 cache_asks(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_PCACHE_ASKS, n * 8);
+}
+
+static u64 backing(const char *path, u64 n)
+{
+	(void)path;
+	return area(DAXFS_AREA_BACKING, n);
 }
 
 /* ---- the cases ---- */
