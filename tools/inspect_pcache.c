@@ -34,7 +34,7 @@ static struct daxfs_cache_count total(const struct daxfs_cache_stat *st)
 static int counted(const struct daxfs_cache_count *c)
 {
 	return c->hits || c->misses || c->fills || c->waits || c->errors ||
-	       c->read || c->backing;
+	       c->read || c->evictions || c->backing;
 }
 
 static double rate(const struct daxfs_cache_count *c)
