@@ -20,6 +20,7 @@
 #include "daxfs.h"
 
 #define RUNS		8u
+#define PINS		16u	/* pages that are copied at once */
 #define COPY_MAX	(256u << 10)	/* bytes in a section */
 #define FAULT_TRIES	16		/* without a byte between them */
 #define COPY_TRIES	4		/* the same, till what is written is copied */
@@ -46,21 +47,61 @@ struct reading {		/* a read: where it goes, and what it lacks */
 	struct daxfs_need need;
 };
 
-/* Of one page of a backing file. -EREMOTE: it is not in the cache. */
-static s64 copy_away(struct reading *rd, struct daxfs_cx *cx, u64 addr, size_t len)
+struct pinned {			/* pages of the cache that lie one behind the other */
+	u64 slot[PINS];
+	u32 nr;
+	u64 off, len;		/* in the region; bytes */
+};
+
+static void unpin(struct reading *rd, struct daxfs_cx *cx, const struct pinned *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->nr; i++)
+		daxfs_page_unpin(rd->sbi, cx, p->slot[i]);
+}
+
+/* From addr on, as many as there are. -EREMOTE: not even the first. */
+static int pin(struct reading *rd, struct daxfs_cx *cx, u64 addr, u64 len,
+	       struct pinned *p)
+{
+	u64 off;
+	int r;
+
+	for (p->nr = 0, p->len = 0; p->nr < PINS && p->len < len; p->nr++) {
+		u64 at = addr + p->len;
+
+		r = daxfs_page_pin(rd->sbi, cx, at, &p->slot[p->nr], &off);
+		if (r)
+			return p->nr ? 0 : r;
+		if (!p->nr)
+			p->off = off;
+		if (off != p->off + p->len) {
+			daxfs_page_unpin(rd->sbi, cx, p->slot[p->nr]);
+			break;
+		}
+		p->len += min_t(u64, len - p->len, DAXFS_PAGE_SIZE - at % DAXFS_PAGE_SIZE);
+	}
+	return 0;
+}
+
+/* Some of a backing file: *want bytes, of which so many were copied. */
+static s64 copy_away(struct reading *rd, struct daxfs_cx *cx, u64 addr, u64 len, u64 *want)
 {
 	const void *from = daxfs_need_page(&rd->need, addr);
-	u64 slot, off;
+	struct pinned p;
 	s64 r;
 
+	*want = min_t(u64, len, DAXFS_PAGE_SIZE - addr % DAXFS_PAGE_SIZE);
 	if (from)
-		return copy_to_iter(from + addr % DAXFS_PAGE_SIZE, len, rd->to);
-	r = daxfs_page_pin(rd->sbi, cx, addr, &slot, &off);
+		return copy_to_iter(from + addr % DAXFS_PAGE_SIZE, *want, rd->to);
+	r = pin(rd, cx, addr, len, &p);
 	if (r)
 		return r;
-	from = daxfs_at(cx->rg, off, len, 1);
-	r = from ? copy_to_iter(from, len, rd->to) : -EUCLEAN;
-	daxfs_page_unpin(rd->sbi, cx, slot);
+	*want = p.len;
+	from = daxfs_at(cx->rg, p.off, p.len, 1);
+	r = from ? copy_to_iter(from, p.len, rd->to) : -EUCLEAN;
+	unpin(rd, cx, &p);
 	return r;
 }
 
@@ -68,20 +109,17 @@ static s64 copy_away(struct reading *rd, struct daxfs_cx *cx, u64 addr, size_t l
 static s64 copy_away_run(struct reading *rd, struct daxfs_cx *cx,
 			 const struct daxfs_run *run)
 {
-	size_t done = 0;
+	u64 done = 0, want;
 
 	while (done < run->len) {
-		u64 addr = run->off + done;
-		size_t len = min_t(u64, run->len - done,
-				   DAXFS_PAGE_SIZE - addr % DAXFS_PAGE_SIZE);
-		s64 r = copy_away(rd, cx, addr, len);
+		s64 r = copy_away(rd, cx, run->off + done, run->len - done, &want);
 
 		if (r == -EREMOTE)
 			cx->miss.len = run->len - done;
 		if (r < 0)
 			return done ? (s64)done : r;
-		done += (size_t)r;
-		if ((size_t)r < len)
+		done += (u64)r;
+		if ((u64)r < want)
 			break;
 	}
 	return (s64)done;
@@ -162,12 +200,23 @@ static u64 ahead_max(const struct daxfs_sbi *sbi)
 	return min_t(u64, sbi->rg.area[DAXFS_AREA_PCACHE_DATA].len / 16, AHEAD_MAX);
 }
 
+/* Is all of it in the cache? A guess: pages come and go in order. */
+static bool is_cached(struct daxfs_cx *cx, const struct daxfs_run *run)
+{
+	u32 host;
+
+	return daxfs_cache_state(cx, run->off, &host) == DAXFS_CACHE_VALID &&
+	       daxfs_cache_state(cx, run->off + run->len - 1, &host) == DAXFS_CACHE_VALID;
+}
+
 static void order_ahead(struct daxfs_sbi *sbi, struct file *file, u64 from, u64 len)
 {
 	struct daxfs_cx *cx = daxfs_begin(sbi);
 	struct daxfs_run run[RUNS];
 	int i, nr = daxfs_runs(cx, daxfs_file_of(file_inode(file)), from, len, run, RUNS);
 
+	for (i = 0; i < nr; i++)
+		run[i].away = run[i].away && !is_cached(cx, &run[i]);
 	daxfs_end(sbi, cx, 0);
 	/* What is away never changes; what is ordered in vain is only read in vain. */
 	for (i = 0; i < nr; i++)
