@@ -108,6 +108,10 @@ MXFS_SRC   := $(call sources,mxfsd/wire mxfsd/dlm)
 MXFS_A     := $(B)/obj/mxfsd.a
 MXFS_MAINS := $(call with_main,$(call sources,tests/mxfs))
 TESTS      += $(call prog,$(MXFS_MAINS))
+# Hostile input for what the daemon reads; the loop and the engine are the tests' own.
+MXFUZZ_SRC := $(filter-out %/libfuzzer.c,$(call sources,tests/mxfs/fuzz))
+MXFUZZ_DEP := mxfsd/daemon/config.c mxfsd/daemon/log.c mxfsd/control/control.c
+TESTS      += $(B)/fuzz_mxfsd
 # The daemon around it, the client's library, and their tool.
 MXFSD_SRC  := $(call sources,mxfsd/daemon) mxfsd/control/control.c fuse/background.c
 MXFSD_A    := $(B)/obj/mxfsd-daemon.a
@@ -361,6 +365,11 @@ $(call prog,$(MXFS_MAINS)): $(B)/%: $(B)/obj/tests/mxfs/%.o $(call obj,$(MXFS_HE
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -Wl,--as-needed $(TEST_LIBS) $(MXFSD_LIBS)
 
+$(call obj,$(MXFUZZ_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/daemon -Itests/mxfs/fuzz
+$(B)/fuzz_mxfsd: $(call obj,$(MXFUZZ_SRC) $(MXFUZZ_DEP)) $(MXFS_A)
+	$(SAY) LD $@
+	$(LINK) -o $@ $^ -Wl,--as-needed $(MXFSD_LIBS)
+
 $(call obj,bench/mxfs_ops.c bench/mxfs_core.c): DIR_INC += $(MXFS_INC) -Imxfsd/client
 $(call obj,$(MXFSD_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/daemon -Ifuse
 $(call obj,$(LIBMXFS_SRC) $(MXFSCTL_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/client
@@ -465,23 +474,45 @@ $(LIBFUZZER)/fuzz_region: $(LF_OBJ)
 
 # The lock manager's target.
 LF_MXFS    := $(patsubst %.c,$(LIBFUZZER)/mxfs/%.o,$(MXFS_SRC) tests/mxfs/fuzz_target.c)
+# What the daemon reads: configurations, and the control socket.
+LF_MXFSD   := $(filter-out %/main.c,$(MXFUZZ_SRC)) $(MXFUZZ_DEP) $(MXFS_SRC)
 $(LIBFUZZER)/mxfs/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) CC "$< (libFuzzer)"
 	$(Q)$(FUZZ_CC) -std=gnu11 $(LF_FLAGS) -fsanitize=fuzzer-no-link -Imxfsd/wire \
-	-Imxfsd/dlm -Itests/mxfs -MMD -MP -c $< -o $@
+	-Imxfsd/dlm -Itests/mxfs $(LF_MXFS_INC) -MMD -MP -c $< -o $@
+LF_MXFS_INC := -Imxfsd/control -Imxfsd/daemon -Itests/mxfs/fuzz
+$(LIBFUZZER)/mxfs/entry-conf.o $(LIBFUZZER)/mxfs/entry-control.o: \
+$(LIBFUZZER)/mxfs/entry-%.o: tests/mxfs/fuzz/libfuzzer.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=gnu11 $(LF_FLAGS) -DFUZZ_TARGET=fuzz_$* -Itests/mxfs/fuzz \
+	-MMD -MP -c $< -o $@
 $(LIBFUZZER)/fuzz_mxfs: $(LF_MXFS)
 	$(SAY) LD $@
 	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^
+LF_READS   := $(addprefix $(LIBFUZZER)/fuzz_mxfsd_,conf control)
+$(LF_READS): $(LIBFUZZER)/fuzz_mxfsd_%: $(LIBFUZZER)/mxfs/entry-%.o \
+		$(patsubst %.c,$(LIBFUZZER)/mxfs/%.o,$(LF_MXFSD))
+	$(SAY) LD $@
+	$(Q)$(FUZZ_CC) $(LF_FLAGS) -fsanitize=fuzzer -o $@ $^ $(MXFSD_LIBS)
 
 deps-fuzz:
 	@scripts/deps.sh build fuzz
 .PHONY: fuzz fuzz-mxfs deps-fuzz
-fuzz-mxfs: deps-fuzz ## feed hostile messages to the lock manager, likewise
+fuzz-mxfs: deps-fuzz ## the lock manager's messages, configuration and control socket, likewise
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LIBFUZZER)/fuzz_mxfs
 	@mkdir -p $(LIBFUZZER)/corpus-mxfs
 	$(LIBFUZZER)/fuzz_mxfs -max_total_time=$(FUZZ_SECONDS) -timeout=30 \
 	-max_len=4096 -artifact_prefix=$(LIBFUZZER)/ $(LIBFUZZER)/corpus-mxfs
+	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LF_READS)
+	@mkdir -p $(LIBFUZZER)/corpus-conf $(LIBFUZZER)/corpus-control
+	@cp packaging/mxfsd.conf $(LIBFUZZER)/corpus-conf/example
+	$(LIBFUZZER)/fuzz_mxfsd_conf -max_total_time=$(FUZZ_SECONDS) -timeout=30 \
+	-max_len=4096 -dict=tests/mxfs/fuzz/conf.dict -artifact_prefix=$(LIBFUZZER)/ \
+	$(LIBFUZZER)/corpus-conf tests/mxfs/fuzz/conf
+	$(LIBFUZZER)/fuzz_mxfsd_control -max_total_time=$(FUZZ_SECONDS) -timeout=30 \
+	-max_len=4096 -artifact_prefix=$(LIBFUZZER)/ $(LIBFUZZER)/corpus-control \
+	tests/mxfs/fuzz/control
 fuzz: deps-fuzz ## feed hostile regions to the core for FUZZ_SECONDS (60), by libFuzzer
 	+$(Q)$(MAKE) -s $(PAR) --no-print-directory $(LIBFUZZER)/fuzz_region
 	@mkdir -p $(LIBFUZZER)/corpus

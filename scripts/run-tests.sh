@@ -309,6 +309,10 @@ group() {
 		BUILD=$asan each fuzz 120 tests/fuzz/*.sh
 		run fuzz/famfs 120 "$asan/famfs_fuzz" -n 10000
 		run fuzz/mxfs 120 "$asan/fuzz_mxfs" --inputs 20000
+		run fuzz/mxfsd-conf 120 "$asan/fuzz_mxfsd" conf --inputs 50000 \
+			packaging/mxfsd.conf tests/mxfs/fuzz/conf
+		run fuzz/mxfsd-control 120 "$asan/fuzz_mxfsd" control --inputs 5000 \
+			tests/mxfs/fuzz/control
 		;;
 	fuzz-long)
 		run fuzz-long/flips 7200 "$asan/fuzz/fuzz_region" --flips 1000000000 \
@@ -317,6 +321,10 @@ group() {
 		run fuzz-long/famfs 3600 "$asan/famfs_fuzz" -n 3000000 -s "${FUZZ_SEED:-1}"
 		run fuzz-long/mxfs 7200 "$asan/fuzz_mxfs" --inputs 5000000 \
 			--seed "${FUZZ_SEED:-1}"
+		run fuzz-long/mxfsd-conf 7200 "$asan/fuzz_mxfsd" conf --inputs 5000000 \
+			--seed "${FUZZ_SEED:-1}" packaging/mxfsd.conf tests/mxfs/fuzz/conf
+		run fuzz-long/mxfsd-control 7200 "$asan/fuzz_mxfsd" control \
+			--inputs 500000 --seed "${FUZZ_SEED:-1}" tests/mxfs/fuzz/control
 		;;
 	sim-long)
 		SIM_LONG=1 several sim-long 3600 $(programs tests/sim "$BUILD/sim")

@@ -497,7 +497,9 @@ static void one(struct client *c, const struct mxfs_ctl *m)
 	} else if (m->type >= MXFS_CTL_REPLIES) {
 		c->doomed = "it says what a daemon says";
 	} else if (!c->may_lock) {
-		answer(c, m, MXFS_S_REFUSED);
+		/* The tag of a cancel is that of a request, which has had its answer. */
+		if (m->type != MXFS_CTL_CANCEL)
+			answer(c, m, MXFS_S_REFUSED);
 	} else if (m->type == MXFS_CTL_LOCK) {
 		if (m->name.len && m->mode < MXFS_MODES) {
 			ask_lock(c, m);
@@ -537,7 +539,9 @@ static void consume(struct client *c)
 	struct mxfs_ctl m;
 	size_t at = 0;
 
-	for (; !c->doomed && c->in_len - at >= MXFS_CTL_FRAME; at += MXFS_CTL_FRAME) {
+	/* One batch may ask for more than is to wait for a client. */
+	for (; !c->doomed && !is_slow(c) && c->in_len - at >= MXFS_CTL_FRAME;
+	     at += MXFS_CTL_FRAME) {
 		if (mxfs_ctl_decode(&m, c->in + at)) {
 			c->doomed = "it does not speak this protocol";
 			break;

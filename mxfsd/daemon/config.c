@@ -8,6 +8,7 @@
  * volumes "[volume NAME]".
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -25,13 +26,14 @@
 #include "dlm.h"
 
 #define MS	1000000u
+#define BOM	"\xef\xbb\xbf"	/* inih skips it */
 
 struct reader {
 	struct conf *c;
 	char what[200];		/* is wrong; empty: nothing */
 	uint32_t volume;	/* of the section */
 	uint64_t seen;		/* keys, by their place in the table */
-	uint64_t peer_seen;
+	uint64_t peer_named, peer_seen;	/* sections; addresses */
 	uint64_t volume_seen[CONF_VOLUMES];
 };
 
@@ -351,13 +353,19 @@ static int plain_key(struct reader *r, const char *section, const char *name,
 	return wrong(r, "there is no key %.60s in [%s]", name, section);
 }
 
+static int peer_id(struct reader *r, const char *id, uint64_t *n)
+{
+	return !number(id, 1, MXFS_NODES, n) ||
+		wrong(r, "[peer %.20s]: must be a number from 1 to 64", id);
+}
+
 static int peer_key(struct reader *r, const char *id, const char *name,
 		    const char *value)
 {
 	uint64_t n;
 
-	if (number(id, 1, MXFS_NODES, &n))
-		return wrong(r, "[peer %.20s]: must be a number from 1 to 64", id);
+	if (!peer_id(r, id, &n))
+		return 0;
 	if (strcmp(name, "address"))
 		return wrong(r, "there is no key %.60s in [peer %s]", name, id);
 	if (r->peer_seen & mxfs_bit((uint32_t)n))
@@ -369,7 +377,7 @@ static int peer_key(struct reader *r, const char *id, const char *name,
 	return 1;
 }
 
-/* NULL: there are too many. */
+/* NULL, and that is said: there are too many. */
 static struct conf_volume *volume_of(struct reader *r, const char *name)
 {
 	struct conf *c = r->c;
@@ -378,8 +386,11 @@ static struct conf_volume *volume_of(struct reader *r, const char *name)
 		if (!strcmp(c->volume[r->volume].name, name))
 			return &c->volume[r->volume];
 	if (c->volumes == CONF_VOLUMES ||
-	    put_text(c->volume[c->volumes].name, sizeof(c->volume[0].name), name))
+	    put_text(c->volume[c->volumes].name, sizeof(c->volume[0].name), name)) {
+		wrong(r, "[volume %.60s]: one without a name, or more than %u volumes",
+		      name, CONF_VOLUMES);
 		return NULL;
+	}
 	return &c->volume[c->volumes++];
 }
 
@@ -391,9 +402,7 @@ static int volume_key(struct reader *r, const char *volume, const char *name,
 	uint64_t bit = is_uuid ? 1 : 2;
 
 	if (!v)
-		return wrong(r, "[volume %.64s]: more than %u volumes, or a name of "
-				"more than 63 bytes",
-			     volume, CONF_VOLUMES);
+		return 0;
 	if (!is_uuid && !is_device)
 		return wrong(r, "there is no key %.60s in [volume %s]", name, volume);
 	if (r->volume_seen[r->volume] & bit)
@@ -418,6 +427,78 @@ static int on_key(void *arg, const char *section, const char *name,
 	if (!strncmp(section, "volume ", 7))
 		return volume_key(r, section + 7, name, value);
 	return plain_key(r, section, name, value);
+}
+
+/* ---- lines ---- */
+
+/* Also one that has no keys: a peer without an address must not be no peer. */
+static int see_section(struct reader *r, const char *name)
+{
+	uint64_t n;
+
+	if (!strncmp(name, "volume ", 7))
+		return volume_of(r, name + 7) != NULL;
+	if (!strncmp(name, "peer ", 5)) {
+		if (!peer_id(r, name + 5, &n))
+			return 0;
+		r->peer_named |= mxfs_bit((uint32_t)n);
+		return 1;
+	}
+	for (size_t i = 0; i < KEYS; i++)
+		if (!strcmp(keys[i].section, name))
+			return 1;
+	return wrong(r, "there is no section [%.60s]", name);
+}
+
+/*
+ * What inih says nothing about: it takes a longer name for the one that it begins with,
+ * does not look behind the bracket, and does not tell of a section without keys.
+ */
+static int section_line(struct reader *r, const char *line, size_t len)
+{
+	const char *close = memchr(line, ']', len);
+	size_t name = close ? (size_t)(close - line) - 1 : 0;
+	char text[CONF_SECTION + 1];
+
+	if (!close)
+		return 1;	/* inih refuses it */
+	if (name > CONF_SECTION)
+		return wrong(r, "the name of this section is longer than %u bytes",
+			     CONF_SECTION);
+	memcpy(text, line + 1, name);
+	text[name] = 0;
+	for (close++; close < line + len && isspace((unsigned char)*close); close++)
+		;
+	if (close < line + len && *close != ';')
+		return wrong(r, "something stands behind [%s]", text);
+	return see_section(r, text);
+}
+
+static int line_ok(struct reader *r, const char *line, size_t len)
+{
+	if (len > CONF_LINE)
+		/* inih takes it for two, of which the second might look like a key */
+		return wrong(r, "this line is longer than %u bytes", CONF_LINE);
+	while (len && isspace((unsigned char)*line)) {
+		line++;
+		len--;
+	}
+	return !len || *line != '[' || section_line(r, line, len);
+}
+
+/* The number of the first line that is wrong by itself. 0: there is none. */
+static int wrong_line(struct reader *r, const char *text)
+{
+	if (!strncmp(text, BOM, strlen(BOM)))
+		text += strlen(BOM);
+	for (int line = 1; *text; line++) {
+		size_t len = strcspn(text, "\n");
+
+		if (!line_ok(r, text, len))
+			return line;
+		text += len + (text[len] == '\n');
+	}
+	return 0;
 }
 
 /* ---- the whole ---- */
@@ -474,6 +555,9 @@ static int check(struct reader *r)
 
 	if (!c->node || !c->cluster_text[0] || !c->listen.len)
 		return wrong(r, "[node] needs id, cluster and listen");
+	if (r->peer_named & ~r->peer_seen)
+		return wrong(r, "[peer %d] needs an address",
+			     __builtin_ctzll(r->peer_named & ~r->peer_seen) + 1);
 	if (r->peer_seen & mxfs_bit(c->node))
 		return wrong(r, "[peer %u] is this node itself", c->node);
 	c->voters = r->peer_seen | mxfs_bit(c->node);
@@ -493,22 +577,6 @@ static void defaults(struct conf *c)
 	c->probe_ns = 1000ull * MS;
 }
 
-/*
- * The number of the first line that inih would take for two, of which the second might
- * look like a key or a comment. 0: there is none.
- */
-static int long_line(const char *text)
-{
-	for (int line = 1; *text; line++) {
-		size_t len = strcspn(text, "\n");
-
-		if (len > CONF_LINE)
-			return line;
-		text += len + (text[len] == '\n');
-	}
-	return 0;
-}
-
 int conf_parse(const char *text, const char *name, struct conf **conf, char *err,
 	       size_t size)
 {
@@ -521,10 +589,8 @@ int conf_parse(const char *text, const char *name, struct conf **conf, char *err
 		return -1;
 	}
 	defaults(r.c);
-	line = long_line(text);
-	if (line)
-		wrong(&r, "this line is longer than %u bytes", CONF_LINE);
-	else
+	line = wrong_line(&r, text);
+	if (!line)
 		line = ini_parse_string(text, on_key, &r);
 	if (!line && check(&r)) {
 		*conf = r.c;

@@ -15,6 +15,7 @@
 
 #define CONF_MOST	(1u << 20)	/* bytes of the file */
 #define CONF_LINE	198u		/* bytes of a line: inih's INI_MAX_LINE less \n and NUL */
+#define CONF_SECTION	49u		/* bytes of a section's name: inih cuts it there */
 #define CONF_VOLUMES	64u
 #define CONF_ARGS	16u		/* of a fence agent */
 

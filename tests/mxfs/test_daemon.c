@@ -149,6 +149,45 @@ static void conf_long(void **state)
 	}
 }
 
+/* What would have no effect is refused, with what is wrong. */
+static void conf_sections(void **state)
+{
+	static const struct {
+		const char *more, *says;
+	} lines[] = {
+		{ "[peer 2]", "conf: [peer 2] needs an address" },
+		{ "[peer 65]", "conf:26: [peer 65]: must be a number from 1 to 64" },
+		{ "[volume x]", "conf: [volume x] needs uuid and device" },
+		{ "[volume ]",
+		  "conf:26: [volume ]: one without a name, or more than 64 volumes" },
+		{ "[bogus]", "conf:26: there is no section [bogus]" },
+		{ " [Node]", "conf:26: there is no section [Node]" },
+		{ "[timing] lease_ms = 9", "conf:26: something stands behind [timing]" },
+		{ "[timing]]", "conf:26: something stands behind [timing]" },
+		/* inih cuts both names to that of one volume, and the third to peer 2 */
+		{ "[volume 0123456789012345678901234567890123456789a]\n"
+		  "uuid = 6f1e5dd6-8f0a-4a5c-9f8c-0d6f7a1c2b3e\n"
+		  "[volume 0123456789012345678901234567890123456789abcd]\ndevice = /x",
+		  "conf:28: the name of this section is longer than 49 bytes" },
+		{ "[peer 00000000000000000000000000000000000000000002x]\naddress = ::2",
+		  "conf:26: the name of this section is longer than 49 bytes" },
+	};
+	char copy[sizeof(text) + 300], err[400];
+	struct conf *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(copy, sizeof(copy), "%s%s\n", text, lines[i].more);
+		assert_int_equal(conf_parse(copy, "conf", &c, err, sizeof(err)), -1);
+		assert_null(c);
+		assert_string_equal(err, lines[i].says);
+	}
+	snprintf(copy, sizeof(copy), "\xef\xbb\xbf[bogus]\n%s", text);
+	assert_int_equal(conf_parse(copy, "conf", &c, err, sizeof(err)), -1);
+	snprintf(copy, sizeof(copy), "\xef\xbb\xbf%s[timing]; again\n", text);
+	conf_free(parse(copy));
+}
+
 /* Bytes at random: an answer each time, and a line for each refusal. */
 static void conf_noise(void **state)
 {
@@ -582,7 +621,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(conf_all), cmocka_unit_test(conf_addresses),
 		cmocka_unit_test(conf_misspelt), cmocka_unit_test(conf_noise),
-		cmocka_unit_test(conf_long), cmocka_unit_test(fence_again),
+		cmocka_unit_test(conf_long), cmocka_unit_test(conf_sections),
+		cmocka_unit_test(fence_again),
 		cmocka_unit_test_setup_teardown(store_keeps, dir_begin, dir_end),
 		cmocka_unit_test_setup_teardown(store_damaged, dir_begin, dir_end),
 		cmocka_unit_test(control_same), cmocka_unit_test(control_noise),
