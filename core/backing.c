@@ -30,7 +30,8 @@ int daxfs_backing_crc(const struct daxfs_backing_file *b, void *page, u32 *crc)
 	for (i = 0; i < nr && !r; i++) {
 		r = b->read(b, page, DAXFS_PAGE_SIZE,
 			    sample(pages, i, nr) * DAXFS_PAGE_SIZE);
-		*crc = port_crc32(*crc, page, DAXFS_PAGE_SIZE);
+		if (!r)
+			*crc = port_crc32(*crc, page, DAXFS_PAGE_SIZE);
 	}
 	return r;
 }

@@ -430,6 +430,16 @@ static u32 pick(const struct daxfs_region *rg, const struct set *s, u32 not, u64
 	return best;
 }
 
+u32 daxfs_cache_set_pinned(const struct daxfs_region *rg, u64 addr)
+{
+	u64 first = daxfs_cache_set(rg, addr);
+	u32 nr = 0;
+
+	for (u32 i = 0; i < WAYS; i++)
+		nr += pinned(rg, first + i);
+	return nr;
+}
+
 /* Make one way FREE: 0, -EAGAIN others were faster, -EBUSY all are in use. */
 static int make_room(struct daxfs_cx *cx, const struct set *s, enum purpose why,
 		     u32 not, u32 *way)

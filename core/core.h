@@ -674,6 +674,8 @@ int daxfs_cache_pin(struct daxfs_cx *cx, u64 addr, u64 *slot, u64 *off);
 void daxfs_cache_unpin(struct daxfs_cx *cx, u64 slot);
 /* The set that the page at addr belongs to: slots [first, first + DAXFS_CACHE_WAYS). */
 u64 daxfs_cache_set(const struct daxfs_region *rg, u64 addr);
+/* Slots of that set that anybody pins. Loads only. */
+u32 daxfs_cache_set_pinned(const struct daxfs_region *rg, u64 addr);
 /* Where the page of a slot lies in the region. */
 u64 daxfs_cache_slot_off(const struct daxfs_region *rg, u64 slot);
 
@@ -688,8 +690,8 @@ u64 daxfs_cache_slot_off(const struct daxfs_region *rg, u64 slot);
  */
 int daxfs_miss_claim(struct daxfs_cx *cx, const struct daxfs_miss *miss,
 		     struct daxfs_fill *fill, u32 *nr);
-/* Ask others for all of it. */
-void daxfs_miss_ask(struct daxfs_cx *cx, const struct daxfs_miss *miss);
+/* Ask others for all of it. daxfs_cache_ask() for the page itself. */
+int daxfs_miss_ask(struct daxfs_cx *cx, const struct daxfs_miss *miss);
 
 struct daxfs_rounds {		/* of one call; zeroed at first */
 	u64 last;		/* address that was missed last */
@@ -706,8 +708,11 @@ int daxfs_miss_again(struct daxfs_rounds *rounds, const struct daxfs_miss *miss,
  */
 struct daxfs_wait {		/* one wait */
 	u64 begun, asked, looked, moved;	/* times */
-	u64 progress;		/* of those that are waited for */
+	u64 full;		/* since then no slot is to be had; 0: one is */
+	u64 progress;		/* of all that have the file */
 	u32 fillers;		/* their number */
+	u32 host;		/* that fills it; DAXFS_HOSTS: none that we know */
+	u64 host_progress, host_moved;
 };
 
 struct daxfs_waits {		/* what a mount remembers of its waits; zeroed */
@@ -718,19 +723,20 @@ struct daxfs_waits {		/* what a mount remembers of its waits; zeroed */
 void daxfs_wait_begin(struct daxfs_wait *w, u64 now);
 /* 1: it is time to look after hosts that are dead. */
 int daxfs_wait_look(struct daxfs_wait *w, u64 now);
-/* 1: it is time to ask again. */
+/* 1: it is time to ask again. asked: with that result. */
 int daxfs_wait_ask(struct daxfs_wait *w, u64 now);
+void daxfs_wait_asked(struct daxfs_wait *w, int result, u64 now);
 /* That host fills it. 1: it does not get on: go past it. */
 int daxfs_wait_filler(const struct daxfs_region *rg, struct daxfs_waits *all,
 		      struct daxfs_wait *w, u32 host, u64 now);
-/* The caller knows that it has stopped. */
-void daxfs_wait_stalled(struct daxfs_waits *all, const struct daxfs_wait *w, u32 host);
+/* The caller knows that this host has stopped. */
+void daxfs_wait_stalled(struct daxfs_waits *all, const struct daxfs_wait *w);
 /*
- * It was asked for. First at w->begun, then when it is time to look. NULL: wait; or
- * why that is in vain, as part of a sentence.
+ * It was asked for. First at w->begun, then when it is time to look; host: that fills it,
+ * as daxfs_cache_state() says. NULL: wait; or why that is in vain, as part of a sentence.
  */
 const char *daxfs_wait_served(const struct daxfs_region *rg, struct daxfs_waits *all,
-			      struct daxfs_wait *w, u64 now);
+			      struct daxfs_wait *w, u32 host, u64 now);
 
 /* ---- backing files ---- */
 

@@ -18,6 +18,7 @@
 #define STALLED_NS	(2000 * MS)	/* a filler that lives and does nothing */
 #define NOBODY_NS	(2000 * MS)	/* no live host has the file */
 #define IDLE_NS		(4000 * MS)	/* hosts have it, and none gets on */
+#define FULL_NS		(4000 * MS)	/* no slot is to be had for it */
 #define VAIN_NS		(5000 * MS)	/* so long a vain wait is remembered */
 #define ROUNDS		100000u		/* of one call: pages come and go */
 #define ROUNDS_FAIR	64u		/* then it gets pages of its own */
@@ -48,14 +49,14 @@ int daxfs_miss_claim(struct daxfs_cx *cx, const struct daxfs_miss *miss,
 	return r;
 }
 
-void daxfs_miss_ask(struct daxfs_cx *cx, const struct daxfs_miss *miss)
+int daxfs_miss_ask(struct daxfs_cx *cx, const struct daxfs_miss *miss)
 {
 	u32 i, nr = pages_of(cx->rg, miss);
+	int r = daxfs_cache_ask(cx, miss->addr, 0), more = r;
 
-	for (i = 0; i < nr; i++)
-		if (daxfs_cache_ask(cx, miss->addr + i * DAXFS_PAGE_SIZE, i > 0) !=
-		    DAXFS_CACHE_WAIT)
-			break;
+	for (i = 1; i < nr && more == DAXFS_CACHE_WAIT; i++)
+		more = daxfs_cache_ask(cx, miss->addr + i * DAXFS_PAGE_SIZE, 1);
+	return r;
 }
 
 int daxfs_miss_again(struct daxfs_rounds *rounds, const struct daxfs_miss *miss,
@@ -75,6 +76,7 @@ void daxfs_wait_begin(struct daxfs_wait *w, u64 now)
 {
 	memset(w, 0, sizeof(*w));
 	w->begun = w->asked = w->looked = w->moved = now;
+	w->host = DAXFS_HOSTS;
 }
 
 int daxfs_wait_look(struct daxfs_wait *w, u64 now)
@@ -93,6 +95,14 @@ int daxfs_wait_ask(struct daxfs_wait *w, u64 now)
 	return 1;
 }
 
+void daxfs_wait_asked(struct daxfs_wait *w, int result, u64 now)
+{
+	if (result != DAXFS_CACHE_FULL)
+		w->full = 0;
+	else if (!w->full)
+		w->full = now;
+}
+
 /* ---- for a host that fills it ---- */
 
 int daxfs_wait_filler(const struct daxfs_region *rg, struct daxfs_waits *all,
@@ -103,19 +113,20 @@ int daxfs_wait_filler(const struct daxfs_region *rg, struct daxfs_waits *all,
 	daxfs_cache_filler(rg, host, &progress);
 	if (a64_load_relaxed(&all->stalled[host]) == progress + 1)
 		return 1;
-	if (progress != w->progress) {
-		w->progress = progress;
-		w->moved = now;
+	if (host != w->host || progress != w->host_progress) {
+		w->host = host;
+		w->host_progress = progress;
+		w->host_moved = now;
 	}
-	if (now - w->moved < STALLED_NS)
+	if (now - w->host_moved < STALLED_NS)
 		return 0;
-	daxfs_wait_stalled(all, w, host);
+	daxfs_wait_stalled(all, w);
 	return 1;
 }
 
-void daxfs_wait_stalled(struct daxfs_waits *all, const struct daxfs_wait *w, u32 host)
+void daxfs_wait_stalled(struct daxfs_waits *all, const struct daxfs_wait *w)
 {
-	a64_store_volatile(&all->stalled[host], w->progress + 1);
+	a64_store_volatile(&all->stalled[w->host], w->host_progress + 1);
 }
 
 /* ---- for any that has the file ---- */
@@ -149,24 +160,33 @@ static int known_in_vain(const struct daxfs_waits *all, const struct daxfs_wait 
 	       a64_load_relaxed(&all->vain_progress) == w->progress;
 }
 
-const char *daxfs_wait_served(const struct daxfs_region *rg, struct daxfs_waits *all,
-			      struct daxfs_wait *w, u64 now)
+/* No host gets on with anything, or none is there. */
+static const char *nobody(struct daxfs_waits *all, const struct daxfs_wait *w, u64 now)
 {
-	int first = now == w->begun;
-	const char *vain = NULL;
+	const char *why = NULL;
 
-	look_for_fillers(rg, w, now);
-	if (first)
-		return known_in_vain(all, w) ? "no host has served another one lately" :
-		       NULL;
 	if (!w->fillers && now - w->begun > NOBODY_NS)
-		vain = "no live host has the file";
+		why = "no live host has the file";
 	else if (now - w->moved > IDLE_NS)
-		vain = "no host that has the file answers";
-	if (vain) {
+		why = "no host that has the file answers";
+	if (why) {
 		a64_store_volatile(&all->vain_progress, w->progress);
 		a64_store_volatile(&all->vain_nr, w->fillers);
 		a64_store_volatile(&all->vain_ns, now);
 	}
-	return vain;
+	return why;
+}
+
+const char *daxfs_wait_served(const struct daxfs_region *rg, struct daxfs_waits *all,
+			      struct daxfs_wait *w, u32 host, u64 now)
+{
+	look_for_fillers(rg, w, now);
+	if (now == w->begun)
+		return known_in_vain(all, w) ? "no host has served another one lately" :
+		       NULL;
+	if (host < DAXFS_HOSTS && daxfs_wait_filler(rg, all, w, host, now))
+		return "the host that reads it stands still";
+	if (w->full && now - w->full > FULL_NS)
+		return "all slots that it may be in are pinned";
+	return nobody(all, w, now);
 }

@@ -61,7 +61,7 @@ static void posix_file_of(struct posix_file *p, int fd, const struct stat *st)
 int daxfs_backing_identify(int fd, const u8 uuid[16], u64 size,
 			   struct daxfs_backing *id)
 {
-	u8 page[DAXFS_PAGE_SIZE];
+	u64 page[DAXFS_PAGE_SIZE / sizeof(u64)];
 	struct posix_file p;
 	struct stat st;
 	u32 crc = 0;
@@ -84,7 +84,7 @@ int daxfs_backing_identify(int fd, const u8 uuid[16], u64 size,
 
 static int check_file(const struct daxfs_region *rg, int fd, u32 *file, const char **why)
 {
-	u8 page[DAXFS_PAGE_SIZE];
+	u64 page[DAXFS_PAGE_SIZE / sizeof(u64)];
 	struct posix_file p;
 	struct stat st;
 

@@ -214,7 +214,7 @@ static int gives_up(struct daxfs_mount *m, struct daxfs_cx *cx, struct daxfs_wai
 	daxfs_hosts_reap(m, cx);
 	if (!is_stopped(m, host))
 		return 0;
-	daxfs_wait_stalled(&f->waits, w, host);
+	daxfs_wait_stalled(&f->waits, w);
 	return 1;
 }
 
@@ -336,7 +336,7 @@ static int in_vain(struct daxfs_mount *m, const char *what)
 
 /* 0: go on waiting. */
 static int still_served(struct daxfs_mount *m, struct daxfs_cx *cx,
-			struct daxfs_wait *w, u64 addr)
+			struct daxfs_wait *w, u64 addr, u32 filler)
 {
 	u64 now = now_ns();
 	const char *why;
@@ -344,7 +344,7 @@ static int still_served(struct daxfs_mount *m, struct daxfs_cx *cx,
 	if (!daxfs_wait_look(w, now))
 		return 0;
 	daxfs_hosts_reap(m, cx);
-	why = daxfs_wait_served(&m->rg, &m->filler->waits, w, now);
+	why = daxfs_wait_served(&m->rg, &m->filler->waits, w, filler, now);
 	if (!why)
 		return 0;
 	daxfs_cache_withdraw(cx, addr);
@@ -361,8 +361,8 @@ static int ask_others(struct daxfs_mount *m, struct daxfs_cx *cx,
 
 	wait_init(&w);
 	daxfs_cache_count(cx, 1, 1, 0);
-	why = daxfs_wait_served(&m->rg, &m->filler->waits, &w.w, w.w.begun);
-	daxfs_miss_ask(cx, miss);
+	why = daxfs_wait_served(&m->rg, &m->filler->waits, &w.w, DAXFS_HOSTS, w.w.begun);
+	daxfs_wait_asked(&w.w, daxfs_miss_ask(cx, miss), w.w.begun);
 	if (why)
 		return in_vain(m, why);
 	while (!r && !(r = daxfs_mount_usable(m))) {
@@ -371,9 +371,9 @@ static int ask_others(struct daxfs_mount *m, struct daxfs_cx *cx,
 		    state == DAXFS_CACHE_FAILED)
 			break;
 		if (filler == DAXFS_HOSTS && daxfs_wait_ask(&w.w, now_ns()))
-			daxfs_miss_ask(cx, miss);
+			daxfs_wait_asked(&w.w, daxfs_miss_ask(cx, miss), now_ns());
 		wait_some(m->filler, &w);
-		r = still_served(m, cx, &w.w, miss->addr);
+		r = still_served(m, cx, &w.w, miss->addr, filler);
 	}
 	if (r)
 		return r;

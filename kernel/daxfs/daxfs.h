@@ -68,6 +68,8 @@ void daxfs_mem_close(struct daxfs_mem *mem);
 unsigned long daxfs_mem_pfn(const struct daxfs_mem *mem, u64 off);
 /* Has somebody taken a page, as a transfer does that goes straight into it? */
 bool daxfs_mem_pinned(const struct daxfs_mem *mem);
+/* The same of the page at off. */
+bool daxfs_mem_in_use(const struct daxfs_mem *mem, u64 off);
 
 /* ---- a mount ---- */
 
@@ -264,12 +266,16 @@ void daxfs_page_unpin(struct daxfs_sbi *sbi, struct daxfs_cx *cx, u64 slot);
 int daxfs_page_copy(struct daxfs_sbi *sbi, u64 addr, void *page);
 /*
  * For a mapping: the page frame of that page, which `pages' keeps. need: a page that is
- * lent is taken; -EREMOTE: what is missing. in_region: it is one of the cache. Callers
- * exclude daxfs_pages_let(), which lets all go.
+ * lent is taken; -EREMOTE: what is missing. around: it is only at hand for the mapping
+ * if that costs nothing. in_region: it is one of the cache. Callers exclude
+ * daxfs_pages_let(), which lets those go that no transfer has, or all; no entry leads
+ * to them then.
  */
 int daxfs_pages_get(struct daxfs_sbi *sbi, struct xarray *pages, u64 addr,
-		    struct daxfs_need *need, unsigned long *pfn, bool *in_region);
-void daxfs_pages_let(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct xarray *pages);
+		    struct daxfs_need *need, bool around, unsigned long *pfn,
+		    bool *in_region);
+void daxfs_pages_let(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct xarray *pages,
+		     bool all);
 /* Mappings keep so many that some are to be let go. */
 bool daxfs_pages_full(const struct daxfs_sbi *sbi);
 

@@ -115,7 +115,8 @@ static s64 copy_away_run(struct reading *rd, struct daxfs_cx *cx,
 		s64 r = copy_away(rd, cx, run->off + done, run->len - done, &want);
 
 		if (r == -EREMOTE)
-			cx->miss.len = run->len - done;
+			cx->miss.len = run->len - done +
+				       (run->off + done) % DAXFS_PAGE_SIZE;
 		if (r < 0)
 			return done ? (s64)done : r;
 		done += (u64)r;
@@ -276,6 +277,8 @@ static ssize_t read_all(struct reading *rd, struct file *file, loff_t *pos)
 			break;
 		*pos += r;
 		done += r;
+		if (r)
+			memset(&rd->need.rounds, 0, sizeof(rd->need.rounds));
 		stuck = r ? 0 : stuck + 1;
 		if (r == (s64)rd->whole)
 			continue;

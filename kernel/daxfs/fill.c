@@ -12,6 +12,7 @@
  * mutex that nobody holds while he reads. A worker stores into its slots only between
  * its read and their end; the mount ends after its last worker.
  */
+#include <linux/hash.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -23,8 +24,10 @@
 
 #define READS		8		/* that go on at once */
 #define FLIGHTS		64		/* ordered; then who reads ahead does not */
+#define SERVING		16		/* the same, for hosts without the files */
 #define SLEEP_MIN_NS	20000u
 #define SLEEP_MAX_NS	1000000u
+#define SLEEP_OURS_NS	100000000u	/* for a read that wakes us */
 #define BUSY_NS		200000u		/* between looks for what others ask */
 #define IDLE_NS		2000000u
 #define BUSY_LOOKS	500u
@@ -32,6 +35,7 @@
 struct flight {			/* one read, and the slots that it fills */
 	struct work_struct work;
 	struct daxfs_filler *fl;
+	atomic_t *flights;		/* that it is one of */
 	struct daxfs_miss ahead;	/* to be claimed by the worker; len 0: all is */
 	u32 nr;
 	struct daxfs_fill fill[DAXFS_FILL_PAGES];
@@ -63,6 +67,14 @@ static void count(struct daxfs_filler *fl, u64 misses, u64 waits, u64 bytes)
 	mutex_unlock(&fl->lock);
 }
 
+/* Pages that are read together have one queue, or two. */
+static wait_queue_head_t *queue_of(struct daxfs_filler *fl, u64 addr)
+{
+	u64 group = addr / (DAXFS_FILL_PAGES * DAXFS_PAGE_SIZE);
+
+	return &fl->done[hash_64(group, DAXFS_DONE_SHIFT)];
+}
+
 /* ---- reads ---- */
 
 static int end_slot(struct daxfs_filler *fl, const struct daxfs_fill *fill,
@@ -70,6 +82,9 @@ static int end_slot(struct daxfs_filler *fl, const struct daxfs_fill *fill,
 {
 	int r;
 
+	/* Declared dead during the read: the slot may be another host's by now. */
+	if (daxfs_host_check(&fl->sbi->rg))
+		return -ESTALE;
 	if (page)
 		port_copy_to(fill->page, page, DAXFS_PAGE_SIZE);
 	mutex_lock(&fl->lock);
@@ -129,7 +144,8 @@ static void fly(struct flight *f)
 		good = land_all(f, buf);
 	kvfree(buf);
 	count(f->fl, 0, 0, good * DAXFS_PAGE_SIZE);
-	wake_up_all(&f->fl->done);
+	wake_up_all(queue_of(f->fl, addr));
+	wake_up_all(queue_of(f->fl, addr + len - 1));
 }
 
 /* Pages of what is to be read ahead that are not there; a gap ends the read. */
@@ -155,7 +171,6 @@ static void claim_ahead(struct flight *f)
 static void flight_work(struct work_struct *work)
 {
 	struct flight *f = container_of(work, struct flight, work);
-	struct daxfs_filler *fl = f->fl;
 
 	if (f->nr)
 		fly(f);
@@ -164,9 +179,8 @@ static void flight_work(struct work_struct *work)
 		if (f->nr)
 			fly(f);
 	}
+	atomic_dec(f->flights);
 	kfree(f);
-	atomic_dec(&fl->flights);
-	wake_up_all(&fl->done);
 }
 
 static struct flight *new_flight(struct daxfs_filler *fl)
@@ -180,9 +194,10 @@ static struct flight *new_flight(struct daxfs_filler *fl)
 	return f;
 }
 
-static void order(struct flight *f)
+static void order(struct flight *f, atomic_t *flights)
 {
-	atomic_inc(&f->fl->flights);
+	f->flights = flights;
+	atomic_inc(flights);
 	queue_work(f->fl->wq, &f->work);
 }
 
@@ -201,7 +216,7 @@ void daxfs_fill_ahead(struct daxfs_sbi *sbi, u64 addr, u64 len)
 			return;		/* a hint */
 		f->ahead = (struct daxfs_miss){ .addr = addr, .len = n };
 		addr += n;
-		order(f);
+		order(f, &fl->flights);
 	}
 }
 
@@ -209,6 +224,7 @@ void daxfs_fill_ahead(struct daxfs_sbi *sbi, u64 addr, u64 len)
 
 struct wait {
 	struct daxfs_wait w;
+	wait_queue_head_t *queue;
 	struct wait_queue_entry entry;
 	u64 sleep;			/* ns */
 };
@@ -218,23 +234,25 @@ static u64 now_ns(void)
 	return ktime_get_ns();
 }
 
-static void wait_init(struct wait *w)
+static void wait_init(struct wait *w, struct daxfs_filler *fl, u64 addr)
 {
 	daxfs_wait_begin(&w->w, now_ns());
+	w->queue = queue_of(fl, addr);
 	init_wait(&w->entry);
 	w->sleep = SLEEP_MIN_NS;
 }
 
 /*
  * Between prepare_to_wait() and here the state was looked at. Other hosts do not
- * wake us. 0, -EINTR: killed, -ESTALE: declared dead.
+ * wake us, a read of ours does. 0, -EINTR: killed, -ESTALE: declared dead.
  */
-static int wait_some(struct daxfs_filler *fl, struct wait *w)
+static int wait_some(struct daxfs_filler *fl, struct wait *w, bool ours)
 {
-	ktime_t ns = ns_to_ktime(w->sleep);
+	u64 sleep = ours ? SLEEP_OURS_NS : w->sleep;
+	ktime_t ns = ns_to_ktime(sleep);
 
-	schedule_hrtimeout_range(&ns, w->sleep / 4, HRTIMER_MODE_REL);
-	finish_wait(&fl->done, &w->entry);
+	schedule_hrtimeout_range(&ns, sleep / 4, HRTIMER_MODE_REL);
+	finish_wait(w->queue, &w->entry);
 	w->sleep = min_t(u64, w->sleep * 2, SLEEP_MAX_NS);
 	if (fatal_signal_pending(current))
 		return -EINTR;
@@ -244,13 +262,13 @@ static int wait_some(struct daxfs_filler *fl, struct wait *w)
 /* A page that is on its way to the cache. As daxfs_cache_state(). */
 static int look(struct daxfs_filler *fl, struct wait *w, u64 addr, u32 *host)
 {
-	prepare_to_wait(&fl->done, &w->entry, TASK_KILLABLE);
+	prepare_to_wait(w->queue, &w->entry, TASK_KILLABLE);
 	return daxfs_cache_state(fl->cx, addr, host);
 }
 
-static void look_end(struct daxfs_filler *fl, struct wait *w)
+static void look_end(struct wait *w)
 {
-	finish_wait(&fl->done, &w->entry);
+	finish_wait(w->queue, &w->entry);
 }
 
 static int result_of(int state)
@@ -266,7 +284,7 @@ static void *own_page(struct daxfs_need *need, u64 addr)
 	u32 i = need->turn;
 
 	if (!need->page[i])
-		need->page[i] = (void *)__get_free_page(GFP_KERNEL);
+		need->page[i] = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	if (need->page[i]) {
 		need->turn = (i + 1) % DAXFS_LENT;
 		need->addr[i] = addr;
@@ -274,14 +292,21 @@ static void *own_page(struct daxfs_need *need, u64 addr)
 	return need->page[i];
 }
 
-struct own_read {
+struct own_read {		/* of one page; the last of two frees it */
 	struct work_struct work;
+	refcount_t users;
 	struct completion done;
 	struct file *file;
-	void *page;
 	u64 off;
 	int r;
+	u8 page[DAXFS_PAGE_SIZE];
 };
+
+static void own_put(struct own_read *o)
+{
+	if (refcount_dec_and_test(&o->users))
+		kfree(o);
+}
 
 static void own_work(struct work_struct *work)
 {
@@ -289,25 +314,39 @@ static void own_work(struct work_struct *work)
 
 	o->r = daxfs_backing_read(o->file, o->page, DAXFS_PAGE_SIZE, o->off);
 	complete(&o->done);
+	own_put(o);
+}
+
+static int own_wait(struct daxfs_filler *fl, struct own_read *o, u64 addr, void *page)
+{
+	if (wait_for_completion_killable(&o->done))
+		return -EINTR;
+	if (o->r) {
+		say_failed(fl, addr, o->r);
+		return -EIO;
+	}
+	memcpy(page, o->page, DAXFS_PAGE_SIZE);
+	count(fl, 0, 0, DAXFS_PAGE_SIZE);
+	return 0;
 }
 
 /* By a worker, for the caller may hold locks that the file's own come before. */
 static int read_by_worker(struct daxfs_filler *fl, u64 addr, void *page)
 {
-	struct own_read o = { .file = file_of(fl, addr), .page = page,
-			      .off = off_of(addr) };
+	struct own_read *o = kmalloc(sizeof(*o), GFP_KERNEL);
+	int r;
 
-	INIT_WORK_ONSTACK(&o.work, own_work);
-	init_completion(&o.done);
-	queue_work(fl->wq, &o.work);
-	wait_for_completion(&o.done);
-	destroy_work_on_stack(&o.work);
-	if (!o.r) {
-		count(fl, 0, 0, DAXFS_PAGE_SIZE);
-		return 0;
-	}
-	say_failed(fl, addr, o.r);
-	return -EIO;
+	if (!o)
+		return -ENOMEM;
+	INIT_WORK(&o->work, own_work);
+	refcount_set(&o->users, 2);
+	init_completion(&o->done);
+	o->file = file_of(fl, addr);
+	o->off = off_of(addr);
+	queue_work(fl->wq, &o->work);
+	r = own_wait(fl, o, addr, page);
+	own_put(o);
+	return r;
 }
 
 /* -EREMOTE: it is not in the cache, and the file is not here. */
@@ -350,16 +389,16 @@ static int wait_for(struct daxfs_filler *fl, u64 addr)
 	struct wait w;
 	u32 host;
 
-	wait_init(&w);
+	wait_init(&w, fl, addr);
 	count(fl, 0, 1, 0);
 	while (!r && (state = look(fl, &w, addr, &host)) == DAXFS_CACHE_WAIT) {
 		if (host == DAXFS_HOSTS)
 			break;		/* asked for: we take it */
-		r = wait_some(fl, &w);
+		r = wait_some(fl, &w, host == fl->sbi->rg.host);
 		if (!r)
 			r = goes_past(fl, &w.w, host);
 	}
-	look_end(fl, &w);
+	look_end(&w);
 	return r ? r : result_of(state);
 }
 
@@ -376,7 +415,7 @@ static int fill_here(struct daxfs_filler *fl, struct daxfs_need *need)
 	daxfs_cache_count(fl->cx, f->nr, 0, 0);
 	mutex_unlock(&fl->lock);
 	if (r == DAXFS_CACHE_OURS)
-		order(f);
+		order(f, &fl->flights);
 	else
 		kfree(f);
 	if (r < 0 || r == DAXFS_CACHE_VALID)
@@ -398,15 +437,15 @@ static int in_vain(struct daxfs_filler *fl, const char *why)
 	return -EIO;
 }
 
-static void ask(struct daxfs_filler *fl, const struct daxfs_miss *miss)
+static void ask(struct daxfs_filler *fl, struct daxfs_wait *w, const struct daxfs_miss *miss)
 {
 	mutex_lock(&fl->lock);
-	daxfs_miss_ask(fl->cx, miss);
+	daxfs_wait_asked(w, daxfs_miss_ask(fl->cx, miss), now_ns());
 	mutex_unlock(&fl->lock);
 }
 
 /* 0: go on waiting. */
-static int still_served(struct daxfs_filler *fl, struct daxfs_wait *w, u64 addr)
+static int still_served(struct daxfs_filler *fl, struct daxfs_wait *w, u64 addr, u32 host)
 {
 	u64 now = now_ns();
 	const char *why;
@@ -414,7 +453,7 @@ static int still_served(struct daxfs_filler *fl, struct daxfs_wait *w, u64 addr)
 	if (!daxfs_wait_look(w, now))
 		return 0;
 	daxfs_reap(fl->sbi);
-	why = daxfs_wait_served(&fl->sbi->rg, &fl->waits, w, now);
+	why = daxfs_wait_served(&fl->sbi->rg, &fl->waits, w, host, now);
 	if (!why)
 		return 0;
 	mutex_lock(&fl->lock);
@@ -430,10 +469,10 @@ static int ask_others(struct daxfs_filler *fl, const struct daxfs_miss *miss)
 	struct wait w;
 	u32 host;
 
-	wait_init(&w);
+	wait_init(&w, fl, miss->addr);
 	count(fl, 1, 1, 0);
-	why = daxfs_wait_served(&fl->sbi->rg, &fl->waits, &w.w, w.w.begun);
-	ask(fl, miss);
+	why = daxfs_wait_served(&fl->sbi->rg, &fl->waits, &w.w, DAXFS_HOSTS, w.w.begun);
+	ask(fl, &w.w, miss);
 	if (why)
 		return in_vain(fl, why);
 	while (!r) {
@@ -441,13 +480,13 @@ static int ask_others(struct daxfs_filler *fl, const struct daxfs_miss *miss)
 		if (state < 0 || state == DAXFS_CACHE_VALID ||
 		    state == DAXFS_CACHE_FAILED)
 			break;
-		r = wait_some(fl, &w);
+		r = wait_some(fl, &w, false);
 		if (!r && host == DAXFS_HOSTS && daxfs_wait_ask(&w.w, now_ns()))
-			ask(fl, miss);
+			ask(fl, &w.w, miss);
 		if (!r)
-			r = still_served(fl, &w.w, miss->addr);
+			r = still_served(fl, &w.w, miss->addr, host);
 	}
-	look_end(fl, &w);
+	look_end(&w);
 	return r ? r : result_of(state);
 }
 
@@ -588,7 +627,7 @@ static bool serve_some(struct server *s)
 {
 	bool any = false;
 
-	while (atomic_read(&s->fl->flights) < FLIGHTS) {
+	while (atomic_read(&s->fl->serving) < SERVING) {
 		struct flight *f = new_flight(s->fl);
 
 		if (!f)
@@ -598,7 +637,7 @@ static bool serve_some(struct server *s)
 			kfree(f);
 			break;
 		}
-		order(f);
+		order(f, &s->fl->serving);
 		any = true;
 	}
 	return any;
@@ -632,6 +671,7 @@ static int serve(void *arg)
 int daxfs_fill_init(struct daxfs_sbi *sbi)
 {
 	struct daxfs_filler *fl;
+	u32 i;
 	int r;
 
 	if (!daxfs_is_split(&sbi->rg))
@@ -641,7 +681,8 @@ int daxfs_fill_init(struct daxfs_sbi *sbi)
 		return -ENOMEM;
 	fl->sbi = sbi;
 	mutex_init(&fl->lock);
-	init_waitqueue_head(&fl->done);
+	for (i = 0; i < DAXFS_DONE_QUEUES; i++)
+		init_waitqueue_head(&fl->done[i]);
 	ratelimit_state_init(&fl->said, HZ, 1);
 	r = daxfs_pages_init(fl);
 	if (r)

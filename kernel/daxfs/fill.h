@@ -9,7 +9,9 @@
 
 #include "daxfs.h"
 
-#define DAXFS_PIN_LOCKS	64u
+#define DAXFS_PIN_LOCKS		64u
+#define DAXFS_DONE_SHIFT	4u
+#define DAXFS_DONE_QUEUES	(1u << DAXFS_DONE_SHIFT)
 
 struct daxfs_filler {		/* of a mount in split mode */
 	struct daxfs_sbi *sbi;
@@ -19,8 +21,9 @@ struct daxfs_filler {		/* of a mount in split mode */
 	struct mutex lock;		/* for each call with cx */
 	struct daxfs_cx *cx;		/* NULL: not started */
 	struct workqueue_struct *wq;	/* of reads */
-	atomic_t flights;		/* reads that are ordered, or go on */
-	wait_queue_head_t done;		/* one has ended */
+	atomic_t flights, serving;	/* reads that are ordered, or go on: for this
+					 * mount, and for others */
+	wait_queue_head_t done[DAXFS_DONE_QUEUES];	/* one has ended */
 	struct task_struct *server;	/* for hosts without the files */
 	struct daxfs_waits waits;
 	struct ratelimit_state said;

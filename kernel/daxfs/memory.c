@@ -264,17 +264,23 @@ unsigned long daxfs_mem_pfn(const struct daxfs_mem *mem, u64 off)
 	return is_vmalloc_addr(at) ? vmalloc_to_pfn(at) : PHYS_PFN(virt_to_phys((void *)at));
 }
 
+bool daxfs_mem_in_use(const struct daxfs_mem *mem, u64 off)
+{
+	if (!mem->has_pages)
+		return false;
+	/* The first is of no file: it has the device's own references, if there are any. */
+	return page_ref_count(pfn_to_page(daxfs_mem_pfn(mem, off))) >
+	       page_ref_count(pfn_to_page(daxfs_mem_pfn(mem, 0)));
+}
+
 bool daxfs_mem_pinned(const struct daxfs_mem *mem)
 {
-	int idle;
 	u64 off;
 
 	if (!mem->has_pages)
 		return false;
-	/* Of a page that no file has: the device's own, if it takes any. */
-	idle = page_ref_count(pfn_to_page(daxfs_mem_pfn(mem, 0)));
 	for (off = 0; off < mem->len; off += PAGE_SIZE) {
-		if (page_ref_count(pfn_to_page(daxfs_mem_pfn(mem, off))) > idle)
+		if (daxfs_mem_in_use(mem, off))
 			return true;
 		if (!(off & (SZ_16M - 1)))
 			cond_resched();

@@ -198,7 +198,7 @@ static void forget(struct daxfs_sbi *sbi, struct daxfs_mapped *m)
 	if (m->stored)
 		daxfs_stored(cx, daxfs_file_of(inode), 0, NULL);
 	daxfs_map_end(cx, daxfs_file_of(inode));
-	daxfs_pages_let(sbi, cx, &m->pages);
+	daxfs_pages_let(sbi, cx, &m->pages, true);
 	daxfs_end(sbi, cx, 0);
 	daxfs_i(inode)->mapped = NULL;
 	list_del(&m->list);
@@ -413,7 +413,8 @@ static int insert_away(struct vm_fault *vmf, struct daxfs_sbi *sbi, struct xarra
 	bool in_region;
 
 	for (at = 0; at < len && addr + at < end; at += PAGE_SIZE) {
-		int r = daxfs_pages_get(sbi, pages, run->off + at, need, &pfn, &in_region);
+		int r = daxfs_pages_get(sbi, pages, run->off + at, need, at, &pfn,
+					&in_region);
 		vm_fault_t now;
 
 		if (r && at)
@@ -496,10 +497,7 @@ static vm_fault_t fault_huge(struct vm_fault *vmf, bool store)
 
 /* ---- pages of backing files that a fault misses ---- */
 
-/*
- * All pages of backing files that mappings keep are let go, with all entries; but for
- * those of who has one for a transfer, and then not soon again.
- */
+/* Pages of backing files that mappings keep are let go, with all entries. */
 static void let_pages(struct daxfs_sbi *sbi)
 {
 	struct daxfs_mapped *m;
@@ -511,15 +509,14 @@ static void let_pages(struct daxfs_sbi *sbi)
 			continue;
 		filemap_invalidate_lock(m->inode->i_mapping);
 		unmap_mapping_range(m->inode->i_mapping, 0, 0, 0);
-		if (!daxfs_mem_pinned(&sbi->mem)) {
-			cx = daxfs_begin(sbi);
-			daxfs_pages_let(sbi, cx, &m->pages);
-			daxfs_end(sbi, cx, 0);
-		} else {
-			sbi->let_after = jiffies + LET_AGAIN;
-		}
+		cx = daxfs_begin(sbi);
+		daxfs_pages_let(sbi, cx, &m->pages, false);
+		daxfs_end(sbi, cx, 0);
 		filemap_invalidate_unlock(m->inode->i_mapping);
 	}
+	/* What is left is in transfer, and that may last. */
+	if (daxfs_pages_full(sbi))
+		sbi->let_after = jiffies + LET_AGAIN;
 	mutex_unlock(&sbi->map_lock);
 }
 
@@ -537,7 +534,7 @@ static vm_fault_t bring_again(struct vm_fault *vmf, struct daxfs_sbi *sbi,
 	if (daxfs_bring(sbi, need, &r))
 		daxfs_need_end(need);
 	fput(file);
-	return VM_FAULT_RETRY;		/* an error it meets once more, and tells */
+	return VM_FAULT_RETRY | VM_FAULT_MAJOR;	/* an error it meets again, and tells */
 }
 
 static bool may_come_again(const struct vm_fault *vmf)

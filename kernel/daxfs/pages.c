@@ -8,14 +8,17 @@
  *
  * A mapped file keeps the pages that its mappings have entries for, all of them until
  * its last mapping ends, or until so many are kept that others would find no room:
- * then all entries go, and come again by faults (mmap.c). Where no slot is to be had
- * a page of the kernel's own is kept instead, and shown by the same kind of entry.
+ * then all entries go, and come again by faults (mmap.c); a page that somebody has for
+ * a transfer stays. Where no slot is to be had, or the mappings of all hosts have most of
+ * its set, a copy of the kernel's own is kept instead, and shown by the same kind of entry.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "fill.h"
+
+#define FREE_WAYS	4u	/* of each set, that mappings do not take */
 
 /* ---- pins ---- */
 
@@ -90,14 +93,35 @@ static void *keep_slot(struct daxfs_sbi *sbi, u64 addr, struct daxfs_need *need)
 	return r ? ERR_PTR(r) : xa_mk_value(slot);
 }
 
+static void *keep_copy(struct daxfs_sbi *sbi, u64 addr, struct daxfs_need *need)
+{
+	void *page = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	int r = page ? daxfs_page_copy(sbi, addr, page) : -ENOMEM;
+
+	if (!r)
+		return page;
+	free_page((unsigned long)page);
+	if (r == -EREMOTE)
+		need->miss = (struct daxfs_miss){ .addr = addr, .len = 1 };
+	return ERR_PTR(r);
+}
+
+/* Some slots of each set are left for what is read, whoever has mapped the others. */
+static bool is_crowded(const struct daxfs_sbi *sbi, u64 addr)
+{
+	return daxfs_cache_set_pinned(&sbi->rg, addr) >= DAXFS_CACHE_WAYS - FREE_WAYS;
+}
+
 static void *keep(struct daxfs_sbi *sbi, struct xarray *pages, u64 addr,
-		  struct daxfs_need *need)
+		  struct daxfs_need *need, bool around)
 {
 	void *entry = daxfs_need_take(need, addr), *old;
 	struct daxfs_cx *cx;
 
-	if (!entry)
+	if (!entry && !is_crowded(sbi, addr))
 		entry = keep_slot(sbi, addr, need);
+	else if (!entry)
+		entry = around ? ERR_PTR(-EREMOTE) : keep_copy(sbi, addr, need);
 	if (IS_ERR(entry))
 		return entry;
 	old = xa_cmpxchg(pages, addr >> PAGE_SHIFT, NULL, entry, GFP_KERNEL);
@@ -112,12 +136,13 @@ static void *keep(struct daxfs_sbi *sbi, struct xarray *pages, u64 addr,
 }
 
 int daxfs_pages_get(struct daxfs_sbi *sbi, struct xarray *pages, u64 addr,
-		    struct daxfs_need *need, unsigned long *pfn, bool *in_region)
+		    struct daxfs_need *need, bool around, unsigned long *pfn,
+		    bool *in_region)
 {
 	void *entry = xa_load(pages, addr >> PAGE_SHIFT);
 
 	if (!entry)
-		entry = keep(sbi, pages, addr, need);
+		entry = keep(sbi, pages, addr, need, around);
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
 	*in_region = xa_is_value(entry);
@@ -129,15 +154,27 @@ int daxfs_pages_get(struct daxfs_sbi *sbi, struct xarray *pages, u64 addr,
 	return 0;
 }
 
-void daxfs_pages_let(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct xarray *pages)
+/* Has somebody the page for a transfer? There is no entry for it any more. */
+static bool in_transfer(const struct daxfs_sbi *sbi, void *entry)
+{
+	return xa_is_value(entry) &&
+	       daxfs_mem_in_use(&sbi->mem, daxfs_cache_slot_off(&sbi->rg,
+								xa_to_value(entry)));
+}
+
+void daxfs_pages_let(struct daxfs_sbi *sbi, struct daxfs_cx *cx, struct xarray *pages,
+		     bool all)
 {
 	unsigned long i;
 	void *entry;
 
 	xa_for_each(pages, i, entry) {
+		if (!all && in_transfer(sbi, entry))
+			continue;
 		xa_erase(pages, i);
 		let_go(sbi, cx, entry);
 		atomic_long_dec(&sbi->filler->mapped);
+		cond_resched();
 	}
 }
 

@@ -969,10 +969,10 @@ static const char *wait_served(struct daxfs_waits *all, u64 ns)
 	u64 end = clock_ns + ns;
 
 	daxfs_wait_begin(&w, clock_ns);
-	why = daxfs_wait_served(&world.rg[3], all, &w, clock_ns);
+	why = daxfs_wait_served(&world.rg[3], all, &w, DAXFS_HOSTS, clock_ns);
 	while (!why && (clock_ns += SEC / 50) < end)
 		if (daxfs_wait_look(&w, clock_ns))
-			why = daxfs_wait_served(&world.rg[3], all, &w, clock_ns);
+			why = daxfs_wait_served(&world.rg[3], all, &w, DAXFS_HOSTS, clock_ns);
 	return why;
 }
 

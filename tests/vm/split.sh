@@ -118,6 +118,13 @@ case_of "half of them at most" test "$pinned" -gt 100 -a "$pinned" -le 512
 case_of "and give them back" test "$(pcache m pinned)" -eq 0
 case_of "two files mapped at once" map_compare m/big1 "$SHARE/tree/big1" \
 	"cmp m/big2 $SHARE/tree/big2 && map_compare m/bad $SHARE/tree/bad"
+# Each of them keeps half of the cache, which is too much for both.
+mkdir m2 m3 && mount.daxfs -o "$(region "backing=$SHARE/back")" none m2 &&
+	mount.daxfs -o "$(region)" none m3 || exit
+case_of "mappings of two mounts leave room for a spawn" \
+	map_compare m/big2 "$SHARE/tree/big2" \
+	"map_compare m2/big2 $SHARE/tree/big2 'cmp m3/bad $SHARE/tree/bad'"
+umount m2 m3 || exit
 case_of "stores through a mapping stay here" map_compare -w m/big1 "$SHARE/tree/big1"
 case_of "the mount tells its file" grep -q ' /tmp/m .*backing=/tmp/dev/file' /proc/mounts
 writes() {
@@ -226,7 +233,7 @@ t "the guest is told" guest_says g '^fails'
 need "another filler" mount_region r host "backing=$BACK"
 tell again
 t "the guest ends well" guest_ends g
-count_cases guest g 21
+count_cases guest g 22
 t "unmounted here" unmount "$HOST"
 t "the backing file is what it was" same "$(sha256sum <"$BACK")" "$sum"
 t "clean" region_is_clean r
