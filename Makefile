@@ -370,7 +370,7 @@ $(B)/fuzz_mxfsd: $(call obj,$(MXFUZZ_SRC) $(MXFUZZ_DEP)) $(MXFS_A)
 	$(SAY) LD $@
 	$(LINK) -o $@ $^ -Wl,--as-needed $(MXFSD_LIBS)
 
-$(call obj,bench/mxfs_ops.c bench/mxfs_core.c): DIR_INC += $(MXFS_INC) -Imxfsd/client
+$(call obj,$(addprefix bench/mxfs_,ops.c core.c kernel.c)): DIR_INC += $(MXFS_INC) -Imxfsd/client
 $(call obj,$(MXFSD_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/daemon -Ifuse
 $(call obj,$(LIBMXFS_SRC) $(MXFSCTL_SRC)): DIR_INC := $(MXFS_INC) -Imxfsd/client
 

@@ -406,7 +406,7 @@ group() {
 		guests vm-debug debug 3600
 		;;
 	bench)
-		run bench 180 scripts/bench.sh --quick
+		run bench 400 scripts/bench.sh --quick
 		;;
 	demo)
 		run demo 180 scripts/demo.sh

@@ -24,6 +24,8 @@
 #   --virtio-pmem FILE   ... the same without ACPI
 #   --ivshmem FILE   ... BAR 2 of a PCI device
 #   --share DIR      a folder of the host the guest may write to, at /mnt/share
+#   --link OURS=THEIRS   a network card whose other end is another guest's: two paths of
+#                    sockets, which the other one is given the other way round
 #   --append TEXT    more for the kernel's command line
 #   --env NAME=TEXT  a variable for the script
 #   --limit SECONDS  180 by default
@@ -54,6 +56,7 @@ memory=
 region=
 file=
 share=
+link=
 append=
 limit=180
 pidfile=
@@ -83,6 +86,7 @@ option() { # NAME VALUE
 	--reserved|--nvdimm|--virtio-pmem|--ivshmem)
 			region_is "${1#--}" "$2" ;;
 	--share)	share=$(cd "$2" && pwd) || exit 125 ;;
+	--link)		link=$2 ;;
 	--append)	append+=" $2" ;;
 	--env)		variables+=("$2") ;;
 	--limit)	number "$@"; limit=$2 ;;
@@ -222,6 +226,18 @@ initramfs() { # SCRIPT-ARGUMENT...
 
 # ---- the machine ----
 
+# Frames are datagrams: what is sent before the other guest is there is lost, as on a
+# wire. The card's address comes from the path.
+add_link() { # OURS THEIRS
+	local sum ours=local.type=unix,local.path=${1//,/,,}
+	local theirs=remote.type=unix,remote.path=${2//,/,,}
+
+	sum=$(cksum <<<"$1" | cut -d ' ' -f 1)
+	sum=$(printf %08x "$sum" | sed 's/../:&/g')
+	args+=(-netdev "dgram,id=link,$ours,$theirs"
+		-device "virtio-net-pci,netdev=link,romfile=,mac=52:54$sum")
+}
+
 # The region is a file that guests share; which device it is differs. Without
 # five levels of page tables: KASAN errs when an interrupt comes while the
 # kernel finds out whether it has them.
@@ -257,6 +273,7 @@ machine() {
 		-initrd "$tmp/initramfs" -append "$cmdline$append" -pidfile "$tmp/pid"
 		-virtfs local,path=/,security_model=none,readonly=on,mount_tag=host,multidevs=remap
 		-serial "file:$tmp/console" -serial "file:$tmp/out" -serial "file:$tmp/status")
+	[ -z "$link" ] || add_link "${link%%=*}" "${link#*=}"
 	[ -z "$share" ] ||
 		args+=(-virtfs "local,path=${share//,/,,},security_model=none,mount_tag=share")
 }
