@@ -71,6 +71,7 @@ struct entry {			/* a lock as its master sees it */
 	uint8_t gr, rq;
 	uint8_t bast;		/* the mode that it was last told of */
 	uint8_t queue;
+	uint8_t leaves;		/* it is unlocked, which is answered when all resume */
 };
 
 struct masters {		/* resources, and their entries */

@@ -332,6 +332,15 @@ static void serve(struct mxfsd_dlm *d, struct res *r)
 		res_free(&d->cur, r);
 }
 
+/*
+ * Knowledge of a resource is with one node at a time. It is here if this node
+ * was its master with all rights, or has been told by who was.
+ */
+static int is_known(const struct mxfsd_dlm *d, const struct res *r)
+{
+	return d->resumed || r->known;
+}
+
 /* ---- requests ---- */
 
 static void write_lvb(struct res *r, const struct mxfs_record *rec)
@@ -427,13 +436,19 @@ static void do_convert(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 static void do_unlock(struct mxfsd_dlm *d, const struct mxfs_msg *m)
 {
 	struct entry *e = mxfsd_entry_find(d, m->src, m->rec.lkid);
-	struct res *r;
+	struct res *r = e ? e->res : NULL;
 
+	if (e)
+		write_lvb(r, &m->rec);
+	/* Who has written vouches for it until this node can: another epoch forgets it. */
+	if (e && m->rec.flags & MXFS_R_WRITE && !is_known(d, r)) {
+		e->req = m->rec.req;
+		e->leaves = 1;
+		return;
+	}
 	unlocked(d, m);
 	if (!e)
 		return;
-	r = e->res;
-	write_lvb(r, &m->rec);
 	entry_free(&d->cur, e);
 	serve(d, r);
 }
@@ -574,15 +589,6 @@ void mxfsd_res_hand_on(struct mxfsd_dlm *d)
 	mxfsd_masters_empty(&d->old);
 }
 
-/*
- * Knowledge of a resource is with one node at a time. It is here if this node
- * was its master with all rights, or has been told by who was.
- */
-static int is_known(const struct mxfsd_dlm *d, const struct res *r)
-{
-	return d->resumed || r->known;
-}
-
 static void keep(struct mxfsd_dlm *d, struct res *r)
 {
 	const struct entry *w = writer_of(r);
@@ -665,6 +671,23 @@ static void resume_waiters(struct mxfsd_dlm *d, struct res *r)
 	}
 }
 
+static void resume_leavers(struct mxfsd_dlm *d, struct res *r)
+{
+	struct mxfsd_list *at, *n;
+
+	mxfsd_for_each_safe(at, n, &r->queue[MXFSD_GRANTED]) {
+		struct entry *e = mxfsd_of(at, struct entry, link);
+		struct mxfs_msg m;
+
+		if (!e->leaves)
+			continue;
+		m = answer(d, e, MXFS_UNLOCK);
+		m.flags = MXFS_F_REPLY;
+		mxfsd_send(d, &m);
+		entry_free(&d->cur, e);
+	}
+}
+
 void mxfsd_res_resume(struct mxfsd_dlm *d)
 {
 	struct mxfsd_list *at, *n;
@@ -673,6 +696,7 @@ void mxfsd_res_resume(struct mxfsd_dlm *d)
 		struct res *r = mxfsd_of(at, struct res, all);
 
 		lvb_settle(r);
+		resume_leavers(d, r);
 		resume_converters(d, r);
 		resume_waiters(d, r);
 		serve(d, r);
