@@ -1004,6 +1004,20 @@ static int settle_tail(struct oracle *o, const char *top, const u8 *cut_off)
 	return r;
 }
 
+/*
+ * Recovery raises the mtime of a file whose content a dead host was changing,
+ * whether the change came true or not (docs/design.md, section 10).
+ */
+static void forget_raised(struct oracle *o)
+{
+	u32 n;
+
+	for (n = 1; n < ORACLE_OBJS; n++) {
+		if (!o->next.o[n].mtime_known)
+			o->now.o[n].mtime_known = 0;
+	}
+}
+
 int oracle_resolve(struct oracle *o, const char *top)
 {
 	static u8 cut_off[ORACLE_WINDOW];
@@ -1018,6 +1032,8 @@ int oracle_resolve(struct oracle *o, const char *top)
 	names_init();
 	forget_open(&o->now);
 	forget_open(&o->next);
+	if (o->pending)
+		forget_raised(o);
 	r = compare_dir(o, &o->now, 0, top, o->pending && o->in_place);
 	if (r > 0 && o->pending && !o->in_place) {
 		strcpy(first, why);
